@@ -1,0 +1,13 @@
+#[derive(Clone, Debug)]
+pub enum CategoryCommand {
+    Create {
+        name: String,
+        description: String,
+    },
+    /// What is left out stays as it is.
+    Change {
+        name: Option<String>,
+        description: Option<String>,
+    },
+    Delete,
+}

@@ -1,0 +1,36 @@
+//! A shelf that products stand on. That its name is taken only once, and that one in use is not deleted, are rules
+//! over many streams and kept where commands are executed.
+
+mod apply;
+mod command;
+mod decide;
+mod event;
+mod name;
+mod rejection;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::command::CategoryCommand;
+pub use self::event::CategoryEvent;
+pub use self::name::CategoryName;
+pub use self::rejection::CategoryRejection;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Category {
+    pub created: bool,
+    pub deleted: bool,
+    pub name: CategoryName,
+    pub description: String,
+}
+
+impl Category {
+    pub const DESCRIPTION_MAX_CHARS: usize = 2000;
+
+    /// A deleted category is as good as none, but its id is used up.
+    pub const fn exists(&self) -> bool {
+        self.created && !self.deleted
+    }
+}

@@ -1,0 +1,35 @@
+use super::{Order, OrderEvent, OrderStatus};
+
+impl Order {
+    pub fn evolve(&mut self, event: &OrderEvent) {
+        match event {
+            OrderEvent::Placed {
+                user_id,
+                lines,
+                total,
+                shipping_address,
+            } => {
+                self.placed = true;
+                self.status = OrderStatus::Pending;
+                self.user_id = *user_id;
+                self.lines = lines.clone();
+                self.total = *total;
+                self.shipping_address = shipping_address.clone();
+            }
+            OrderEvent::Processed => self.status = OrderStatus::Processing,
+            OrderEvent::Shipped {
+                carrier,
+                tracking_number,
+            } => {
+                self.status = OrderStatus::Shipped;
+                self.carrier = carrier.clone();
+                self.tracking_number = tracking_number.clone();
+            }
+            OrderEvent::Delivered => self.status = OrderStatus::Delivered,
+            OrderEvent::Cancelled { reason } => {
+                self.status = OrderStatus::Cancelled;
+                self.cancellation_reason = reason.clone();
+            }
+        }
+    }
+}

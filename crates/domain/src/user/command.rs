@@ -1,0 +1,23 @@
+use std::collections::BTreeSet;
+
+use super::Role;
+use crate::email::Email;
+
+/// Its `Debug` shows personal data: not for logs.
+#[derive(Clone, Debug)]
+pub enum UserCommand {
+    Register {
+        email: Email,
+        first_name: String,
+        last_name: String,
+        roles: BTreeSet<Role>,
+    },
+    /// What is left out stays as it is.
+    Rename {
+        first_name: Option<String>,
+        last_name: Option<String>,
+    },
+    ChangeRoles {
+        roles: BTreeSet<Role>,
+    },
+}

@@ -1,0 +1,96 @@
+use std::collections::BTreeSet;
+
+use super::{Role, User, UserCommand, UserEvent, UserRejection};
+use crate::email::Email;
+use crate::personal::Personal;
+use crate::rejection::InvalidField;
+use crate::text;
+
+impl User {
+    pub fn decide(&self, command: UserCommand) -> Result<Vec<UserEvent>, UserRejection> {
+        match command {
+            UserCommand::Register {
+                email,
+                first_name,
+                last_name,
+                roles,
+            } => self.register(email, &first_name, &last_name, roles),
+            UserCommand::Rename {
+                first_name,
+                last_name,
+            } => self.rename(first_name.as_deref(), last_name.as_deref()),
+            UserCommand::ChangeRoles { roles } => self.change_roles(roles),
+        }
+    }
+
+    fn register(
+        &self,
+        email: Email,
+        first_name: &str,
+        last_name: &str,
+        roles: BTreeSet<Role>,
+    ) -> Result<Vec<UserEvent>, UserRejection> {
+        if self.exists() {
+            return Err(UserRejection::AlreadyExists);
+        }
+        Ok(vec![UserEvent::Registered {
+            email: Personal::Known(email),
+            first_name: first_name_of(first_name)?,
+            last_name: last_name_of(last_name)?,
+            roles: at_least_one(roles)?,
+        }])
+    }
+
+    fn rename(
+        &self,
+        first_name: Option<&str>,
+        last_name: Option<&str>,
+    ) -> Result<Vec<UserEvent>, UserRejection> {
+        self.must_exist()?;
+        let first_name = first_name.map_or_else(|| Ok(self.first_name.clone()), first_name_of)?;
+        let last_name = last_name.map_or_else(|| Ok(self.last_name.clone()), last_name_of)?;
+        if first_name == self.first_name && last_name == self.last_name {
+            return Ok(vec![]);
+        }
+        Ok(vec![UserEvent::Renamed {
+            first_name,
+            last_name,
+        }])
+    }
+
+    fn change_roles(&self, roles: BTreeSet<Role>) -> Result<Vec<UserEvent>, UserRejection> {
+        self.must_exist()?;
+        let roles = at_least_one(roles)?;
+        if roles == self.roles {
+            return Ok(vec![]);
+        }
+        Ok(vec![UserEvent::RolesChanged { roles }])
+    }
+
+    fn must_exist(&self) -> Result<(), UserRejection> {
+        if self.exists() {
+            Ok(())
+        } else {
+            Err(UserRejection::NotFound)
+        }
+    }
+}
+
+fn first_name_of(name: &str) -> Result<Personal<String>, InvalidField> {
+    text::line("/firstName", name, User::NAME_MAX_CHARS).map(Personal::Known)
+}
+
+fn last_name_of(name: &str) -> Result<Personal<String>, InvalidField> {
+    text::line("/lastName", name, User::NAME_MAX_CHARS).map(Personal::Known)
+}
+
+fn at_least_one(roles: BTreeSet<Role>) -> Result<BTreeSet<Role>, InvalidField> {
+    if roles.is_empty() {
+        return Err(InvalidField::new(
+            "/roles",
+            "required",
+            "Give at least one role.",
+        ));
+    }
+    Ok(roles)
+}

@@ -1,0 +1,48 @@
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+use crate::email::Email;
+use crate::event_type::event_types;
+use crate::ids::UserId;
+use crate::personal::Personal;
+use crate::stream::StreamId;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum UserEvent {
+    #[serde(rename = "user.registered")]
+    Registered {
+        email: Personal<Email>,
+        first_name: Personal<String>,
+        last_name: Personal<String>,
+        roles: BTreeSet<Role>,
+    },
+    /// Both names as they are from now on.
+    #[serde(rename = "user.renamed")]
+    Renamed {
+        first_name: Personal<String>,
+        last_name: Personal<String>,
+    },
+    /// All roles as they are from now on.
+    #[serde(rename = "user.roles_changed")]
+    RolesChanged { roles: BTreeSet<Role> },
+}
+
+event_types! {
+    UserEvent {
+        Registered => "user.registered", version "1";
+        Renamed => "user.renamed", version "1";
+        RolesChanged => "user.roles_changed", version "1";
+    }
+}
+
+impl UserEvent {
+    pub fn person(&self, stream: StreamId) -> Option<UserId> {
+        match self {
+            Self::Registered { .. } | Self::Renamed { .. } => Some(UserId::from(stream.id)),
+            Self::RolesChanged { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! A person with an account. What identifies them is personal data and sealed in the log; their password never is
+//! in it. That an e-mail address is taken only once is a unique claim beside the log.
+
+mod apply;
+mod command;
+mod decide;
+mod event;
+mod rejection;
+mod role;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::command::UserCommand;
+pub use self::event::UserEvent;
+pub use self::rejection::UserRejection;
+pub use self::role::{Role, UnknownRole};
+use crate::email::Email;
+use crate::personal::Personal;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    pub registered: bool,
+    pub email: Personal<Email>,
+    pub first_name: Personal<String>,
+    pub last_name: Personal<String>,
+    pub roles: BTreeSet<Role>,
+}
+
+impl User {
+    pub const NAME_MAX_CHARS: usize = 100;
+
+    pub const fn exists(&self) -> bool {
+        self.registered
+    }
+}

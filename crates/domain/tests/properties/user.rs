@@ -1,0 +1,58 @@
+use std::collections::BTreeSet;
+
+use daybook_domain::Email;
+use daybook_domain::user::{Role, User, UserCommand, UserEvent};
+use proptest::collection::btree_set;
+use proptest::option;
+use proptest::prelude::{Strategy, prop_oneof};
+use proptest::sample::select;
+
+use crate::journey::explore;
+
+#[test]
+fn a_user_registers_once_and_always_has_a_name_and_a_role() {
+    explore(
+        command(),
+        User::decide,
+        &["user-not-found", "user-already-exists", "invalid-field"],
+        |user, stream| {
+            let registered = |event: &UserEvent| matches!(event, UserEvent::Registered { .. });
+            assert_eq!(stream.iter().filter(|event| registered(event)).count(), 1);
+            assert!(user.exists());
+            assert!(!user.roles.is_empty());
+            for name in [&user.first_name, &user.last_name] {
+                let name = name.known().unwrap();
+                assert!((1..=User::NAME_MAX_CHARS).contains(&name.chars().count()));
+                assert_eq!(name.trim(), name);
+            }
+        },
+    );
+}
+
+fn command() -> impl Strategy<Value = UserCommand> {
+    prop_oneof![
+        1 => (email(), name(), name(), roles()).prop_map(
+            |(email, first_name, last_name, roles)| UserCommand::Register {
+                email,
+                first_name,
+                last_name,
+                roles,
+            }
+        ),
+        2 => (option::of(name()), option::of(name()))
+            .prop_map(|(first_name, last_name)| UserCommand::Rename { first_name, last_name }),
+        2 => roles().prop_map(|roles| UserCommand::ChangeRoles { roles }),
+    ]
+}
+
+fn email() -> impl Strategy<Value = Email> {
+    "[A-Za-z]{1,8}@[a-z]{1,8}\\.example".prop_map(|email| email.parse().unwrap())
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![8 => "[A-Z][a-z ]{0,2}", 1 => "\\PC{0,110}", 1 => "[ \\x00]{0,2}"]
+}
+
+fn roles() -> impl Strategy<Value = BTreeSet<Role>> {
+    btree_set(select(vec![Role::User, Role::Admin]), 0..=2)
+}
