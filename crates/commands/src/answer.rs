@@ -1,0 +1,85 @@
+//! What goes into the bus beside a command, and what comes out.
+
+use chrono::{DateTime, Utc};
+use daybook_domain::UserId;
+use daybook_log::{LogError, Metadata, Position};
+
+/// The circumstances of a command.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub metadata: Metadata,
+    /// The time of the events; an import sets it in the past.
+    pub now: DateTime<Utc>,
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A key under which a request is carried out once and answered the same each time.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// Who sends it; one principal's keys are no other's. None for anonymous callers, whose keys are
+    /// told apart by the request itself.
+    pub principal: Option<String>,
+    pub route: String,
+    pub key: String,
+    /// The request in a canonical form: the same key with another request is a mistake.
+    pub request: Vec<u8>,
+}
+
+/// An answer as bytes, so that it can be recorded and repeated as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// Whose personal data the body holds: it is then sealed in the record.
+    pub person: Option<UserId>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Answered {
+    pub answer: Answer,
+    /// A read model at this position has seen all that the answer speaks of.
+    pub position: Position,
+    /// The answer was recorded earlier and is repeated.
+    pub replayed: bool,
+}
+
+/// Why there is no answer. Only the first two are the client's doing.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    #[error("a request with this idempotency key is being carried out")]
+    KeyInUse,
+    #[error("too many commands are waiting")]
+    Overloaded,
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] Option<LogError>),
+    #[error("a command failed: {0}")]
+    Internal(String),
+}
+
+impl From<LogError> for CommandError {
+    fn from(error: LogError) -> CommandError {
+        match &error {
+            LogError::Database(_) => CommandError::Unavailable(Some(error)),
+            LogError::Undecodable { .. } | LogError::Encode { .. } | LogError::Seal(_) => {
+                CommandError::Internal(describe(&error))
+            }
+        }
+    }
+}
+
+/// An error with its sources, on one line.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

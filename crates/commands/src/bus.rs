@@ -1,0 +1,453 @@
+//! The way in: from a command to its durable answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_domain::{Email, State, StreamId, Versioned};
+use daybook_log::{Codec, idempotency, snapshot, stream};
+use metrics::counter;
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::answer::{Answer, Answered, CommandError, Context, describe};
+use crate::attempt::{
+    Attempt, AttemptError, Circumstances, CommandAttempt, Mode, RefusalAttempt, Respond, SealingKey,
+};
+use crate::claims::ClaimKind;
+use crate::command::{Aggregates, Command, Person, StreamUse};
+use crate::idempotency::{KeyTags, Keys, replay};
+use crate::loader::Loader;
+use crate::refusal::Refusal;
+use crate::slot::{Slot, Slots};
+use crate::writer::{Job, LockedJob, Pending, QUEUE, Settled, Writer};
+
+/// Streams kept in memory. A cold one costs a query, no more.
+const CACHED_STREAMS: u64 = 50_000;
+/// After so many lost tries a command is decided under the log's lock.
+const TRIES_IN_MEMORY: u32 = 2;
+const SNAPSHOT_QUEUE: usize = 256;
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+
+/// Executes commands. Cheap to clone.
+#[derive(Clone)]
+pub struct CommandBus(Arc<Bus>);
+
+struct Bus {
+    pool: PgPool,
+    codec: Codec,
+    slots: Slots,
+    loader: Loader,
+    keys: Keys,
+    jobs: mpsc::Sender<Job>,
+    thaws: watch::Receiver<u64>,
+}
+
+/// The bus's tasks: the writer, the loader and the keeping of snapshots.
+pub struct BusTasks {
+    tasks: JoinSet<()>,
+    closing: CancellationToken,
+    abandon: CancellationToken,
+}
+
+impl CommandBus {
+    /// Starts the tasks. `pool` is what reads go through; the writer has a connection of its own with
+    /// the same options.
+    pub fn start(pool: PgPool, codec: Codec) -> (CommandBus, BusTasks) {
+        let (closing, abandon) = (CancellationToken::new(), CancellationToken::new());
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (snapshots, due) = mpsc::channel(SNAPSHOT_QUEUE);
+        let (thawed, thaws) = watch::channel(0);
+        let (loader, loading) = Loader::new(pool.clone(), codec.clone());
+        let options = pool.connect_options();
+        let writer = Writer::new(
+            queue,
+            &options,
+            codec.clone(),
+            snapshots,
+            thawed,
+            abandon.clone(),
+        );
+        let mut tasks = JoinSet::new();
+        tasks.spawn(writer.run(closing.clone()));
+        tasks.spawn(until(abandon.clone(), loading));
+        tasks.spawn(until(
+            closing.clone(),
+            keep_snapshots(pool.clone(), codec.clone(), due),
+        ));
+        tasks.spawn(until(closing.clone(), forget_old_answers(pool.clone())));
+        let slots = Slots::new(CACHED_STREAMS);
+        let bus = Bus {
+            pool,
+            codec,
+            slots,
+            loader,
+            keys: Keys::new(),
+            jobs,
+            thaws,
+        };
+        (
+            CommandBus(Arc::new(bus)),
+            BusTasks {
+                tasks,
+                closing,
+                abandon,
+            },
+        )
+    }
+
+    /// Carries a command out, or answers why not; either way once everything that the answer rests on
+    /// is durable. `respond` may be called more than once: a command is decided again when another
+    /// one was faster.
+    pub async fn execute<C: Command>(
+        &self,
+        command: C,
+        context: Context,
+        respond: impl Fn(Result<&C::Outcome, &Refusal>) -> Answer + Send + Sync + 'static,
+    ) -> Result<Answered, CommandError> {
+        let bus = &self.0;
+        let respond: Arc<Respond<C::Outcome>> = Arc::new(respond);
+        let key = context
+            .key
+            .as_ref()
+            .map(|key| KeyTags::of(key, bus.codec.secrets()));
+        let Some(key) = key else {
+            return bus.carry_out(command, &context, None, respond).await;
+        };
+        let _in_flight = bus.keys.enter(&key)?;
+        if let Some(answered) = bus.keys.answered(&key) {
+            return answered;
+        }
+        let answered = bus
+            .carry_out(command, &context, Some(key.clone()), respond)
+            .await?;
+        bus.keys.remember(key, answered.clone());
+        Ok(answered)
+    }
+
+    /// A stream's state as the log has it at the time of the call.
+    pub async fn load(&self, stream: StreamId) -> Result<Versioned<State>, CommandError> {
+        let bus = &self.0;
+        let known = bus.slots.find(stream).and_then(|slot| slot.confirmed());
+        let mut connection = bus
+            .pool
+            .acquire()
+            .await
+            .map_err(daybook_log::LogError::from)?;
+        let mut loaded = stream::load(&mut connection, &bus.codec, vec![(stream, known)]).await?;
+        Ok(loaded
+            .remove(&stream)
+            .unwrap_or_else(|| Versioned::empty(stream.aggregate_type)))
+    }
+
+    /// Whose e-mail address it is.
+    pub async fn email_owner(
+        &self,
+        email: &Email,
+    ) -> Result<Option<daybook_domain::UserId>, CommandError> {
+        let kind = ClaimKind::Email;
+        let value = kind.stored(&email.canonical(), self.0.codec.secrets());
+        let owner: Option<String> =
+            sqlx::query_scalar("select owner from log.claims where kind = $1 and value = $2")
+                .bind(kind.as_str())
+                .bind(value)
+                .fetch_optional(&self.0.pool)
+                .await
+                .map_err(daybook_log::LogError::from)?;
+        Ok(owner.and_then(|owner| owner.parse().ok()))
+    }
+}
+
+impl BusTasks {
+    /// Takes no more commands, writes those that were accepted and ends. After `patience` a database
+    /// that is away is waited for no longer.
+    pub async fn close(mut self, patience: Duration) {
+        self.closing.cancel();
+        let abandon = self.abandon.clone();
+        let give_up = tokio::spawn(async move {
+            tokio::time::sleep(patience).await;
+            abandon.cancel();
+        });
+        // The writer is the only task that outlives `closing`; the loader serves it until then.
+        while self.tasks.len() > 1 {
+            self.tasks.join_next().await;
+        }
+        self.abandon.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        give_up.abort();
+    }
+}
+
+impl Bus {
+    async fn carry_out<C: Command>(
+        &self,
+        command: C,
+        context: &Context,
+        key: Option<KeyTags>,
+        respond: Arc<Respond<C::Outcome>>,
+    ) -> Result<Answered, CommandError> {
+        let person = match command.person() {
+            None => None,
+            Some(person) => match self.sealing_key(person).await? {
+                Some(key) => Some(key),
+                None => {
+                    let circumstances = self.circumstances(context, key, None)?;
+                    return self
+                        .refuse(Refusal::PersonErased, circumstances, respond)
+                        .await;
+                }
+            },
+        };
+        let circumstances = self.circumstances(context, key, person)?;
+        let attempt = Arc::new(CommandAttempt {
+            command,
+            circumstances: Arc::clone(&circumstances),
+            respond: Arc::clone(&respond),
+        });
+        let mut lost = 0;
+        loop {
+            let slots = self.slots_of(&attempt.command, circumstances.now).await?;
+            let settled = if lost < TRIES_IN_MEMORY {
+                self.attempt_in_memory(attempt.as_ref(), &slots).await?
+            } else {
+                self.attempt_under_lock(Arc::clone(&attempt) as Arc<dyn Attempt>, slots)
+                    .await?
+            };
+            let refusal = match settled {
+                Settled::Written { answer, position } => {
+                    return Ok(Answered {
+                        answer,
+                        position,
+                        replayed: false,
+                    });
+                }
+                Settled::Outrun => {
+                    counter!("daybook_commands_decided_again_total").increment(1);
+                    lost += 1;
+                    continue;
+                }
+                Settled::KeyTaken => match self.recorded(circumstances.key.as_ref()).await? {
+                    Some(answered) => return Ok(answered),
+                    // It was forgotten in between: the key is free.
+                    None => continue,
+                },
+                Settled::ClaimTaken(kind) => match ClaimKind::named(kind) {
+                    Some(kind) => Refusal::ClaimTaken(kind),
+                    None => {
+                        return Err(CommandError::Internal(format!(
+                            "unknown kind of claim: {kind}"
+                        )));
+                    }
+                },
+                Settled::Occupied => Refusal::CategoryInUse,
+                Settled::Failed(reason) => return Err(CommandError::Internal(reason)),
+                Settled::Abandoned => return Err(CommandError::Unavailable(None)),
+            };
+            return self.refuse(refusal, circumstances, respond).await;
+        }
+    }
+
+    /// A refusal that only the append brought to light goes through the writer too: to be recorded,
+    /// and because the key must be looked at before any claim or rule is answered.
+    async fn refuse<O: Send + Sync + 'static>(
+        &self,
+        refusal: Refusal,
+        circumstances: Arc<Circumstances>,
+        respond: Arc<Respond<O>>,
+    ) -> Result<Answered, CommandError> {
+        let attempt = RefusalAttempt {
+            refusal,
+            circumstances: Arc::clone(&circumstances),
+            respond,
+        };
+        match self.attempt_in_memory(&attempt, &[]).await? {
+            Settled::Written { answer, position } => Ok(Answered {
+                answer,
+                position,
+                replayed: false,
+            }),
+            Settled::KeyTaken => match self.recorded(circumstances.key.as_ref()).await? {
+                Some(answered) => Ok(answered),
+                None => Err(CommandError::Internal(
+                    "an idempotency record came and went".into(),
+                )),
+            },
+            Settled::Failed(reason) => Err(CommandError::Internal(reason)),
+            Settled::Abandoned => Err(CommandError::Unavailable(None)),
+            Settled::Outrun | Settled::ClaimTaken(_) | Settled::Occupied => Err(
+                CommandError::Internal("a refusal conflicted with something".into()),
+            ),
+        }
+    }
+
+    async fn attempt_in_memory(
+        &self,
+        attempt: &dyn Attempt,
+        slots: &[Arc<Slot>],
+    ) -> Result<Settled, CommandError> {
+        let mut thaws = None;
+        loop {
+            // A place in the queue first: once decided, an append must not be turned away.
+            let place = self.jobs.try_reserve().map_err(full_or_closed)?;
+            let (reply, settled) = oneshot::channel();
+            let mut queued = Some((place, reply));
+            let tried = attempt.run(slots, Mode::InMemory, &mut |draft| {
+                if let Some((place, reply)) = queued.take() {
+                    place.send(Job::Append(Pending { draft, reply }));
+                }
+            });
+            drop(queued);
+            match tried {
+                Ok(()) => return settled.await.map_err(|_| CommandError::ShuttingDown),
+                Err(AttemptError::NotCurrent) => self.loader.load(slots.to_vec()).await?,
+                // Subscribe first, look again, and only then wait.
+                Err(AttemptError::Frozen) => match &mut thaws {
+                    None => thaws = Some(self.thaws.clone()),
+                    Some(thaws) => drop(thaws.changed().await),
+                },
+                Err(AttemptError::Encode(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn attempt_under_lock(
+        &self,
+        attempt: Arc<dyn Attempt>,
+        slots: Vec<Arc<Slot>>,
+    ) -> Result<Settled, CommandError> {
+        let (reply, settled) = oneshot::channel();
+        let place = self.jobs.try_reserve().map_err(full_or_closed)?;
+        place.send(Job::Locked(LockedJob {
+            attempt,
+            slots,
+            reply,
+        }));
+        settled.await.map_err(|_| CommandError::ShuttingDown)
+    }
+
+    /// The slots that a command needs, loaded, each once and in the order of their streams.
+    async fn slots_of<C: Command>(
+        &self,
+        command: &C,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Vec<Arc<Slot>>, CommandError> {
+        let first = self.loaded(command.streams()).await?;
+        let further = {
+            let locked: Vec<_> = first.iter().map(|slot| slot.lock()).collect();
+            let states = first
+                .iter()
+                .zip(&locked)
+                .map(|(slot, states)| (slot.stream, &states.speculative))
+                .collect();
+            command.further_streams(&Aggregates { now, states })
+        };
+        if further.is_empty() {
+            return Ok(first);
+        }
+        let mut slots = self.loaded(further).await?;
+        slots.extend(first);
+        slots.sort_by_key(|slot| slot.stream);
+        slots.dedup_by_key(|slot| slot.stream);
+        Ok(slots)
+    }
+
+    async fn loaded(&self, mut uses: Vec<StreamUse>) -> Result<Vec<Arc<Slot>>, CommandError> {
+        uses.sort_by_key(|stream_use| stream_use.stream());
+        uses.dedup_by_key(|stream_use| stream_use.stream());
+        let slots: Vec<Arc<Slot>> = uses
+            .into_iter()
+            .map(|stream_use| self.slots.slot(stream_use))
+            .collect();
+        let missing: Vec<Arc<Slot>> = slots
+            .iter()
+            .filter(|slot| !slot.is_current())
+            .cloned()
+            .collect();
+        if !missing.is_empty() {
+            self.loader.load(missing).await?;
+        }
+        Ok(slots)
+    }
+
+    async fn sealing_key(&self, person: Person) -> Result<Option<SealingKey>, CommandError> {
+        Ok(match person {
+            Person::New(person) => {
+                let (key, wrapped) = self.codec.create_key(person)?;
+                Some(SealingKey {
+                    person,
+                    key,
+                    wrapped: Some(wrapped),
+                })
+            }
+            Person::Known(person) => self.codec.key_of(person).await?.map(|key| SealingKey {
+                person,
+                key,
+                wrapped: None,
+            }),
+        })
+    }
+
+    fn circumstances(
+        &self,
+        context: &Context,
+        key: Option<KeyTags>,
+        person: Option<SealingKey>,
+    ) -> Result<Arc<Circumstances>, CommandError> {
+        let metadata = serde_json::to_string(&context.metadata)
+            .map_err(|error| CommandError::Internal(format!("metadata: {error}")))?;
+        let (codec, now) = (self.codec.clone(), context.now);
+        Ok(Arc::new(Circumstances {
+            codec,
+            now,
+            metadata: metadata.into(),
+            key,
+            person,
+        }))
+    }
+
+    async fn recorded(&self, key: Option<&KeyTags>) -> Result<Option<Answered>, CommandError> {
+        let Some(key) = key else { return Ok(None) };
+        let record = idempotency::find(&self.pool, &self.codec, &key.hash).await?;
+        record.map(|record| replay(record, key)).transpose()
+    }
+}
+
+fn full_or_closed(error: mpsc::error::TrySendError<()>) -> CommandError {
+    match error {
+        mpsc::error::TrySendError::Full(()) => CommandError::Overloaded,
+        mpsc::error::TrySendError::Closed(()) => CommandError::ShuttingDown,
+    }
+}
+
+async fn until(end: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = task => {}
+        () = end.cancelled() => {}
+    }
+}
+
+async fn keep_snapshots(pool: PgPool, codec: Codec, mut due: mpsc::Receiver<Arc<Slot>>) {
+    while let Some(slot) = due.recv().await {
+        let Some(state) = slot.confirmed() else {
+            continue;
+        };
+        if let Err(error) = snapshot::save(&pool, &codec, slot.stream, &state).await {
+            warn!(stream = %slot.stream, error = describe(&error), "a snapshot could not be kept");
+        }
+    }
+}
+
+async fn forget_old_answers(pool: PgPool) {
+    let mut ticks = tokio::time::interval(FORGET_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = idempotency::forget(&pool).await {
+            warn!(
+                error = describe(&error),
+                "old idempotency records could not be forgotten"
+            );
+        }
+    }
+}

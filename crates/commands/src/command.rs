@@ -1,0 +1,192 @@
+//! What a command is to the bus.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use daybook_domain::category::Category;
+use daybook_domain::order::Order;
+use daybook_domain::product::Product;
+use daybook_domain::stock::Stock;
+use daybook_domain::user::User;
+use daybook_domain::{CategoryId, Event, OrderId, ProductId, State, StreamId, UserId, Versioned};
+use daybook_log::append::Vacancy;
+
+use crate::claims::NewClaim;
+use crate::refusal::Refusal;
+
+/// A change that someone asks for. Deciding is pure: it may be done again on newer states.
+pub trait Command: Send + Sync + 'static {
+    type Outcome: Send + Sync;
+
+    /// The streams that deciding needs, to write them or only to read them.
+    fn streams(&self) -> Vec<StreamUse>;
+
+    /// Streams that only the first ones' states tell of, and that never change once they do (the
+    /// products of an order).
+    fn further_streams(&self, _aggregates: &Aggregates<'_>) -> Vec<StreamUse> {
+        Vec::new()
+    }
+
+    /// Whose personal data the events or the answer may hold.
+    fn person(&self) -> Option<Person> {
+        None
+    }
+
+    fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Self::Outcome>, Refusal>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StreamUse {
+    /// The id is new, so there is nothing to load.
+    Fresh(StreamId),
+    Existing(StreamId),
+}
+
+impl StreamUse {
+    pub fn stream(self) -> StreamId {
+        match self {
+            StreamUse::Fresh(stream) | StreamUse::Existing(stream) => stream,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Person {
+    /// Has no key yet; the append that makes the person known brings one.
+    New(UserId),
+    Known(UserId),
+}
+
+/// What a command leads to.
+#[derive(Debug)]
+pub struct Decision<O> {
+    pub outcome: O,
+    pub events: Vec<(StreamId, Event)>,
+    pub released: Vec<NewClaim>,
+    pub taken: Vec<NewClaim>,
+    pub vacant: Vec<Vacancy>,
+}
+
+impl<O> Decision<O> {
+    pub fn new(outcome: O) -> Decision<O> {
+        Decision {
+            outcome,
+            events: Vec::new(),
+            released: Vec::new(),
+            taken: Vec::new(),
+            vacant: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn append<E: Into<Event>>(
+        mut self,
+        stream: StreamId,
+        events: impl IntoIterator<Item = E>,
+    ) -> Decision<O> {
+        self.events
+            .extend(events.into_iter().map(|event| (stream, event.into())));
+        self
+    }
+
+    #[must_use]
+    pub fn release(mut self, claims: impl IntoIterator<Item = NewClaim>) -> Decision<O> {
+        self.released.extend(claims);
+        self
+    }
+
+    #[must_use]
+    pub fn take(mut self, claims: impl IntoIterator<Item = NewClaim>) -> Decision<O> {
+        self.taken.extend(claims);
+        self
+    }
+
+    #[must_use]
+    pub fn vacant(mut self, vacancy: Vacancy) -> Decision<O> {
+        self.vacant.push(vacancy);
+        self
+    }
+}
+
+/// The states that a command is decided on.
+pub struct Aggregates<'a> {
+    pub now: DateTime<Utc>,
+    pub(crate) states: BTreeMap<StreamId, &'a Versioned<State>>,
+}
+
+impl<'a> Aggregates<'a> {
+    pub fn user(&self, id: UserId) -> Seen<'a, User> {
+        self.seen(StreamId::user(id), State::as_user)
+    }
+
+    pub fn category(&self, id: CategoryId) -> Seen<'a, Category> {
+        self.seen(StreamId::category(id), State::as_category)
+    }
+
+    pub fn product(&self, id: ProductId) -> Seen<'a, Product> {
+        self.seen(StreamId::product(id), State::as_product)
+    }
+
+    pub fn stock(&self, id: ProductId) -> Seen<'a, Stock> {
+        self.seen(StreamId::stock(id), State::as_stock)
+    }
+
+    pub fn order(&self, id: OrderId) -> Seen<'a, Order> {
+        self.seen(StreamId::order(id), State::as_order)
+    }
+
+    pub fn version(&self, stream: StreamId) -> i64 {
+        self.states.get(&stream).map_or(0, |state| state.version)
+    }
+
+    #[allow(clippy::expect_used)]
+    fn seen<A>(&self, stream: StreamId, typed: impl Fn(&State) -> Option<&A>) -> Seen<'a, A> {
+        let found = *self
+            .states
+            .get(&stream)
+            .expect("a command names every stream that it decides on");
+        let state = typed(&found.state).expect("a stream's state is of the stream's type");
+        Seen {
+            version: found.version,
+            created_at: found.created_at,
+            updated_at: found.updated_at,
+            state,
+        }
+    }
+}
+
+/// An aggregate as a command sees it; version 0 when there is none.
+#[derive(Debug)]
+pub struct Seen<'a, A> {
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub state: &'a A,
+}
+
+impl<A: Clone> Seen<'_, A> {
+    /// The aggregate as `events` leave it.
+    pub fn after<E>(
+        &self,
+        events: &[E],
+        evolve: impl Fn(&mut A, &E),
+        now: DateTime<Utc>,
+    ) -> Versioned<A> {
+        let mut state = self.state.clone();
+        events.iter().for_each(|event| evolve(&mut state, event));
+        Versioned {
+            version: self.version + events.len() as i64,
+            created_at: if self.version == 0 {
+                now
+            } else {
+                self.created_at
+            },
+            updated_at: if events.is_empty() {
+                self.updated_at
+            } else {
+                now
+            },
+            state,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The write side: from a command to its durable answer.
+//!
+//! A command is decided in memory on cached aggregates ([`slot`]), drafted as an append while they are
+//! locked ([`attempt`]), and queued for the process's one [`writer`], which commits whatever is queued
+//! in one round trip. Nothing is answered before it is durable, refusals included: they are appends
+//! without events that only confirm what they were decided on. The database has the last word on every
+//! rule that spans processes; what is kept here in memory makes its answer fast and usually yes.
+
+mod answer;
+mod attempt;
+mod bus;
+mod claims;
+mod command;
+mod idempotency;
+mod loader;
+mod refusal;
+mod slot;
+mod writer;
+
+mod category;
+mod order;
+mod product;
+mod stock;
+mod user;
+
+pub use answer::{Answer, Answered, CommandError, Context, IdempotencyKey};
+pub use bus::{BusTasks, CommandBus};
+pub use category::{ChangeCategory, CreateCategory, DeleteCategory};
+pub use claims::{ClaimKind, NewClaim};
+pub use command::{Aggregates, Command, Decision, Person, Seen, StreamUse};
+pub use order::{
+    Acting, CancelOrder, DeliverOrder, OrderOutcome, PlaceOrder, ProcessOrder, ShipOrder,
+};
+pub use product::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
+pub use refusal::{Refusal, Shortage};
+pub use stock::{ChangeStock, StockOutcome};
+pub use user::{ChangeUserRoles, RegisterUser, RenameUser};

@@ -1,0 +1,117 @@
+//! Commands on accounts.
+
+use std::collections::BTreeSet;
+
+use daybook_domain::user::{Role, User, UserCommand, UserEvent};
+use daybook_domain::{Email, StreamId, UserId, Versioned};
+
+use crate::claims::{ClaimKind, NewClaim};
+use crate::command::{Aggregates, Command, Decision, Person, StreamUse};
+use crate::refusal::{Refusal, check_version};
+
+/// The password is not here: it lives hashed beside the log, never in it.
+#[derive(Clone)]
+pub struct RegisterUser {
+    pub id: UserId,
+    pub email: Email,
+    pub first_name: String,
+    pub last_name: String,
+    pub roles: BTreeSet<Role>,
+}
+
+#[derive(Clone)]
+pub struct RenameUser {
+    pub id: UserId,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub expected_version: Option<i64>,
+}
+
+#[derive(Clone)]
+pub struct ChangeUserRoles {
+    pub id: UserId,
+    pub roles: BTreeSet<Role>,
+    pub expected_version: Option<i64>,
+}
+
+impl Command for RegisterUser {
+    type Outcome = Versioned<User>;
+
+    fn streams(&self) -> Vec<StreamUse> {
+        vec![StreamUse::Fresh(StreamId::user(self.id))]
+    }
+
+    fn person(&self) -> Option<Person> {
+        Some(Person::New(self.id))
+    }
+
+    fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
+        let email = NewClaim {
+            kind: ClaimKind::Email,
+            value: self.email.canonical(),
+            owner: self.id.to_string(),
+        };
+        let command = UserCommand::Register {
+            email: self.email.clone(),
+            first_name: self.first_name.clone(),
+            last_name: self.last_name.clone(),
+            roles: self.roles.clone(),
+        };
+        Ok(decide(aggregates, self.id, command)?.take([email]))
+    }
+}
+
+impl Command for RenameUser {
+    type Outcome = Versioned<User>;
+
+    fn streams(&self) -> Vec<StreamUse> {
+        vec![StreamUse::Existing(StreamId::user(self.id))]
+    }
+
+    fn person(&self) -> Option<Person> {
+        Some(Person::Known(self.id))
+    }
+
+    fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
+        check_version(self.expected_version, aggregates.user(self.id).version)?;
+        let command = UserCommand::Rename {
+            first_name: self.first_name.clone(),
+            last_name: self.last_name.clone(),
+        };
+        decide(aggregates, self.id, command)
+    }
+}
+
+impl Command for ChangeUserRoles {
+    type Outcome = Versioned<User>;
+
+    fn streams(&self) -> Vec<StreamUse> {
+        vec![StreamUse::Existing(StreamId::user(self.id))]
+    }
+
+    fn person(&self) -> Option<Person> {
+        Some(Person::Known(self.id))
+    }
+
+    fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
+        check_version(self.expected_version, aggregates.user(self.id).version)?;
+        decide(
+            aggregates,
+            self.id,
+            UserCommand::ChangeRoles {
+                roles: self.roles.clone(),
+            },
+        )
+    }
+}
+
+fn decide(
+    aggregates: &Aggregates<'_>,
+    id: UserId,
+    command: UserCommand,
+) -> Result<Decision<Versioned<User>>, Refusal> {
+    let user = aggregates.user(id);
+    let events: Vec<UserEvent> = user.state.decide(command)?;
+    let changed = user.after(&events, User::evolve, aggregates.now);
+    Ok(Decision::new(changed).append(StreamId::user(id), events))
+}

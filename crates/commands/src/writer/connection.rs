@@ -1,0 +1,147 @@
+//! The writer's connection: one that comes back.
+
+use std::time::Duration;
+
+use daybook_log::Position;
+use daybook_log::append::{Append, append_batch};
+use daybook_log::conflict::{self, Conflicts};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection as _, PgConnection};
+use tokio::time::error::Elapsed;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::answer::describe;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// A call that takes longer is taken for a broken connection.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) struct Connection {
+    options: PgConnectOptions,
+    open: Option<PgConnection>,
+    abandon: CancellationToken,
+}
+
+/// Why a batch is not in the log.
+pub(super) enum Refused {
+    /// The database looked at it and said no.
+    ByDatabase(sqlx::Error),
+    /// The server is going down and the database is away.
+    Abandoned,
+}
+
+impl Connection {
+    pub(super) fn new(options: &PgConnectOptions, abandon: CancellationToken) -> Connection {
+        // Compiling a plan just in time costs more than any of the writer's statements.
+        let options = options.clone().application_name("daybook writer").options([
+            ("jit", "off"),
+            ("default_transaction_isolation", "read\\ committed"),
+        ]);
+        Connection {
+            options,
+            open: None,
+            abandon,
+        }
+    }
+
+    /// The open connection, made anew for as long as it takes.
+    pub(super) async fn get(&mut self) -> Result<&mut PgConnection, Refused> {
+        let mut pause = FIRST_PAUSE;
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => loop {
+                match timeout(CALL_TIMEOUT, PgConnection::connect_with(&self.options)).await {
+                    Ok(Ok(open)) => break open,
+                    Ok(Err(error)) => warn!(
+                        error = describe(&error),
+                        "the writer cannot reach the database"
+                    ),
+                    Err(_) => warn!("the writer cannot reach the database in time"),
+                }
+                tokio::select! {
+                    () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                    () = self.abandon.cancelled() => return Err(Refused::Abandoned),
+                }
+            },
+        };
+        Ok(self.open.insert(open))
+    }
+
+    /// Appends a batch. When the connection breaks, the outcome is unknown, and the same batch is sent
+    /// again: if that succeeds, the first attempt no longer can, for its sequences are taken; if the
+    /// first succeeded, the second is refused, and the batch's own events are found in the log.
+    pub(super) async fn append(&mut self, batch: &[&Append]) -> Result<Position, Refused> {
+        loop {
+            let connection = self.get().await?;
+            let outcome = timeout(CALL_TIMEOUT, append_batch(connection, batch)).await;
+            if let Some(verdict) = self.verdict(outcome) {
+                return verdict;
+            }
+        }
+    }
+
+    /// What stands in the way of a batch that was refused.
+    pub(super) async fn conflicts(&mut self, batch: &[&Append]) -> Result<Conflicts, Refused> {
+        loop {
+            let connection = self.get().await?;
+            let outcome = timeout(CALL_TIMEOUT, conflict::find(connection, batch)).await;
+            if let Some(verdict) = self.verdict(outcome) {
+                return verdict;
+            }
+        }
+    }
+
+    /// Where the appends of a batch stand that an earlier attempt wrote.
+    pub(super) async fn positions(&mut self, batch: &[&Append]) -> Result<Vec<Position>, Refused> {
+        loop {
+            let connection = self.get().await?;
+            let outcome = timeout(CALL_TIMEOUT, conflict::positions(connection, batch)).await;
+            if let Some(verdict) = self.verdict(outcome) {
+                return verdict;
+            }
+        }
+    }
+
+    /// The outcome of a call; none when the connection broke and the call must be made again.
+    fn verdict<T>(
+        &mut self,
+        outcome: Result<Result<T, sqlx::Error>, Elapsed>,
+    ) -> Option<Result<T, Refused>> {
+        match outcome {
+            Ok(Ok(answer)) => return Some(Ok(answer)),
+            Ok(Err(error)) if is_verdict(&error) => return Some(Err(Refused::ByDatabase(error))),
+            Ok(Err(error)) => self.broken(&describe(&error)),
+            Err(_) => self.broken("no answer in time"),
+        }
+        None
+    }
+
+    pub(super) fn broken(&mut self, why: &str) {
+        self.open = None;
+        info!(
+            error = why,
+            "the writer's connection broke; the batch is sent again"
+        );
+    }
+}
+
+/// Whether the database has looked at the statement and refused it; anything else (a connection that
+/// broke, a server that shuts down, starts up, or is out of memory or disk) says nothing of the outcome.
+pub(super) fn is_verdict(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            !["08", "40", "53", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class))
+                && code != "25006"
+        }
+        sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound => {
+            true
+        }
+        _ => false,
+    }
+}

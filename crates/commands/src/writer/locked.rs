@@ -1,0 +1,161 @@
+//! Deciding under the log's lock: for commands that lost twice to another process.
+//!
+//! Nobody can append while the lock is held, so what is decided on the streams' tails cannot lose
+//! again. It is the one place where the lock is held across round trips, and it is rare.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use daybook_domain::StreamId;
+use daybook_log::append::{Append, append_batch};
+use daybook_log::{APPEND_LOCK, Codec, LogError, Position, RecordedEvent, stream};
+use metrics::counter;
+use sqlx::{Connection as _, PgConnection, query};
+use tokio::sync::oneshot;
+
+use super::connection::is_verdict;
+use super::{LockedJob, Pending, Settled, Writer};
+use crate::answer::describe;
+use crate::attempt::Mode;
+use crate::slot::Slot;
+
+impl Writer {
+    pub(super) async fn write_locked(&mut self, jobs: Vec<LockedJob>) {
+        counter!("daybook_commands_decided_under_lock_total").increment(jobs.len() as u64);
+        let slots: BTreeMap<StreamId, Arc<Slot>> = jobs
+            .iter()
+            .flat_map(|job| &job.slots)
+            .map(|slot| (slot.stream, Arc::clone(slot)))
+            .collect();
+        let codec = self.codec.clone();
+        let mut waiting = jobs
+            .into_iter()
+            .map(|job| (job.attempt, job.slots, Some(job.reply)))
+            .collect::<Vec<_>>();
+        let mut drafted: Vec<Pending> = Vec::new();
+        let outcome = match self.connection.get().await {
+            Ok(connection) => {
+                let decide = || {
+                    for (attempt, slots, reply) in &mut waiting {
+                        let mut draft = None;
+                        let tried = attempt
+                            .run(slots, Mode::UnderLock, &mut |decided| draft = Some(decided));
+                        match (tried, draft, reply.take()) {
+                            (Ok(()), Some(draft), Some(reply)) => {
+                                drafted.push(Pending { draft, reply })
+                            }
+                            (Err(error), _, Some(reply)) => {
+                                answer(reply, Settled::Failed(format!("{error:?}")))
+                            }
+                            (Ok(()), ..) | (Err(_), _, None) => {}
+                        }
+                    }
+                    std::mem::take(&mut drafted)
+                };
+                under_lock(connection, &codec, &slots, decide).await
+            }
+            Err(_) => Outcome::Away {
+                drafted: Vec::new(),
+            },
+        };
+        match outcome {
+            Outcome::Written { drafted, head } => self.settle_written(drafted, head),
+            // A claim or a key is in the way, or the outcome is unknown: the ordinary path sorts it out.
+            Outcome::Refused { drafted } => self.write(drafted).await,
+            Outcome::Away { drafted } => {
+                self.connection
+                    .broken("while deciding under the log's lock");
+                self.write(drafted).await;
+            }
+        }
+        slots.values().for_each(|slot| slot.thaw());
+        self.thaws.send_modify(|count| *count += 1);
+        // Those that were not reached are tried again.
+        waiting
+            .into_iter()
+            .filter_map(|(_, _, reply)| reply)
+            .for_each(|reply| answer(reply, Settled::Outrun));
+    }
+}
+
+enum Outcome {
+    Written {
+        drafted: Vec<Pending>,
+        head: Position,
+    },
+    Refused {
+        drafted: Vec<Pending>,
+    },
+    Away {
+        drafted: Vec<Pending>,
+    },
+}
+
+async fn under_lock(
+    connection: &mut PgConnection,
+    codec: &Codec,
+    slots: &BTreeMap<StreamId, Arc<Slot>>,
+    decide: impl FnOnce() -> Vec<Pending>,
+) -> Outcome {
+    let away = |drafted| Outcome::Away { drafted };
+    let Ok(mut transaction) = connection.begin().await else {
+        return away(Vec::new());
+    };
+    if query("select pg_advisory_xact_lock($1)")
+        .bind(APPEND_LOCK)
+        .execute(&mut *transaction)
+        .await
+        .is_err()
+    {
+        return away(Vec::new());
+    }
+    if let Err(error) = freeze(&mut transaction, codec, slots).await {
+        tracing::warn!(
+            error = describe(&error),
+            "tails could not be loaded under the log's lock"
+        );
+        return away(Vec::new());
+    }
+    let drafted = decide();
+    let appends: Vec<&Append> = drafted
+        .iter()
+        .map(|pending| &pending.draft.append)
+        .collect();
+    match append_batch(&mut transaction, &appends).await {
+        Ok(head) => match transaction.commit().await {
+            Ok(()) => Outcome::Written { drafted, head },
+            Err(_) => away(drafted),
+        },
+        Err(error) if is_verdict(&error) => match transaction.rollback().await {
+            Ok(()) => Outcome::Refused { drafted },
+            Err(_) => away(drafted),
+        },
+        Err(_) => away(drafted),
+    }
+}
+
+/// Brings the slots up to date and keeps everyone else from deciding on them.
+async fn freeze(
+    connection: &mut PgConnection,
+    codec: &Codec,
+    slots: &BTreeMap<StreamId, Arc<Slot>>,
+) -> Result<(), LogError> {
+    let versions: Vec<(StreamId, i64)> = slots
+        .values()
+        .map(|slot| (slot.stream, slot.confirmed_version()))
+        .collect();
+    let mut tails: HashMap<StreamId, Vec<RecordedEvent>> = HashMap::new();
+    for event in stream::tails(connection, codec, &versions).await? {
+        tails.entry(event.stream).or_default().push(event);
+    }
+    for slot in slots.values() {
+        let tail = tails.remove(&slot.stream).unwrap_or_default();
+        slot.freeze(tail.iter().map(|event| (&event.event, event.occurred_at)));
+    }
+    Ok(())
+}
+
+fn answer(reply: oneshot::Sender<Settled>, settled: Settled) {
+    // Whoever asked may have given up waiting.
+    let _ = reply.send(settled);
+}

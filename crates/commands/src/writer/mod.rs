@@ -1,0 +1,130 @@
+//! The writer: the one task of a process that appends.
+//!
+//! It takes whatever is queued (hundreds of appends under load, one when idle, never waiting for more)
+//! and writes it in one round trip. Settling comes after writing, and voiding after confirming: by the
+//! time a caller hears that its append failed, the slots are fit to be decided on again.
+
+mod batch;
+mod connection;
+mod locked;
+mod write;
+
+use std::sync::Arc;
+
+use daybook_log::{Codec, Position};
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::Answer;
+use crate::attempt::{Attempt, Draft};
+use crate::slot::Slot;
+use batch::Gathering;
+use connection::Connection;
+
+/// Appends that may wait. Beyond that the server says so instead of making everyone wait longer.
+pub(crate) const QUEUE: usize = 8192;
+/// Appends in one round trip.
+const MOST_AT_ONCE: usize = 1000;
+
+/// How an append ended.
+pub(crate) enum Settled {
+    Written {
+        answer: Answer,
+        position: Position,
+    },
+    /// A stream had grown elsewhere, or something that the append rested on failed.
+    Outrun,
+    ClaimTaken(&'static str),
+    /// An owner still holds what it must not.
+    Occupied,
+    KeyTaken,
+    /// The database will not have it.
+    Failed(String),
+    /// The server is going down and the database is away: the outcome may be unknown.
+    Abandoned,
+}
+
+pub(crate) struct Pending {
+    pub(crate) draft: Draft,
+    pub(crate) reply: oneshot::Sender<Settled>,
+}
+
+/// A command that lost twice and is now decided under the log's lock.
+pub(crate) struct LockedJob {
+    pub(crate) attempt: Arc<dyn Attempt>,
+    pub(crate) slots: Vec<Arc<Slot>>,
+    pub(crate) reply: oneshot::Sender<Settled>,
+}
+
+#[allow(clippy::large_enum_variant)] // nearly all jobs are the large one
+pub(crate) enum Job {
+    Append(Pending),
+    Locked(LockedJob),
+}
+
+pub(crate) struct Writer {
+    jobs: mpsc::Receiver<Job>,
+    connection: Connection,
+    codec: Codec,
+    snapshots: mpsc::Sender<Arc<Slot>>,
+    /// Counts up whenever slots are thawed.
+    thaws: watch::Sender<u64>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        jobs: mpsc::Receiver<Job>,
+        options: &PgConnectOptions,
+        codec: Codec,
+        snapshots: mpsc::Sender<Arc<Slot>>,
+        thaws: watch::Sender<u64>,
+        abandon: CancellationToken,
+    ) -> Writer {
+        Writer {
+            jobs,
+            connection: Connection::new(options, abandon),
+            codec,
+            snapshots,
+            thaws,
+        }
+    }
+
+    /// Runs until `closing`, then writes what was accepted and ends.
+    pub(crate) async fn run(mut self, closing: CancellationToken) {
+        let mut taken = Vec::with_capacity(MOST_AT_ONCE);
+        let mut gathering = Gathering::default();
+        loop {
+            if gathering.is_empty() {
+                let received = tokio::select! {
+                    received = self.jobs.recv_many(&mut taken, MOST_AT_ONCE) => received,
+                    () = closing.cancelled(), if !self.jobs.is_closed() => {
+                        self.jobs.close();
+                        continue;
+                    }
+                };
+                if received == 0 {
+                    return;
+                }
+            } else {
+                // What was set aside goes first; more is welcome, but not waited for.
+                while taken.len() < MOST_AT_ONCE
+                    && let Ok(job) = self.jobs.try_recv()
+                {
+                    taken.push(job);
+                }
+            }
+            gathering.add(taken.drain(..));
+            let outrun = gathering.take_outrun();
+            self.settle_failures(outrun);
+            let batch = gathering.take_batch();
+            if !batch.is_empty() {
+                self.write(batch).await;
+            }
+            let locked = gathering.take_locked();
+            if !locked.is_empty() {
+                self.write_locked(locked).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Why a batch failed: one query that names what stands in its way.
+
+use std::collections::{HashMap, HashSet};
+
+use daybook_domain::StreamId;
+use sqlx::{PgConnection, query_as};
+use uuid::Uuid;
+
+use crate::Position;
+use crate::append::{Append, Claim, NewEvent, Vacancy, first_touches};
+
+/// What stands in a batch's way.
+#[derive(Debug, Default)]
+pub struct Conflicts {
+    /// Streams that have grown past the version that the batch was decided on.
+    pub streams: HashSet<StreamId>,
+    /// Indices into the batch.
+    pub claims: HashMap<usize, Claim>,
+    pub vacancies: HashMap<usize, Vacancy>,
+    pub keys: HashSet<usize>,
+    /// The batch's own events or records are there: an earlier attempt with an unknown outcome has
+    /// succeeded, and with it the whole batch.
+    pub already_written: bool,
+}
+
+impl Conflicts {
+    pub fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+            && self.claims.is_empty()
+            && self.vacancies.is_empty()
+            && self.keys.is_empty()
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Found {
+    what: String,
+    /// Counts from 1 in the list that was asked about.
+    n: i64,
+    id: Option<Uuid>,
+}
+
+const FIND: &str = "
+    select 'stream' as what, s.n, e.event_id as id
+    from unnest($1::text[], $2::text[], $3::bigint[])
+        with ordinality as s (aggregate_type, aggregate_id, sequence, n)
+    join log.events e
+        on e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id and e.sequence = s.sequence
+    union all
+    select 'claim', t.n, null
+    from unnest($4::text[], $5::bytea[]) with ordinality as t (kind, value, n)
+    join log.claims c on c.kind = t.kind and c.value = t.value
+    union all
+    select 'vacancy', v.n, null
+    from unnest($6::text[], $7::text[]) with ordinality as v (kind, owner, n)
+    where exists (select from log.claims c where c.kind = v.kind and c.owner = v.owner)
+    union all
+    select 'key', k.n, r.append_id
+    from unnest($8::bytea[]) with ordinality as k (key_hash, n)
+    join log.idempotency_records r on r.key_hash = k.key_hash";
+
+/// Names what a batch that was refused conflicts with.
+pub async fn find(
+    connection: &mut PgConnection,
+    batch: &[&Append],
+) -> Result<Conflicts, sqlx::Error> {
+    let touches = first_touches(batch);
+    let claims: Vec<(usize, &Claim)> = each(batch, |append| {
+        // A claim that the append itself releases first is not in its way.
+        append.taken.iter().filter(|taken| {
+            !append
+                .released
+                .iter()
+                .any(|r| r.kind == taken.kind && r.value == taken.value)
+        })
+    });
+    let vacancies: Vec<(usize, &Vacancy)> = each(batch, |append| append.vacant.iter());
+    let keys: Vec<(usize, &[u8])> = each(batch, |append| {
+        append
+            .record
+            .iter()
+            .map(|record| record.key_hash.as_slice())
+    });
+
+    let found: Vec<Found> = query_as(FIND)
+        .bind(Vec::from_iter(
+            touches
+                .iter()
+                .map(|touch| touch.stream.aggregate_type.as_str()),
+        ))
+        .bind(Vec::from_iter(
+            touches.iter().map(|touch| touch.stream.id.to_string()),
+        ))
+        .bind(Vec::from_iter(
+            touches.iter().map(|touch| touch.version + 1),
+        ))
+        .bind(Vec::from_iter(claims.iter().map(|(_, claim)| claim.kind)))
+        .bind(Vec::from_iter(
+            claims.iter().map(|(_, claim)| claim.value.as_slice()),
+        ))
+        .bind(Vec::from_iter(
+            vacancies.iter().map(|(_, vacancy)| vacancy.kind),
+        ))
+        .bind(Vec::from_iter(
+            vacancies.iter().map(|(_, vacancy)| vacancy.owner.as_str()),
+        ))
+        .bind(Vec::from_iter(keys.iter().map(|(_, key)| *key)))
+        .fetch_all(connection)
+        .await?;
+
+    let own_events: HashSet<Uuid> = batch
+        .iter()
+        .flat_map(|append| append.events.iter().map(|event| event.event_id))
+        .collect();
+    let is_own = |id: Option<Uuid>| id.is_some_and(|id| own_events.contains(&id));
+    let mut conflicts = Conflicts::default();
+    for Found { what, n, id } in found {
+        let n = n as usize - 1;
+        match what.as_str() {
+            "stream" if is_own(id) => conflicts.already_written = true,
+            "stream" => drop(conflicts.streams.insert(touches[n].stream)),
+            "claim" => drop(conflicts.claims.insert(claims[n].0, claims[n].1.clone())),
+            "vacancy" => drop(
+                conflicts
+                    .vacancies
+                    .insert(vacancies[n].0, vacancies[n].1.clone()),
+            ),
+            _ if id == Some(batch[keys[n].0].id) => conflicts.already_written = true,
+            _ => drop(conflicts.keys.insert(keys[n].0)),
+        }
+    }
+    Ok(conflicts)
+}
+
+/// Each append's items, with the append's index.
+fn each<'a, T, I: Iterator<Item = T>>(
+    batch: &[&'a Append],
+    items: impl Fn(&'a Append) -> I,
+) -> Vec<(usize, T)> {
+    batch
+        .iter()
+        .enumerate()
+        .flat_map(|(n, append)| items(append).map(move |item| (n, item)))
+        .collect()
+}
+
+/// Where each append of a batch that was written stands: the position of its last event, or for one
+/// without events the head that its record names, or 0 where nothing of it is in the log.
+pub async fn positions(
+    connection: &mut PgConnection,
+    batch: &[&Append],
+) -> Result<Vec<Position>, sqlx::Error> {
+    let mut positions = vec![0; batch.len()];
+    let last_events: Vec<(usize, &NewEvent)> =
+        each(batch, |append| append.events.last().into_iter());
+    let found: Vec<(i64, Position)> = query_as(
+        "select s.n, e.position
+         from unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[])
+             with ordinality as s (aggregate_type, aggregate_id, sequence, event_id, n)
+         join log.events e
+             on e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id
+             and e.sequence = s.sequence and e.event_id = s.event_id",
+    )
+    .bind(Vec::from_iter(
+        last_events
+            .iter()
+            .map(|(_, event)| event.stream.aggregate_type.as_str()),
+    ))
+    .bind(Vec::from_iter(
+        last_events
+            .iter()
+            .map(|(_, event)| event.stream.id.to_string()),
+    ))
+    .bind(Vec::from_iter(
+        last_events.iter().map(|(_, event)| event.sequence),
+    ))
+    .bind(Vec::from_iter(
+        last_events.iter().map(|(_, event)| event.event_id),
+    ))
+    .fetch_all(&mut *connection)
+    .await?;
+    for (n, position) in found {
+        positions[last_events[n as usize - 1].0] = position;
+    }
+    // An append without events stands where the one before it does.
+    let head: Position = sqlx::query_scalar("select coalesce(max(position), 0) from log.events")
+        .fetch_one(connection)
+        .await?;
+    let mut last = head;
+    for (position, append) in positions.iter_mut().zip(batch) {
+        if append.events.is_empty() {
+            *position = last;
+        }
+        last = *position;
+    }
+    Ok(positions)
+}

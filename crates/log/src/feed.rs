@@ -1,0 +1,94 @@
+//! Reading the log: by position, or one stream.
+
+use daybook_domain::StreamId;
+use sqlx::postgres::PgListener;
+use sqlx::{PgPool, query_as, query_scalar};
+
+use crate::event::{EVENT_COLUMNS, EventRow};
+use crate::{Codec, LOG_CHANNEL, LogError, Poison, Position, RecordedEvent};
+
+#[derive(Clone)]
+pub struct Feed {
+    pool: PgPool,
+    codec: Codec,
+}
+
+/// Events in the order of their positions, up to the first that cannot be decoded.
+pub struct FeedBatch {
+    pub events: Vec<RecordedEvent>,
+    pub poison: Option<Poison>,
+}
+
+impl Feed {
+    pub fn new(pool: PgPool, codec: Codec) -> Feed {
+        Feed { pool, codec }
+    }
+
+    /// The last position, 0 when the log is empty.
+    pub async fn head(&self) -> Result<Position, LogError> {
+        let head = query_scalar("select coalesce(max(position), 0) from log.events")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(head)
+    }
+
+    pub async fn read_after(&self, position: Position, limit: i64) -> Result<FeedBatch, LogError> {
+        let statement = format!(
+            "select {EVENT_COLUMNS} from log.events e where e.position > $1 order by e.position limit $2"
+        );
+        let rows: Vec<EventRow> = query_as(&statement)
+            .bind(position)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        self.codec.decode(rows).await
+    }
+
+    /// A stream's events after the sequence given, oldest first. An undecodable one is an error.
+    pub async fn read_stream(
+        &self,
+        stream: StreamId,
+        after_sequence: i64,
+        limit: i64,
+    ) -> Result<Vec<RecordedEvent>, LogError> {
+        let statement = format!(
+            "select {EVENT_COLUMNS} from log.events e
+             where e.aggregate_type = $1 and e.aggregate_id = $2 and e.sequence > $3
+             order by e.sequence limit $4"
+        );
+        let rows: Vec<EventRow> = query_as(&statement)
+            .bind(stream.aggregate_type.as_str())
+            .bind(stream.id.to_string())
+            .bind(after_sequence)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        self.codec.decode(rows).await?.whole()
+    }
+
+    /// Listens for new heads. Subscribe before looking, or an append in between goes unheard.
+    pub async fn listen(&self) -> Result<PgListener, LogError> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(LOG_CHANNEL).await?;
+        Ok(listener)
+    }
+}
+
+impl FeedBatch {
+    /// The events, where all could be decoded.
+    pub(crate) fn whole(self) -> Result<Vec<RecordedEvent>, LogError> {
+        match self.poison {
+            None => Ok(self.events),
+            Some(Poison {
+                position,
+                event_type,
+                error,
+                ..
+            }) => Err(LogError::Undecodable {
+                position,
+                event_type,
+                reason: error,
+            }),
+        }
+    }
+}

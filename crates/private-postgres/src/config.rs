@@ -1,0 +1,52 @@
+//! What a caller may choose about its server.
+
+use std::path::PathBuf;
+
+/// Both kinds keep every promise of durability; they differ in how much memory and disk they take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// For a shop that is really used: buffers for a laptop, data synced while the folder is made.
+    Durable,
+    /// For servers that live as long as a test run: small buffers, no sync while the folder is made.
+    FastForTests,
+}
+
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Holds the cluster, the socket, the lock and `postgres.log`; created where it is missing.
+    pub data_dir: PathBuf,
+    pub durability: Durability,
+    pub max_connections: u32,
+    /// Further settings of `postgresql.conf`; they win over the ones chosen here.
+    pub settings: Vec<(String, String)>,
+}
+
+impl ServerConfig {
+    /// A durable server with room for 200 connections.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            durability: Durability::Durable,
+            max_connections: 200,
+            settings: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    #[must_use]
+    pub fn max_connections(mut self, max_connections: u32) -> Self {
+        self.max_connections = max_connections;
+        self
+    }
+
+    #[must_use]
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+}

@@ -1,0 +1,97 @@
+//! What can go wrong with a private server. Every message says how to mend it.
+
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateServerError {
+    #[error(
+        "found no PostgreSQL server ({looked}); install one (apt-get install postgresql), \
+         or set DATABASE_URL to use a server of your own"
+    )]
+    NotFound { looked: String },
+
+    #[error(
+        "{folder} was written by PostgreSQL {wanted}, but only {found} is installed; \
+         install it (apt-get install postgresql-{wanted}), or set DATABASE_URL to use a server of your own",
+        folder = folder.display()
+    )]
+    OtherVersion {
+        folder: PathBuf,
+        wanted: u32,
+        found: String,
+    },
+
+    #[error(
+        "another process is using {folder}; stop it, or choose another data folder",
+        folder = folder.display()
+    )]
+    InUse { folder: PathBuf },
+
+    #[error(
+        "PostgreSQL does not run as root and there is no user `{user}` to run it as; \
+         create it (useradd --system {user}), or run as an ordinary user"
+    )]
+    NoSuchUser { user: String },
+
+    #[error(
+        "{folder} belongs to another user (uid {owner}); run as that user, or choose another data folder",
+        folder = folder.display()
+    )]
+    ForeignFolder { folder: PathBuf, owner: u32 },
+
+    #[error(
+        "the user `{user}`, who runs PostgreSQL, cannot reach {folder}; \
+         let it pass every folder above (chmod o+x), or choose another data folder",
+        folder = folder.display()
+    )]
+    Impassable { folder: PathBuf, user: String },
+
+    #[error("initdb failed: {output}")]
+    Initdb { output: String },
+
+    #[error(
+        "PostgreSQL stopped while starting: {reason}; see {log}",
+        log = log.display()
+    )]
+    StoppedWhileStarting { reason: String, log: PathBuf },
+
+    #[error(
+        "PostgreSQL was not ready after {seconds} s; see {log}",
+        log = log.display()
+    )]
+    NotReady { seconds: u64, log: PathBuf },
+
+    #[error(
+        "a PostgreSQL server left over from before (process {pid}) does not stop; end it by hand"
+    )]
+    Survivor { pid: i32 },
+
+    #[error("could not {what}")]
+    Io {
+        what: String,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("could not {what}")]
+    Database {
+        what: String,
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+impl PrivateServerError {
+    /// For `map_err`: keeps the error and says what was being done.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    /// For `map_err`: keeps the error and says what was being done.
+    pub(crate) fn database(what: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Database { what, source }
+    }
+}

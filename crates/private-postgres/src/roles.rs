@@ -1,0 +1,114 @@
+//! The roles and the database that a Daybook server expects.
+//!
+//! | role | may |
+//! | --- | --- |
+//! | `postgres` | everything |
+//! | `daybook_migrator` | create roles; owns the database and migrates it |
+//! | `daybook` | what the migrations grant to the group `daybook_server` |
+
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+
+pub(crate) const SUPERUSER: &str = "postgres";
+pub(crate) const MAINTENANCE_DATABASE: &str = "postgres";
+pub(crate) const DATABASE: &str = "daybook";
+/// The login role of the server.
+pub const SERVER_ROLE: &str = "daybook";
+/// The login role that migrates.
+pub const MIGRATION_ROLE: &str = "daybook_migrator";
+
+/// Creates the login roles where they are missing, and resets what they may.
+pub(crate) async fn ensure_roles(superuser: &mut PgConnection) -> Result<(), sqlx::Error> {
+    for (role, rights) in [
+        (SERVER_ROLE, "login nosuperuser nocreatedb nocreaterole"),
+        (MIGRATION_ROLE, "login nosuperuser nocreatedb createrole"),
+    ] {
+        let exists: bool =
+            sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
+                .bind(role)
+                .fetch_one(&mut *superuser)
+                .await?;
+        let verb = if exists { "alter" } else { "create" };
+        superuser
+            .execute(format!("{verb} role {role} {rights}").as_str())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether there is such a database.
+pub(crate) async fn database_exists(
+    connection: &mut PgConnection,
+    name: &str,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(name)
+        .fetch_one(connection)
+        .await
+}
+
+/// Creates a database that the migration role owns and that only it and the server role can enter.
+/// A clone of a template has everything that is in the template, so `public` belongs to the
+/// migration role there already; `url` (a superuser's, of the new database) is for one from scratch.
+pub(crate) async fn create_database(
+    superuser: &mut PgConnection,
+    name: &str,
+    origin: Origin<'_>,
+) -> Result<(), sqlx::Error> {
+    let database = quoted(name);
+    let template = match origin {
+        Origin::Template(template) => format!(" template {}", quoted(template)),
+        Origin::Scratch { .. } => String::new(),
+    };
+    let create = format!("create database {database} owner {MIGRATION_ROLE}{template}");
+    superuser.execute(create.as_str()).await?;
+    for statement in [
+        format!("revoke all on database {database} from public"),
+        format!("grant connect on database {database} to {SERVER_ROLE}"),
+    ] {
+        superuser.execute(statement.as_str()).await?;
+    }
+    if let Origin::Scratch { url } = origin {
+        let mut inside = PgConnection::connect(url).await?;
+        for statement in [
+            // Before PostgreSQL 15 the schema is the superuser's, and everybody may create in it.
+            format!("alter schema public owner to {MIGRATION_ROLE}"),
+            "revoke create on schema public from public".to_owned(),
+        ] {
+            inside.execute(statement.as_str()).await?;
+        }
+        inside.close().await?;
+    }
+    Ok(())
+}
+
+/// What a new database starts from.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    Template(&'a str),
+    Scratch { url: &'a str },
+}
+
+/// Makes the login role a member of the group `daybook_server`, which the migrations create. To be
+/// called after them, as the role that ran them; does nothing where the role already has its rights.
+pub async fn grant_server_role(
+    migration_pool: &PgPool,
+    login_role: &str,
+) -> Result<(), sqlx::Error> {
+    let mut connection = migration_pool.acquire().await?;
+    let has_it: bool =
+        sqlx::query_scalar("select pg_has_role($1::name, 'daybook_server', 'usage')")
+            .bind(login_role)
+            .fetch_one(&mut *connection)
+            .await?;
+    if !has_it {
+        connection
+            .execute(format!("grant daybook_server to {}", quoted(login_role)).as_str())
+            .await?;
+    }
+    Ok(())
+}
+
+/// A name as SQL takes it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,52 @@
+//! Dropping the databases of tests that are over, behind their backs.
+
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use sqlx::{Connection, Executor, PgConnection};
+use tracing::warn;
+
+use super::address::Address;
+use crate::roles::quoted;
+
+type Dropped = (Address, String);
+
+/// Has the database dropped, some time before this process ends or never: a server for tests does not
+/// outlive the run. A test's own runtime may be gone, so this has a thread of its own.
+pub(crate) fn drop_soon(address: Address, name: String) {
+    static QUEUE: OnceLock<Option<Sender<Dropped>>> = OnceLock::new();
+    let queue = QUEUE.get_or_init(|| {
+        let (sender, receiver) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("drop-test-databases".to_owned())
+            .spawn(move || drop_all(&receiver));
+        thread.map(|_| sender).ok()
+    });
+    if let Some(queue) = queue {
+        // The thread ends only where it could not start its runtime.
+        let _ = queue.send((address, name));
+    }
+}
+
+fn drop_all(queue: &Receiver<Dropped>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return warn!(%error, "could not start dropping test databases"),
+    };
+    for (address, name) in queue {
+        if let Err(error) = runtime.block_on(drop_one(&address, &name)) {
+            warn!(%error, database = name, "could not drop a test database");
+        }
+    }
+}
+
+async fn drop_one(address: &Address, name: &str) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect(&address.maintenance_url()).await?;
+    let drop = format!("drop database if exists {} with (force)", quoted(name));
+    connection.execute(drop.as_str()).await?;
+    connection.close().await
+}
