@@ -141,19 +141,7 @@ begin
 
     head := coalesce((select e.position from events e order by e.position desc limit 1), 0);
 
-    if appended > 0 then
-        insert into events (
-            aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
-            position, event_id, occurred_at, recorded_at)
-        select e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version,
-            e.payload::json, e.metadata::json, head + e.n, e.event_id, e.occurred_at, now_
-        from unnest(event_aggregate_types, event_aggregate_ids, event_sequences, event_types, event_versions,
-                event_payloads, event_metadata, event_ids, event_occurred_at)
-            with ordinality as e (aggregate_type, aggregate_id, sequence, event_type, event_version,
-                payload, metadata, event_id, occurred_at, n);
-        perform pg_notify('daybook_log', (head + appended)::text);
-    end if;
-
+    -- Claims and keys before events: a batch that fails on one of them fails before its bulk is written.
     if cardinality(released_kinds) > 0 then
         delete from claims c
         using unnest(released_kinds, released_values, released_owners) as r (kind, value, owner)
@@ -181,6 +169,19 @@ begin
         from unnest(record_key_hashes, record_fingerprints, record_append_ids, record_offsets,
                 record_statuses, record_headers, record_bodies, record_person_ids)
             as r (key_hash, fingerprint, append_id, after, status, headers, body, person_id);
+    end if;
+
+    if appended > 0 then
+        insert into events (
+            aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
+            position, event_id, occurred_at, recorded_at)
+        select e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version,
+            e.payload::json, e.metadata::json, head + e.n, e.event_id, e.occurred_at, now_
+        from unnest(event_aggregate_types, event_aggregate_ids, event_sequences, event_types, event_versions,
+                event_payloads, event_metadata, event_ids, event_occurred_at)
+            with ordinality as e (aggregate_type, aggregate_id, sequence, event_type, event_version,
+                payload, metadata, event_id, occurred_at, n);
+        perform pg_notify('daybook_log', (head + appended)::text);
     end if;
     if cardinality(person_ids) > 0 then
         insert into person_keys (person_id, wrapped_key)

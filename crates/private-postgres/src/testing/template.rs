@@ -81,6 +81,11 @@ async fn make_template(
         quoted(&unfinished)
     );
     maintenance.execute(close.as_str()).await?;
+    // A database in use cannot be renamed, and a session that was closed takes a moment to be gone.
+    sqlx::query("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1")
+        .bind(&unfinished)
+        .execute(&mut *maintenance)
+        .await?;
     let rename = format!(
         "alter database {} rename to {}",
         quoted(&unfinished),
