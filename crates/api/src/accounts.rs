@@ -1,0 +1,83 @@
+//! Accounts that Daybook makes by itself: the first admin, and the demo's customers' passwords.
+
+use std::collections::BTreeSet;
+
+use chrono::Utc;
+use daybook_commands::{CommandBus, RegisterUser};
+use daybook_domain::user::Role;
+use daybook_domain::{Email, InvalidField, StreamId, UserId};
+use sqlx::PgPool;
+use tracing::{info, warn};
+
+use crate::auth::{credentials, password};
+use crate::failure::Failure;
+use crate::fixed_id::fixed_id;
+use crate::system;
+
+/// The admin of a demo for which none was asked for.
+pub(crate) const DEMO_ADMIN: &str = "admin@daybook.example";
+
+/// Makes the admin unless the e-mail address is somebody's already. Only a new admin is given the
+/// password: one that was changed since stays.
+pub(crate) async fn ensure_admin(
+    bus: &CommandBus,
+    pool: &PgPool,
+    email: &str,
+    password: &str,
+) -> Result<(), Failure> {
+    let failed = |reason: String| Failure::Admin {
+        email: email.to_owned(),
+        reason,
+    };
+    let address: Email = email
+        .parse()
+        .map_err(|wrong: InvalidField| failed(wrong.detail))?;
+    if let Some(owner) = bus.email_owner(&address).await? {
+        return warn_unless_admin(bus, owner).await;
+    }
+    password::check(password).map_err(|wrong| failed(wrong.to_string()))?;
+    // The same from every process, so that of several that start at once one makes the admin.
+    let id = UserId::from(fixed_id(&format!("first admin {}", address.canonical()), 0));
+    set_password(pool, id, password).await?;
+    let command = RegisterUser {
+        id,
+        email: address,
+        first_name: "Shop".to_owned(),
+        last_name: "Admin".to_owned(),
+        roles: BTreeSet::from([Role::User, Role::Admin]),
+    };
+    let made = system::execute(bus, "first-start", Utc::now(), command).await?;
+    match made {
+        Ok(()) => info!(user.id = %id, "made the first admin"),
+        // Another process that started with us was faster.
+        Err(_) if bus.load(StreamId::user(id)).await?.version > 0 => {}
+        Err(refused) => return Err(failed(refused.to_string())),
+    }
+    Ok(())
+}
+
+/// Stores a password's hash. To be called before the user is registered, so that no account is ever
+/// without one.
+pub(crate) async fn set_password(pool: &PgPool, id: UserId, password: &str) -> Result<(), Failure> {
+    let hash = password::hash(password)
+        .await
+        .map_err(|source| Failure::Unusable {
+            what: "a password",
+            source: source.into(),
+        })?;
+    credentials::store(pool, id, &hash)
+        .await
+        .map_err(Failure::database("storing a password's hash"))
+}
+
+async fn warn_unless_admin(bus: &CommandBus, owner: UserId) -> Result<(), Failure> {
+    let user = bus.load(StreamId::user(owner)).await?;
+    let is_admin = user
+        .state
+        .as_user()
+        .is_some_and(|user| user.roles.contains(&Role::Admin));
+    if !is_admin {
+        warn!(user.id = %owner, "DAYBOOK_ADMIN_EMAIL is the address of a user who is no admin");
+    }
+    Ok(())
+}

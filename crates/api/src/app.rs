@@ -1,0 +1,190 @@
+//! The application as handlers see it, and the router around them.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use chrono::{DateTime, SubsecRound, Utc};
+use daybook_commands::{Answer, Answered, Command, CommandBus};
+use daybook_domain::Currency;
+use daybook_log::{Actor, Feed};
+use daybook_projections::ReadModels;
+use sqlx::PgPool;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::answer::refused;
+use crate::auth::token::TokenKeys;
+use crate::cache::ProductCache;
+use crate::extract::CommandRequest;
+use crate::gateway::rate_limit::Limits;
+use crate::gateway::{Gateway, gateway};
+use crate::problem::{ApiResult, Problem};
+use crate::{metrics, openapi, routes};
+
+/// Where the API's paths begin.
+pub const BASE: &str = "/api/v1";
+
+/// Everything that handlers work with. Clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+pub struct Shared {
+    pub commands: CommandBus,
+    pub read_models: ReadModels,
+    pub feed: Feed,
+    pub pool: PgPool,
+    pub token_keys: TokenKeys,
+    pub http: HttpConfig,
+    pub products: ProductCache,
+    gateway: Gateway,
+}
+
+/// What an [`App`] is made of.
+pub struct AppParts {
+    pub commands: CommandBus,
+    pub read_models: ReadModels,
+    pub feed: Feed,
+    /// For credentials and refresh tokens; queries have the read models' own.
+    pub pool: PgPool,
+    pub token_keys: TokenKeys,
+    pub http: HttpConfig,
+}
+
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    pub access_token_ttl: Duration,
+    pub refresh_token_ttl: Duration,
+    pub request_timeout: Duration,
+    /// How long a query waits for `Daybook-Min-Position`.
+    pub read_your_writes_timeout: Duration,
+    pub body_limit: usize,
+    /// Requests that may be served at once; more are answered 503.
+    pub max_in_flight: usize,
+    pub rate_limits: bool,
+    pub limits: Limits,
+    /// Of prices that name none.
+    pub currency: Currency,
+}
+
+impl Default for HttpConfig {
+    fn default() -> HttpConfig {
+        HttpConfig {
+            access_token_ttl: Duration::from_secs(15 * 60),
+            refresh_token_ttl: Duration::from_secs(30 * 24 * 60 * 60),
+            request_timeout: Duration::from_secs(10),
+            read_your_writes_timeout: Duration::from_secs(2),
+            body_limit: 64 * 1024,
+            max_in_flight: 4096,
+            rate_limits: true,
+            limits: Limits::default(),
+            currency: EUR.parse().unwrap_or_default(),
+        }
+    }
+}
+
+const EUR: &str = "EUR";
+
+impl App {
+    pub fn new(parts: AppParts) -> App {
+        metrics::install();
+        let products = ProductCache::default();
+        let followed = products.clone();
+        parts
+            .read_models
+            .progress()
+            .on_change(move |change| followed.follow(change));
+        App(Arc::new(Shared {
+            gateway: Gateway::new(&parts.http),
+            commands: parts.commands,
+            read_models: parts.read_models,
+            feed: parts.feed,
+            pool: parts.pool,
+            token_keys: parts.token_keys,
+            http: parts.http,
+            products,
+        }))
+    }
+
+    pub fn new_id<T: From<Uuid>>(&self) -> T {
+        Uuid::now_v7().into()
+    }
+
+    /// To the millisecond, which is what answers show.
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now().trunc_subsecs(3)
+    }
+
+    /// Carries out a command and answers it: `accept` shapes its outcome, a refusal becomes a problem.
+    pub async fn execute<C: Command>(
+        &self,
+        command: C,
+        actor: Actor,
+        request: CommandRequest,
+        accept: impl Fn(&C::Outcome) -> Answer + Send + Sync + 'static,
+    ) -> ApiResult<Answered> {
+        let (path, request_id) = (request.path.clone(), request.request_id.clone());
+        let context = request.context(actor, self.now());
+        let respond = move |outcome: Result<&C::Outcome, &_>| match outcome {
+            Ok(outcome) => accept(outcome),
+            Err(refusal) => refused(refusal, &path, &request_id),
+        };
+        Ok(self.commands.execute(command, context, respond).await?)
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// All routes with the gateway in front of them.
+pub fn router(app: App) -> Router {
+    let (api, _) = openapi::router().split_for_parts();
+    let body_limit = DefaultBodyLimit::max(app.http.body_limit);
+    let front = from_fn_with_state(app.gateway.clone(), gateway);
+    api.merge(routes::operations::router())
+        .merge(routes::docs::router())
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(body_limit)
+        .layer(front)
+        .with_state(app)
+}
+
+async fn unknown_route() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown-route",
+        "There is nothing at this path; see /docs.",
+    )
+}
+
+async fn wrong_method() -> Problem {
+    let detail = "This path does not take this method; Allow names those it takes.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+}
+
+/// Chores that no request waits for, until `shutdown`: empties the metrics' buffers, forgets idle clients.
+pub async fn run_background(app: App, shutdown: CancellationToken) {
+    let mut turn = interval(Duration::from_secs(5));
+    turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = turn.tick() => {}
+            () = shutdown.cancelled() => return,
+        }
+        if let Some(recorder) = metrics::install() {
+            recorder.run_upkeep();
+        }
+        app.gateway.tidy();
+    }
+}

@@ -1,0 +1,97 @@
+//! Callers as handlers take them.
+
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use daybook_domain::UserId;
+use daybook_domain::user::Role;
+use daybook_log::Actor;
+use tracing::debug;
+
+use super::token::Identity;
+use crate::app::App;
+use crate::problem::{ApiResult, Problem};
+
+/// Anyone who is signed in.
+#[derive(Clone, Copy, Debug)]
+pub struct Customer {
+    pub id: UserId,
+    pub is_admin: bool,
+}
+
+/// Someone who runs the shop. Roles are the token's: a change of roles takes hold with the next token.
+#[derive(Clone, Copy, Debug)]
+pub struct Admin {
+    pub id: UserId,
+}
+
+impl Customer {
+    pub fn actor(self) -> Actor {
+        Actor::User(self.id)
+    }
+
+    /// What is someone else's is not there.
+    pub fn may_see(self, owner: UserId) -> ApiResult<()> {
+        if self.is_admin || self.id == owner {
+            Ok(())
+        } else {
+            Err(Problem::nothing_here())
+        }
+    }
+}
+
+impl Admin {
+    pub fn actor(self) -> Actor {
+        Actor::User(self.id)
+    }
+}
+
+impl FromRequestParts<App> for Customer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Identity { user_id, roles } = identity(parts, app)?;
+        Ok(Customer {
+            id: user_id,
+            is_admin: roles.contains(&Role::Admin),
+        })
+    }
+}
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let caller = Customer::from_request_parts(parts, app).await?;
+        if caller.is_admin {
+            Ok(Admin { id: caller.id })
+        } else {
+            Err(Problem::forbidden("This is for administrators."))
+        }
+    }
+}
+
+/// RFC 6750: without a token the challenge names no error.
+fn identity(parts: &Parts, app: &App) -> ApiResult<Identity> {
+    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        let detail = "Sign in, and send the access token as Authorization: Bearer.";
+        return Err(Problem::unauthorized("unauthenticated", detail, "Bearer"));
+    };
+    let invalid = || {
+        let detail = "The access token is invalid or has expired; sign in again or refresh it.";
+        Problem::unauthorized("invalid-token", detail, "Bearer error=\"invalid_token\"")
+    };
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(invalid)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(invalid());
+    }
+    app.token_keys.check(token.trim()).map_err(|error| {
+        debug!(%error, "a token was refused");
+        invalid()
+    })
+}

@@ -1,0 +1,32 @@
+//! Password hashes, by user. They are stored before the user is appended to the log and taken back when the
+//! append is refused, so that no acknowledged user lacks a password.
+
+use daybook_domain::UserId;
+use sqlx::PgPool;
+
+pub async fn store(pool: &PgPool, user_id: UserId, password_hash: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into auth.credentials (user_id, password_hash) values ($1, $2)
+         on conflict (user_id) do update set password_hash = excluded.password_hash, updated_at = now()",
+    )
+    .bind(user_id.as_uuid())
+    .bind(password_hash)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+pub async fn remove(pool: &PgPool, user_id: UserId) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from auth.credentials where user_id = $1")
+        .bind(user_id.as_uuid())
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+pub async fn find(pool: &PgPool, user_id: UserId) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("select password_hash from auth.credentials where user_id = $1")
+        .bind(user_id.as_uuid())
+        .fetch_optional(pool)
+        .await
+}

@@ -1,0 +1,18 @@
+//! Measuring how fast a machine is: the command path by itself, and the whole over HTTP.
+//!
+//! A closed loop (each client sends its next request when the last is answered) finds the peak; an
+//! open one (requests come when they come) finds what clients feel below it. Latencies in the open
+//! loop count from when a request was due, so that a stall is felt by all who had to wait.
+
+pub mod append;
+pub mod http;
+mod load;
+mod report;
+
+pub use load::{closed_loop, open_loop};
+pub use report::{Latencies, Report};
+
+/// Why a measurement means nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BenchError(pub String);

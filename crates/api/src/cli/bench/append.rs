@@ -1,0 +1,128 @@
+use clap::Args;
+use daybook_commands::CommandBus;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::scratch::Scratch;
+use super::{LoadArguments, print_json, print_line};
+use crate::bench::append::{self, Spread};
+use crate::cli::runtime;
+use crate::config::{DataConfig, DatabaseConfig, LogConfig};
+use crate::failure::Failure;
+use crate::keys::MasterKey;
+use crate::server::core::Core;
+use crate::server::database::{Database, IfRunning};
+use crate::server::schema;
+
+/// Enough that clients rarely meet at one of them.
+const MANY_PRODUCTS: usize = 1_000;
+
+/// The command path in this process: load or cache, decide, append.
+///
+/// Each command appends one event to one new stream. Without DATABASE_URL a scratch PostgreSQL is
+/// started and removed again; with it, what is appended stays in that database for good.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook bench append --clients 64 --seconds 10
+  daybook bench append --clients 512 --keyed --json
+  daybook bench append --clients 64 --hot          one hot product against many")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    load: LoadArguments,
+    /// Send every command with an idempotency key of its own
+    #[arg(long)]
+    keyed: bool,
+    /// Single-unit orders instead: spread over many products, then all for one
+    #[arg(long)]
+    hot: bool,
+    #[command(flatten)]
+    database: DatabaseConfig,
+    #[command(flatten)]
+    data: DataConfig,
+    #[command(flatten)]
+    log: LogConfig,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let log = arguments.log.clone();
+    runtime::run_quietly(&log, |stop| async move {
+        let scratch = Scratch::new(&arguments.database, &arguments.data);
+        let measured = in_database(&arguments, &scratch.data, stop).await;
+        scratch.remove();
+        measured
+    })
+}
+
+async fn in_database(
+    arguments: &Arguments,
+    data: &DataConfig,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let master_key = MasterKey::obtain(&data.folder, data.master_key())?;
+    let database = Database::open(&arguments.database, data, IfRunning::Refuse).await?;
+    let measured = with_core(arguments, &database, &master_key, stop).await;
+    database.close().await;
+    measured
+}
+
+async fn with_core(
+    arguments: &Arguments,
+    database: &Database,
+    master_key: &MasterKey,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    schema::ready(database).await?;
+    let core = Core::start(database, master_key).await?;
+    let measured = tokio::select! {
+        measured = measure(arguments, &core.bus) => measured,
+        () = stop.cancelled() => Err(Failure::Interrupted),
+    };
+    core.stop().await;
+    measured
+}
+
+async fn measure(arguments: &Arguments, bus: &CommandBus) -> Result<(), Failure> {
+    let (clients, duration, keyed) = (
+        arguments.load.clients(),
+        arguments.load.duration(),
+        arguments.keyed,
+    );
+    if !arguments.hot {
+        let report = append::run(bus, clients, duration, keyed).await?;
+        if arguments.load.json {
+            return print_json(&json!({ "keyed": keyed, "newStreams": report }));
+        }
+        println!("{clients} clients, {}:", keys(keyed));
+        print_line("one event, one stream", &report);
+        return Ok(());
+    }
+    let many = append::run_orders(
+        bus,
+        clients,
+        duration,
+        keyed,
+        Spread::Products(MANY_PRODUCTS),
+    )
+    .await?;
+    let one = append::run_orders(bus, clients, duration, keyed, Spread::OneProduct).await?;
+    let ratio = one.per_second / many.per_second;
+    if arguments.load.json {
+        let json =
+            json!({ "keyed": keyed, "manyProducts": many, "oneProduct": one, "oneToMany": ratio });
+        return print_json(&json);
+    }
+    println!("{clients} clients, single-unit orders, {}:", keys(keyed));
+    print_line(&format!("{MANY_PRODUCTS} products"), &many);
+    print_line("one product", &one);
+    println!("  one product at {ratio:.2} of many");
+    Ok(())
+}
+
+fn keys(keyed: bool) -> &'static str {
+    if keyed {
+        "an idempotency key each"
+    } else {
+        "no idempotency keys"
+    }
+}

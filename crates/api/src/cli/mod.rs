@@ -1,0 +1,154 @@
+//! The command line: one subcommand, one function.
+
+mod bench;
+mod migrate;
+mod openapi;
+mod projections;
+mod runtime;
+mod seed;
+mod serve;
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// A commerce backend that never forgets: every change is an event in a log in PostgreSQL.
+#[derive(Parser, Debug)]
+#[command(name = "daybook", version, propagate_version = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Serve the shop; without DATABASE_URL with a private PostgreSQL and a demo shop
+    Serve(serve::Arguments),
+    /// Bring the database's schema up to date and let the server's role use it
+    Migrate(migrate::Arguments),
+    /// Fill a database with the demo shop; what is there already stays as it is
+    Seed(seed::Arguments),
+    /// Look at the read models and the projectors that keep them
+    #[command(subcommand)]
+    Projections(projections::Command),
+    /// Measure how fast this machine is
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Print the OpenAPI document of the HTTP interface
+    Openapi,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  daybook serve                              a shop on this machine, on http://127.0.0.1:8080
+  daybook serve --listen 0.0.0.0:80          the same, for others too
+  DATABASE_URL=postgres://shop@db/daybook daybook serve --role api
+  daybook projections status                 how far the read models are
+  daybook bench append --clients 64 --seconds 10
+
+Settings come from flags or from the environment, the flag winning:
+  DATABASE_URL             the PostgreSQL to use; without it a private one is started
+  DATABASE_MIGRATION_URL   the same database as the role that migrates it (DATABASE_URL)
+  DAYBOOK_DB_CONNECTIONS   connections that queries may use at once (16)
+  DAYBOOK_DATA             folder of the private PostgreSQL and of the keys (.daybook)
+  DAYBOOK_MASTER_KEY       32 bytes in base64; by default the file keys/master.key in that folder
+  DAYBOOK_ROLE             all, api, projector, or a list of them (all)
+  DAYBOOK_LISTEN           address and port to serve on (127.0.0.1:8080)
+  DAYBOOK_ADMIN_EMAIL      with DAYBOOK_ADMIN_PASSWORD, the admin made at the first start
+  DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)
+  DAYBOOK_RATE_LIMITS      on or off (on)
+  DAYBOOK_DEMO             off: no demo shop in the private PostgreSQL (on)
+  DAYBOOK_LOG              what is logged, such as info or info,daybook_log=debug (info)
+  DAYBOOK_LOG_FORMAT       text or json (text)";
+
+/// Runs the command that the arguments ask for, to its end.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return help_or_failure(&error),
+    };
+    match cli.command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Migrate(arguments) => migrate::run(arguments),
+        Command::Seed(arguments) => seed::run(arguments),
+        Command::Projections(command) => projections::run(command),
+        Command::Bench(command) => bench::run(command),
+        Command::Openapi => openapi::run(),
+    }
+}
+
+fn help_or_failure(error: &clap::Error) -> Result<(), Failure> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            error.print().map_err(|source| Failure::Process {
+                what: "print its help",
+                source,
+            })
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(Failure::Arguments("no command was given".to_owned()))
+        }
+        _ => {
+            // Clap's first paragraph tells what is wrong, those after it how the command is used.
+            let text = error.render().to_string();
+            let wrong = text.split("\n\n").next().unwrap_or_default();
+            Err(Failure::Arguments(
+                wrong.trim_start_matches("error: ").to_owned(),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn refused(arguments: &[&str]) -> String {
+        run(arguments.iter().map(OsString::from))
+            .unwrap_err()
+            .line()
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_argument_is_told_in_one_line() {
+        let line = refused(&["daybook", "serve", "--listen", "here"]);
+        assert!(
+            line.starts_with("daybook: invalid value 'here' for '--listen"),
+            "{line}"
+        );
+        assert!(line.ends_with("see `daybook --help`"), "{line}");
+        assert_eq!(line.lines().count(), 1);
+        assert_eq!(
+            refused(&["daybook", "fly"]),
+            "daybook: unrecognized subcommand 'fly': see `daybook --help`"
+        );
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_help_or_debug() {
+        let help = Cli::command()
+            .find_subcommand_mut("serve")
+            .unwrap()
+            .render_long_help();
+        assert!(help.to_string().contains("DAYBOOK_ADMIN_PASSWORD"));
+        let cli = Cli::try_parse_from([
+            "daybook",
+            "serve",
+            "--admin-password",
+            "open sesame",
+            "--database-url",
+            "postgres://shop:open sesame@db/shop",
+        ]);
+        assert!(!format!("{cli:?}").contains("sesame"));
+    }
+}

@@ -1,0 +1,226 @@
+//! What can be configured: each by a flag and by an environment variable, the flag winning.
+//!
+//! Secrets are [`SecretString`]s, which print as `[REDACTED]`. A URL, key or credential that is set
+//! but empty counts as not set, as container descriptions often have them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::TypedValueParser;
+use clap::{Args, ValueEnum};
+use daybook_domain::Currency;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Where the log and the read models are.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Database")]
+pub struct DatabaseConfig {
+    /// The PostgreSQL to use; without it a private one is started in the data folder
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = secret()
+    )]
+    pub database_url: Option<SecretString>,
+
+    /// The same database as the role that migrates it; by default DATABASE_URL itself
+    #[arg(
+        long,
+        env = "DATABASE_MIGRATION_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = secret()
+    )]
+    pub migration_url: Option<SecretString>,
+
+    /// Connections that queries may use at once; the writer and each projector have one more
+    #[arg(
+        long,
+        env = "DAYBOOK_DB_CONNECTIONS",
+        value_name = "N",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(2..=500)
+    )]
+    pub db_connections: u32,
+}
+
+impl DatabaseConfig {
+    /// `None` where a private server is to be used.
+    pub fn server_url(&self) -> Option<&str> {
+        given(self.database_url.as_ref())
+    }
+
+    pub fn migration_url(&self) -> Option<&str> {
+        given(self.migration_url.as_ref()).or_else(|| self.server_url())
+    }
+}
+
+/// Where the keys are, and everything else that one machine keeps.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Data and keys")]
+pub struct DataConfig {
+    /// Folder of the private PostgreSQL and of the keys; made where it is missing
+    #[arg(
+        long = "data",
+        env = "DAYBOOK_DATA",
+        value_name = "FOLDER",
+        default_value = ".daybook"
+    )]
+    pub folder: PathBuf,
+
+    /// 32 bytes in base64 from which the keys of personal data derive; by default the file
+    /// keys/master.key in the data folder, made at the first start. Lose it and personal data is lost
+    #[arg(
+        long,
+        env = "DAYBOOK_MASTER_KEY",
+        hide_env_values = true,
+        value_name = "BASE64",
+        value_parser = secret()
+    )]
+    pub master_key: Option<SecretString>,
+}
+
+impl DataConfig {
+    pub fn master_key(&self) -> Option<&str> {
+        given(self.master_key.as_ref())
+    }
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logging")]
+pub struct LogConfig {
+    /// What is logged, to stderr: a level, or levels by module ("info,daybook_log=debug")
+    /// [default: info; warn while measuring]
+    #[arg(long = "log", env = "DAYBOOK_LOG", value_name = "FILTER")]
+    pub filter: Option<String>,
+
+    /// How a line of the log looks
+    #[arg(long = "log-format", env = "DAYBOOK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Everything that `daybook serve` needs to know.
+#[derive(Args, Clone, Debug)]
+pub struct ServerConfig {
+    /// What this process does; may be repeated or a list ("api,projector")
+    #[arg(
+        long = "role",
+        env = "DAYBOOK_ROLE",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "all"
+    )]
+    pub roles: Vec<Role>,
+
+    /// Address and port to serve on; port 0 takes a free one and prints it
+    #[arg(
+        long,
+        env = "DAYBOOK_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub listen: SocketAddr,
+
+    /// E-mail of the admin that is made at the first start
+    #[arg(long, env = "DAYBOOK_ADMIN_EMAIL", value_name = "EMAIL")]
+    pub admin_email: Option<String>,
+
+    /// That admin's password; better given by the environment, since flags show in process lists
+    #[arg(
+        long,
+        env = "DAYBOOK_ADMIN_PASSWORD",
+        hide_env_values = true,
+        value_name = "PASSWORD",
+        value_parser = secret()
+    )]
+    pub admin_password: Option<SecretString>,
+
+    /// The currency of products whose creator names none
+    #[arg(
+        long,
+        env = "DAYBOOK_CURRENCY",
+        value_name = "ISO 4217",
+        default_value = "EUR"
+    )]
+    pub currency: Currency,
+
+    /// Whether callers are limited in their requests
+    #[arg(long, env = "DAYBOOK_RATE_LIMITS", value_enum, default_value_t = Switch::On)]
+    pub rate_limits: Switch,
+
+    /// Whether a private PostgreSQL is given a demo shop at the first start
+    #[arg(long, env = "DAYBOOK_DEMO", value_enum, default_value_t = Switch::On)]
+    pub demo: Switch,
+
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+
+    #[command(flatten)]
+    pub data: DataConfig,
+
+    #[command(flatten)]
+    pub log: LogConfig,
+}
+
+impl ServerConfig {
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&Role::All) || self.roles.contains(&role)
+    }
+
+    /// The admin asked for, where both halves are given.
+    pub fn admin(&self) -> Result<Option<(&str, &str)>, HalfAnAdmin> {
+        let email = self
+            .admin_email
+            .as_deref()
+            .filter(|email| !email.is_empty());
+        match (email, given(self.admin_password.as_ref())) {
+            (Some(email), Some(password)) => Ok(Some((email, password))),
+            (None, None) => Ok(None),
+            _ => Err(HalfAnAdmin),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("only one of DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD is set")]
+pub struct HalfAnAdmin;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Every role in this one process
+    All,
+    /// Answers HTTP requests
+    Api,
+    /// Keeps the read models up to date
+    Projector,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+impl Switch {
+    pub fn is_on(self) -> bool {
+        self == Switch::On
+    }
+}
+
+pub(crate) fn secret() -> impl TypedValueParser<Value = SecretString> {
+    clap::builder::StringValueParser::new().map(SecretString::from)
+}
+
+fn given(secret: Option<&SecretString>) -> Option<&str> {
+    secret
+        .map(ExposeSecret::expose_secret)
+        .filter(|text| !text.is_empty())
+}

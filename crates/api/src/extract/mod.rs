@@ -1,0 +1,17 @@
+//! What handlers take from a request. Each extractor refuses what it cannot take with the contract's answer.
+
+mod json;
+mod page;
+mod path;
+mod position;
+mod precondition;
+mod query;
+mod submission;
+
+pub(crate) use json::{Json, Object};
+pub(crate) use page::{list, of_database, paging};
+pub(crate) use path::Id;
+pub(crate) use position::MinPosition;
+pub(crate) use precondition::{IfMatch, IfNoneMatch};
+pub(crate) use query::{Query, invalid as invalid_parameter};
+pub(crate) use submission::{CommandRequest, Submission};

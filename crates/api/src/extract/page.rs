@@ -1,0 +1,161 @@
+//! Pages of lists: `page` and `limit` in, `X-Total-Count` and `Link` out.
+
+use axum::http::{HeaderName, HeaderValue, Uri, header};
+use axum::response::IntoResponse;
+use daybook_projections::{Page, Paging, QueryError, Start};
+use serde::Serialize;
+use tracing::warn;
+
+use super::query::invalid;
+use crate::answer::json;
+use crate::problem::{ApiResult, Problem, chain, unreachable_database};
+
+const DEFAULT_LIMIT: u32 = 10;
+pub(crate) const MAX_LIMIT: u32 = 100;
+/// Deeper than anyone leafs; a cursor goes on from there at no cost.
+pub(crate) const MAX_PAGE: u32 = 1_000_000;
+
+pub(super) const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// The page that a list's parameters ask for. A cursor, which a `Link` carries, stands above a page's number.
+pub(crate) fn paging(
+    page: Option<u32>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+) -> ApiResult<Paging> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(invalid(
+            "/limit",
+            "out-of-range",
+            format!("limit is 1 to {MAX_LIMIT}."),
+        ));
+    }
+    let page = page.unwrap_or(1);
+    if !(1..=MAX_PAGE).contains(&page) {
+        return Err(invalid(
+            "/page",
+            "out-of-range",
+            format!("page is 1 to {MAX_PAGE}."),
+        ));
+    }
+    Ok(Paging {
+        limit,
+        start: cursor.map_or(Start::Page(page), Start::Cursor),
+    })
+}
+
+/// A page as an array, with links to its neighbours.
+pub(crate) fn list<T, A: Serialize>(uri: &Uri, page: Page<T>, shape: impl Fn(T) -> A) -> ApiResult {
+    let items: Vec<A> = page.items.into_iter().map(shape).collect();
+    let mut response = json(&items)?.into_response();
+    let headers = response.headers_mut();
+    headers.insert(TOTAL_COUNT, HeaderValue::from(page.total));
+    if let Some(links) = links(uri, page.next.as_deref(), page.prev.as_deref()) {
+        headers.insert(header::LINK, links);
+    }
+    Ok(response)
+}
+
+fn links(uri: &Uri, next: Option<&str>, prev: Option<&str>) -> Option<HeaderValue> {
+    let link = |cursor: &str, rel: &str| format!("<{}>; rel=\"{rel}\"", with_cursor(uri, cursor));
+    let links: Vec<String> = next
+        .map(|cursor| link(cursor, "next"))
+        .into_iter()
+        .chain(prev.map(|cursor| link(cursor, "prev")))
+        .collect();
+    if links.is_empty() {
+        return None;
+    }
+    HeaderValue::try_from(links.join(", ")).ok()
+}
+
+/// The same list from `cursor` on: every other parameter stays.
+fn with_cursor(uri: &Uri, cursor: &str) -> String {
+    let given = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let kept = given.filter(|(name, _)| name != "page" && name != "cursor");
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept)
+        .append_pair("cursor", cursor)
+        .finish();
+    format!("{}?{query}", uri.path())
+}
+
+/// A query that failed: a cursor of someone's own making, or no database.
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Problem {
+        match error {
+            QueryError::BadCursor => invalid(
+                "/cursor",
+                "invalid-value",
+                "Take cursors from the Link header.",
+            ),
+            QueryError::Database(error) => of_database(&error),
+        }
+    }
+}
+
+/// A database error that a query met, logged here as nobody else handles it.
+pub(crate) fn of_database(error: &sqlx::Error) -> Problem {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed => {
+            warn!(error = chain(error), "a query found no database");
+            unreachable_database()
+        }
+        _ => {
+            tracing::error!(error = chain(error), "a query failed");
+            Problem::internal()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_and_limits_have_bounds() {
+        assert!(matches!(
+            paging(None, None, None).unwrap(),
+            Paging {
+                limit: 10,
+                start: Start::Page(1)
+            }
+        ));
+        assert!(matches!(
+            paging(Some(3), Some(100), None).unwrap(),
+            Paging {
+                limit: 100,
+                start: Start::Page(3)
+            }
+        ));
+        assert!(matches!(
+            paging(Some(3), None, Some("c".into())).unwrap().start,
+            Start::Cursor(_)
+        ));
+        for (page, limit) in [
+            (Some(0), None),
+            (None, Some(0)),
+            (None, Some(101)),
+            (Some(MAX_PAGE + 1), None),
+        ] {
+            assert_eq!(paging(page, limit, None).unwrap_err().status(), 422);
+        }
+    }
+
+    #[test]
+    fn links_keep_the_filters_and_carry_a_cursor() {
+        let uri: Uri = "/api/v1/products?q=a%20%26%20b&page=2&limit=5"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            links(&uri, Some("n+/="), Some("p")).unwrap(),
+            "</api/v1/products?q=a+%26+b&limit=5&cursor=n%2B%2F%3D>; rel=\"next\", \
+             </api/v1/products?q=a+%26+b&limit=5&cursor=p>; rel=\"prev\""
+        );
+        assert_eq!(links(&uri, None, None), None);
+    }
+}

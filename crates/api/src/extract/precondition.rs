@@ -1,0 +1,71 @@
+//! `If-Match` and `If-None-Match`.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use daybook_commands::CommandBus;
+use daybook_domain::StreamId;
+
+use crate::etag::{Condition, ETag, Tag};
+use crate::problem::{ApiResult, Problem};
+
+/// Which versions of a resource a change is meant for.
+pub(crate) struct IfMatch(Condition);
+
+/// A version that no stream ever has.
+const NEVER: i64 = -1;
+
+impl IfMatch {
+    /// The version that a command may expect of `stream`; `None` when any will do.
+    pub(crate) async fn expected(
+        self,
+        commands: &CommandBus,
+        stream: StreamId,
+    ) -> ApiResult<Option<i64>> {
+        let Condition::Tags(tags) = self.0 else {
+            return Ok(None);
+        };
+        let versions: Vec<i64> = tags.iter().filter_map(Tag::own_version).collect();
+        match versions[..] {
+            [] => Ok(Some(NEVER)),
+            [only] => Ok(Some(only)),
+            [first, ..] => {
+                let current = commands.load(stream).await?.version;
+                Ok(Some(if versions.contains(&current) {
+                    current
+                } else {
+                    first
+                }))
+            }
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Condition::if_match(&parts.headers).map(IfMatch)
+    }
+}
+
+/// Which representations the client already has.
+pub(crate) struct IfNoneMatch(Condition);
+
+impl IfNoneMatch {
+    pub(crate) fn holds(&self, current: ETag) -> bool {
+        self.0.holds(current)
+    }
+}
+
+/// A malformed condition is none: the client is then answered in full.
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(IfNoneMatch(
+            Condition::if_none_match(&parts.headers).unwrap_or(Condition::Absent),
+        ))
+    }
+}

@@ -1,0 +1,195 @@
+//! What a command's request brings along beside the command: where it came from, and its idempotency key.
+
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, OriginalUri, Request};
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+use daybook_commands::{Context, IdempotencyKey};
+use daybook_log::{Actor, Metadata};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::json::Json;
+use crate::gateway::RequestId;
+use crate::problem::{ApiResult, Problem};
+
+pub(super) const KEY_HEADER: &str = "idempotency-key";
+const MAX_KEY_LENGTH: usize = 255;
+
+/// The circumstances of a request that commands something.
+pub struct CommandRequest {
+    pub request_id: String,
+    /// The path that was asked for, without its query.
+    pub path: String,
+    correlation_id: Uuid,
+    trace_parent: Option<String>,
+    keyed: Option<Keyed>,
+}
+
+struct Keyed {
+    key: String,
+    route: String,
+    request: Vec<u8>,
+}
+
+impl CommandRequest {
+    pub fn context(self, actor: Actor, now: DateTime<Utc>) -> Context {
+        let principal = match &actor {
+            Actor::Anonymous => None,
+            Actor::User(_) | Actor::System(_) => Some(actor.to_string()),
+        };
+        let key = self.keyed.map(
+            |Keyed {
+                 key,
+                 route,
+                 request,
+             }| IdempotencyKey {
+                principal,
+                route,
+                key,
+                request,
+            },
+        );
+        let metadata = Metadata {
+            actor,
+            correlation_id: self.correlation_id,
+            causation_id: None,
+            request_id: Some(self.request_id),
+            trace_parent: self.trace_parent,
+        };
+        Context { metadata, now, key }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for CommandRequest {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let request_id = parts
+            .extensions
+            .get::<RequestId>()
+            .map_or_else(String::new, RequestId::to_string);
+        Ok(CommandRequest {
+            correlation_id: Uuid::parse_str(&request_id).unwrap_or_else(|_| Uuid::now_v7()),
+            request_id,
+            path: original_path(parts).to_owned(),
+            trace_parent: trace_parent(&parts.headers),
+            keyed: None,
+        })
+    }
+}
+
+/// Routers within routers see only their own part of a path.
+fn original_path(parts: &Parts) -> &str {
+    parts
+        .extensions
+        .get::<OriginalUri>()
+        .map_or(&parts.uri, |OriginalUri(uri)| uri)
+        .path()
+}
+
+/// W3C Trace Context's `traceparent`, where it has its form.
+fn trace_parent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    let hexadecimal =
+        |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte) || byte == b'-';
+    (value.len() == 55 && value.bytes().all(hexadecimal)).then(|| value.to_owned())
+}
+
+/// A command's body together with its circumstances, `Idempotency-Key` included.
+pub(crate) struct Submission<T> {
+    pub body: T,
+    pub request: CommandRequest,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Submission<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let key = idempotency_key(request.headers())?;
+        let (mut parts, body) = request.into_parts();
+        let mut command = CommandRequest::from_request_parts(&mut parts, state).await?;
+        let matched = parts
+            .extensions
+            .get::<MatchedPath>()
+            .map_or(&*command.path, MatchedPath::as_str);
+        let route = format!("{} {matched}", parts.method);
+        let named = format!("{} {}\n", parts.method, command.path);
+        let json = Json::<T>::from_request(Request::from_parts(parts, body), state).await?;
+        if let Some(key) = key {
+            command.keyed = Some(Keyed {
+                key,
+                route,
+                request: canonical(named, &json.bytes)?,
+            });
+        }
+        Ok(Submission {
+            body: json.value,
+            request: command,
+        })
+    }
+}
+
+/// 1 to 255 visible ASCII characters.
+fn idempotency_key(headers: &HeaderMap) -> ApiResult<Option<String>> {
+    let mut values = headers.get_all(KEY_HEADER).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let bytes = value.as_bytes();
+    let sound =
+        (1..=MAX_KEY_LENGTH).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+    match value.to_str() {
+        Ok(key) if sound && values.next().is_none() => Ok(Some(key.to_owned())),
+        _ => Err(Problem::unprocessable(
+            "invalid-idempotency-key",
+            "Idempotency-Key is given once and has 1 to 255 visible ASCII characters.",
+        )),
+    }
+}
+
+/// The request in a form that spaces and the order of fields don't change: serde_json sorts an object's keys.
+fn canonical(named: String, body: &[u8]) -> ApiResult<Vec<u8>> {
+    let mut request = named.into_bytes();
+    let value: serde_json::Value = serde_json::from_slice(body).map_err(|_| Problem::internal())?;
+    serde_json::to_writer(&mut request, &value).map_err(|_| Problem::internal())?;
+    Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_the_same_however_its_body_is_laid_out() {
+        let request = |body: &str| canonical("POST /orders\n".into(), body.as_bytes()).unwrap();
+        assert_eq!(
+            request(r#"{"b": 1, "a": [12.50, {"d": 1, "c": 2}]}"#),
+            request(r#"{"a":[12.5,{"c":2,"d":1}],"b":1}"#)
+        );
+        assert_ne!(request(r#"{"a": 12.50}"#), request(r#"{"a": 12.51}"#));
+        assert_ne!(
+            canonical("POST /a\n".into(), b"{}").unwrap(),
+            canonical("POST /b\n".into(), b"{}").unwrap()
+        );
+    }
+
+    #[test]
+    fn keys_are_visible_ascii_of_bounded_length() {
+        let read = |key: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(KEY_HEADER, key.parse().unwrap());
+            idempotency_key(&headers)
+        };
+        assert_eq!(read("abc-123").unwrap().as_deref(), Some("abc-123"));
+        assert!(read(&"k".repeat(255)).is_ok());
+        for bad in [&"k".repeat(256), "", "a b", "clé"] {
+            assert_eq!(
+                read(bad).unwrap_err().code(),
+                "invalid-idempotency-key",
+                "{bad}"
+            );
+        }
+        assert_eq!(idempotency_key(&HeaderMap::new()).unwrap(), None);
+    }
+}

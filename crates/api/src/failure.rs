@@ -1,0 +1,162 @@
+//! Why a command of the binary could not do its work, told in one line that says how to mend it.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+
+use daybook_commands::CommandError;
+use daybook_log::{LogError, MasterKeyMismatch};
+use daybook_private_postgres::PrivateServerError;
+use daybook_projections::StatusError;
+use sqlx::migrate::MigrateError;
+
+use crate::bench::BenchError;
+use crate::config::HalfAnAdmin;
+use crate::keys::KeyError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("{0}")]
+    Arguments(String),
+    #[error(transparent)]
+    HalfAnAdmin(#[from] HalfAnAdmin),
+    #[error("{what} cannot be used")]
+    Unusable {
+        what: &'static str,
+        source: Box<dyn Error + Send + Sync>,
+    },
+    #[error("{address} is taken by another program")]
+    PortTaken { address: SocketAddr },
+    #[error("cannot listen on {address}")]
+    CannotListen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("PostgreSQL at {place} cannot be reached")]
+    DatabaseUnreachable { place: String, source: sqlx::Error },
+    #[error("PostgreSQL at {place} lets nobody in by that name and password")]
+    DatabaseRefused { place: String, source: sqlx::Error },
+    #[error(
+        "this PostgreSQL runs with {setting} = off, so that a crash loses what was acknowledged"
+    )]
+    NotDurable { setting: String },
+    #[error("the database has migration {version}, which this binary does not know")]
+    MigrationsNewer { version: i64 },
+    #[error("the database has migration {version} as another build of Daybook wrote it")]
+    MigrationsDiffer { version: i64 },
+    #[error("the database could not be migrated")]
+    Migration(#[source] MigrateError),
+    #[error(transparent)]
+    PrivateServer(#[from] PrivateServerError),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyMismatch),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("{what} failed")]
+    Database {
+        what: &'static str,
+        source: sqlx::Error,
+    },
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error("{what} was refused ({code})")]
+    Refused { what: String, code: String },
+    #[error("the admin {email} could not be made: {reason}")]
+    Admin { email: String, reason: String },
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    #[error(transparent)]
+    Status(#[from] StatusError),
+    #[error("the process could not {what}")]
+    Process {
+        what: &'static str,
+        source: io::Error,
+    },
+    #[error("stopped before the work was done")]
+    Interrupted,
+}
+
+impl Failure {
+    /// For `map_err` on a query.
+    pub fn database(what: &'static str) -> impl FnOnce(sqlx::Error) -> Failure {
+        move |source| Failure::Database { what, source }
+    }
+
+    /// `daybook: <what is wrong>: <how to mend it>`
+    pub fn line(&self) -> String {
+        let mut what = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Libraries differ in whether an error repeats its source.
+            if !what.contains(&text) {
+                what = format!("{what}: {text}");
+            }
+            cause = error.source();
+        }
+        // The private server's messages bring their remedy along.
+        let line = match (self, what.split_once("; ")) {
+            (Failure::PrivateServer(_), Some((what, remedy))) => {
+                format!("daybook: {what}: {remedy}")
+            }
+            _ => format!("daybook: {what}: {}", self.remedy()),
+        };
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self {
+            Failure::Arguments(_) => "see `daybook --help`",
+            Failure::HalfAnAdmin(_) => "set both, or neither",
+            Failure::Unusable { .. } => "mend its value; `daybook serve --help` has examples",
+            Failure::PortTaken { .. } => {
+                "stop that program, or choose another port with --listen or DAYBOOK_LISTEN"
+            }
+            Failure::CannotListen { .. } => {
+                "choose an address of this machine with --listen or DAYBOOK_LISTEN"
+            }
+            Failure::DatabaseUnreachable { .. } => {
+                "start it, mend DATABASE_URL, or unset DATABASE_URL to use a private server"
+            }
+            Failure::DatabaseRefused { .. } => {
+                "mend the user, password or database in DATABASE_URL and DATABASE_MIGRATION_URL"
+            }
+            Failure::NotDurable { .. } => "switch it on in postgresql.conf and restart PostgreSQL",
+            Failure::MigrationsNewer { .. } => {
+                "run the newer Daybook that this database was migrated by"
+            }
+            Failure::MigrationsDiffer { .. } => "run that build, or use another database",
+            Failure::Migration(_) => {
+                "give DATABASE_MIGRATION_URL a role that may create roles and schemas, then run `daybook migrate`"
+            }
+            Failure::PrivateServer(_) => "see postgres.log in the data folder, or set DATABASE_URL",
+            Failure::MasterKey(_) => {
+                "set DAYBOOK_MASTER_KEY to that key, or put its file back as keys/master.key in the data folder"
+            }
+            Failure::Key(KeyError::MasterKeyMalformed { .. }) => {
+                "put the right key there; `openssl rand -base64 32` makes one for a new database"
+            }
+            Failure::Key(KeyError::TokenKeyMalformed { .. }) => {
+                "remove the file; a new key is made, and everybody signs in again"
+            }
+            Failure::Key(_) => {
+                "let this user read and write the data folder, or choose another with --data"
+            }
+            Failure::Database { .. }
+            | Failure::Log(_)
+            | Failure::Command(_)
+            | Failure::Status(_) => {
+                "see that PostgreSQL runs and that its log is clean, then try again"
+            }
+            Failure::Refused { .. } => {
+                "the demo shop wants a database without a shop of its own in it; use another DATABASE_URL"
+            }
+            Failure::Admin { .. } => "mend DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD",
+            Failure::Bench(_) => "see `daybook bench --help`",
+            Failure::Process { .. } => "see the system's limits for this user (`ulimit -a`)",
+            Failure::Interrupted => "run it again; what was done is kept",
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! How requests fail: a panic is a 500, a request that takes too long a 503, and whatever went wrong is written
+//! out as a problem.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use tokio::time::timeout;
+use tracing::{error, warn};
+
+use crate::problem::Problem;
+
+/// Runs `answer` within `limit`. A command that was begun may still be carried out after that.
+pub(super) async fn contained(limit: Duration, answer: impl Future<Output = Response>) -> Response {
+    match timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => {
+            error!(panic = panic_message(&*panic), "a handler panicked");
+            Problem::internal().into_response()
+        }
+        Err(_) => {
+            warn!(
+                limit_ms = limit.as_millis() as u64,
+                "a request took too long"
+            );
+            let detail = "The request took too long. A command may still be carried out: repeat it with the same Idempotency-Key.";
+            Problem::unavailable("timeout", detail, 1).into_response()
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("not a text")
+}
+
+/// Gives a problem its body. Headers that the answer already has, such as `Allow`, stay.
+pub(super) fn written_out(mut response: Response, path: &str, request_id: &str) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
+        return response;
+    };
+    let written = problem.respond(path, request_id);
+    let (mut parts, _) = response.into_parts();
+    let (written, body) = written.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.extend(written.headers);
+    Response::from_parts(parts, Body::new(body))
+}

@@ -1,0 +1,32 @@
+//! Daybook over HTTP: the routes, the gateway in front of them, and the OpenAPI document.
+//!
+//! Invariants: a handler extracts, builds a command or a query, and answers; it holds no SQL and no rule of the
+//! shop. Every error is a problem (RFC 9457), written out in one place. What a command is answered is bytes
+//! before it is sent, so that it can be recorded with its events and repeated.
+
+mod accounts;
+mod answer;
+pub mod app;
+pub mod auth;
+pub mod bench;
+mod cache;
+pub mod cli;
+pub mod config;
+mod decimal;
+mod etag;
+mod extract;
+pub mod failure;
+mod fixed_id;
+pub mod gateway;
+pub mod keys;
+mod logging;
+pub mod metrics;
+mod openapi;
+mod problem;
+mod routes;
+pub mod seed;
+mod server;
+mod system;
+mod timestamp;
+
+pub use openapi::document as openapi;

@@ -1,0 +1,227 @@
+//! Categories.
+
+use axum::extract::{OriginalUri, State};
+use daybook_commands::{ChangeCategory, CreateCategory, DeleteCategory};
+use daybook_domain::category::Category;
+use daybook_domain::{CategoryId, StreamId, Versioned};
+use daybook_projections::catalog;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
+use crate::answer::{Representation, no_content, tagged, to_response};
+use crate::app::{App, BASE};
+use crate::auth::Admin;
+use crate::etag::ETag;
+use crate::extract::{
+    CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list, paging,
+};
+use crate::problem::{ApiResult, Problem};
+use crate::timestamp::Timestamp;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_categories, create_category))
+        .routes(routes!(get_category, change_category, delete_category))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CreateCategoryBody {
+    /// Unique, whatever its case and spaces.
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeCategoryBody {
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Category)]
+struct CategoryAnswer {
+    #[schema(value_type = Uuid)]
+    id: CategoryId,
+    name: String,
+    description: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    #[param(minimum = 1, maximum = 1_000_000)]
+    page: Option<u32>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// From a `Link` header.
+    cursor: Option<String>,
+}
+
+/// All categories by name.
+#[utoipa::path(
+    get, path = "/categories", operation_id = "listCategories", tag = "catalog", params(ListQuery),
+    responses((status = 200, description = "A page of categories", body = Vec<CategoryAnswer>)),
+)]
+async fn list_categories(
+    State(app): State<App>,
+    min_position: MinPosition,
+    OriginalUri(uri): OriginalUri,
+    Query(query): Query<ListQuery>,
+) -> ApiResult {
+    let paging = paging(query.page, query.limit, query.cursor)?;
+    min_position.reached(&app, catalog::NAME).await?;
+    list(
+        &uri,
+        app.read_models.catalog().list_categories(&paging).await?,
+        CategoryAnswer::from,
+    )
+}
+
+/// One category.
+#[utoipa::path(
+    get, path = "/categories/{id}", operation_id = "getCategory", tag = "catalog",
+    params(IdParam, IfNoneMatchParam),
+    responses((status = 200, description = "The category", body = CategoryAnswer, headers(("ETag" = String)))),
+)]
+async fn get_category(
+    State(app): State<App>,
+    Id(id): Id<CategoryId>,
+    min_position: MinPosition,
+    held: IfNoneMatch,
+) -> ApiResult {
+    min_position.reached(&app, catalog::NAME).await?;
+    let found = app.read_models.catalog().get_category(id).await?;
+    let category = found.ok_or_else(Problem::nothing_here)?;
+    let etag = ETag::of(category.version);
+    tagged(&CategoryAnswer::from(category), etag, &held)
+}
+
+/// Makes a category.
+#[utoipa::path(
+    post, path = "/categories", operation_id = "createCategory", tag = "catalog", params(KeyParam),
+    request_body = CreateCategoryBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 201, description = "The category", body = CategoryAnswer, headers(("ETag" = String))),
+        (status = 409, description = "The name is taken, or the Idempotency-Key is in use"),
+    ),
+)]
+async fn create_category(
+    State(app): State<App>,
+    admin: Admin,
+    submission: Submission<CreateCategoryBody>,
+) -> ApiResult {
+    let CreateCategoryBody { name, description } = submission.body;
+    let id: CategoryId = app.new_id();
+    let command = CreateCategory {
+        id,
+        name,
+        description: description.unwrap_or_default(),
+    };
+    let accept = move |category: &Versioned<Category>| {
+        represent(id, category).created_at(format!("{BASE}/categories/{id}"))
+    };
+    Ok(to_response(
+        app.execute(command, admin.actor(), submission.request, accept)
+            .await?,
+    ))
+}
+
+/// Changes a category's name or description.
+#[utoipa::path(
+    put, path = "/categories/{id}", operation_id = "changeCategory", tag = "catalog",
+    params(IdParam, IfMatchParam), request_body = ChangeCategoryBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 200, description = "The category as it is now", body = CategoryAnswer, headers(("ETag" = String))),
+        (status = 409, description = "The name is taken"),
+        (status = 412, description = "The category has changed since"),
+    ),
+)]
+async fn change_category(
+    State(app): State<App>,
+    admin: Admin,
+    Id(id): Id<CategoryId>,
+    if_match: IfMatch,
+    request: CommandRequest,
+    Json { value: body, .. }: Json<ChangeCategoryBody>,
+) -> ApiResult {
+    let expected_version = if_match
+        .expected(&app.commands, StreamId::category(id))
+        .await?;
+    let ChangeCategoryBody { name, description } = body;
+    let command = ChangeCategory {
+        id,
+        name,
+        description,
+        expected_version,
+    };
+    let accept = move |category: &Versioned<Category>| represent(id, category).ok();
+    Ok(to_response(
+        app.execute(command, admin.actor(), request, accept).await?,
+    ))
+}
+
+/// Removes a category that no product is in.
+#[utoipa::path(
+    delete, path = "/categories/{id}", operation_id = "deleteCategory", tag = "catalog",
+    params(IdParam, IfMatchParam), security(("bearer" = ["admin"])),
+    responses(
+        (status = 204, description = "The category is gone"),
+        (status = 409, description = "There are products in the category"),
+        (status = 412, description = "The category has changed since"),
+    ),
+)]
+async fn delete_category(
+    State(app): State<App>,
+    admin: Admin,
+    Id(id): Id<CategoryId>,
+    if_match: IfMatch,
+    request: CommandRequest,
+) -> ApiResult {
+    let expected_version = if_match
+        .expected(&app.commands, StreamId::category(id))
+        .await?;
+    let command = DeleteCategory {
+        id,
+        expected_version,
+    };
+    Ok(to_response(
+        app.execute(command, admin.actor(), request, |_| no_content())
+            .await?,
+    ))
+}
+
+fn represent(id: CategoryId, category: &Versioned<Category>) -> Representation {
+    let answer = CategoryAnswer {
+        id,
+        name: category.state.name.to_string(),
+        description: category.state.description.clone(),
+        created_at: category.created_at.into(),
+        updated_at: category.updated_at.into(),
+    };
+    Representation::of(&answer).tagged(ETag::of(category.version))
+}
+
+impl From<catalog::Category> for CategoryAnswer {
+    fn from(category: catalog::Category) -> CategoryAnswer {
+        CategoryAnswer {
+            id: category.id,
+            name: category.name,
+            description: category.description,
+            created_at: category.created_at.into(),
+            updated_at: category.updated_at.into(),
+        }
+    }
+}

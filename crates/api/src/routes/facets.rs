@@ -1,0 +1,195 @@
+//! What products can be asked for: the filters of the list, and how many products each category has of them.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use daybook_domain::CategoryId;
+use daybook_projections::catalog::{self, Facet, ProductFilter, ProductSort};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::answer::json;
+use crate::app::App;
+use crate::decimal;
+use crate::extract::{MinPosition, Query, invalid_parameter};
+use crate::problem::ApiResult;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_facets))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(super) struct ProductQuery {
+    /// Full-text search in names and descriptions.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    #[param(value_type = Option<Uuid>)]
+    category: Option<CategoryId>,
+    #[param(value_type = Option<f64>, minimum = 0)]
+    min_price: Option<String>,
+    #[param(value_type = Option<f64>, minimum = 0)]
+    max_price: Option<String>,
+    in_stock: Option<bool>,
+    /// Without it: by relevance when searching, else the newest first.
+    #[param(inline)]
+    sort: Option<Sort>,
+    #[param(minimum = 1, maximum = 1_000_000)]
+    pub page: Option<u32>,
+    #[param(minimum = 1, maximum = 100)]
+    pub limit: Option<u32>,
+    /// From a `Link` header.
+    pub cursor: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+struct FacetQuery {
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// Taken, but without effect: the facets are the other categories that could be chosen.
+    #[param(value_type = Option<Uuid>)]
+    category: Option<CategoryId>,
+    #[param(value_type = Option<f64>, minimum = 0)]
+    min_price: Option<String>,
+    #[param(value_type = Option<f64>, minimum = 0)]
+    max_price: Option<String>,
+    in_stock: Option<bool>,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+enum Sort {
+    #[serde(rename = "name")]
+    Name,
+    #[serde(rename = "-name")]
+    NameDescending,
+    #[serde(rename = "price")]
+    Price,
+    #[serde(rename = "-price")]
+    PriceDescending,
+    #[serde(rename = "newest")]
+    Newest,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Facet)]
+struct FacetAnswer {
+    #[schema(value_type = Uuid)]
+    category_id: CategoryId,
+    name: String,
+    count: i64,
+}
+
+/// How many products that fit the filters are in each category, the fullest first.
+#[utoipa::path(
+    get, path = "/products/facets", operation_id = "listFacets", tag = "catalog", params(FacetQuery),
+    responses((status = 200, description = "Categories and how many products each has", body = Vec<FacetAnswer>)),
+)]
+async fn list_facets(
+    State(app): State<App>,
+    min_position: MinPosition,
+    Query(query): Query<FacetQuery>,
+) -> ApiResult {
+    let FacetQuery {
+        q,
+        category,
+        min_price,
+        max_price,
+        in_stock,
+    } = query;
+    let filter = filter(q, category, min_price, max_price, in_stock)?;
+    min_position.reached(&app, catalog::NAME).await?;
+    let facets = app.read_models.catalog().facets(&filter).await?;
+    let answers: Vec<FacetAnswer> = facets.into_iter().map(FacetAnswer::from).collect();
+    Ok(json(&answers)?.into_response())
+}
+
+impl ProductQuery {
+    pub(super) fn filter(&self) -> ApiResult<ProductFilter> {
+        let Self {
+            q,
+            category,
+            min_price,
+            max_price,
+            in_stock,
+            ..
+        } = self;
+        filter(
+            q.clone(),
+            *category,
+            min_price.clone(),
+            max_price.clone(),
+            *in_stock,
+        )
+    }
+
+    pub(super) fn sort(&self) -> Option<ProductSort> {
+        self.sort.map(|sort| match sort {
+            Sort::Name => ProductSort::Name,
+            Sort::NameDescending => ProductSort::NameDescending,
+            Sort::Price => ProductSort::Price,
+            Sort::PriceDescending => ProductSort::PriceDescending,
+            Sort::Newest => ProductSort::Newest,
+        })
+    }
+}
+
+const MAX_SEARCH_CHARS: usize = 200;
+
+fn filter(
+    q: Option<String>,
+    category: Option<CategoryId>,
+    min_price: Option<String>,
+    max_price: Option<String>,
+    in_stock: Option<bool>,
+) -> ApiResult<ProductFilter> {
+    if q.as_ref()
+        .is_some_and(|q| q.chars().count() > MAX_SEARCH_CHARS)
+    {
+        return Err(invalid_parameter(
+            "/q",
+            "too-long",
+            format!("Search for {MAX_SEARCH_CHARS} characters at most."),
+        ));
+    }
+    Ok(ProductFilter {
+        q: q.filter(|q| !q.trim().is_empty()),
+        category,
+        min_price: price("/minPrice", min_price)?,
+        max_price: price("/maxPrice", max_price)?,
+        in_stock,
+    })
+}
+
+fn price(pointer: &str, text: Option<String>) -> ApiResult<Option<Decimal>> {
+    let Some(text) = text else { return Ok(None) };
+    let unlike_a_price = || {
+        invalid_parameter(
+            pointer,
+            "invalid-value",
+            "Give a decimal number such as 12.50.",
+        )
+    };
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
+    let number = decimal::parse(&text)
+        .ok()
+        .filter(|number| plain && !number.is_sign_negative());
+    number.map(Some).ok_or_else(unlike_a_price)
+}
+
+impl From<Facet> for FacetAnswer {
+    fn from(facet: Facet) -> FacetAnswer {
+        FacetAnswer {
+            category_id: facet.category_id,
+            name: facet.name,
+            count: facet.count,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The endpoints, a file for each resource: handlers, request and answer types, and the resource's router.
+//! [`api`] is the one list of resources.
+
+mod audit;
+mod categories;
+pub(crate) mod docs;
+mod facets;
+mod headers;
+pub(crate) mod operations;
+mod order_steps;
+mod orders;
+mod products;
+mod projections;
+mod sessions;
+mod stock;
+mod users;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+/// Every resource under the API's base.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(sessions::router())
+        .merge(users::router())
+        .merge(categories::router())
+        .merge(facets::router())
+        .merge(products::router())
+        .merge(stock::router())
+        .merge(orders::router())
+        .merge(order_steps::router())
+        .merge(projections::router())
+        .merge(audit::router())
+}

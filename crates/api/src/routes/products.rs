@@ -1,0 +1,340 @@
+//! Products, as everyone sees them and as administrators keep them.
+
+use std::sync::Arc;
+
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use daybook_commands::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
+use daybook_domain::{CategoryId, Currency, Money, ProductId, StreamId};
+use daybook_projections::catalog::{self, ProductAt};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::facets::ProductQuery;
+use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
+use crate::answer::{Representation, no_content, to_response};
+use crate::app::{App, BASE};
+use crate::auth::Admin;
+use crate::cache::CachedProduct;
+use crate::decimal::{Amount, DecimalNumber};
+use crate::etag::ETag;
+use crate::extract::{
+    CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list, paging,
+};
+use crate::problem::{ApiResult, Problem};
+use crate::timestamp::Timestamp;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_products, create_product))
+        .routes(routes!(get_product, change_product, retire_product))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct CreateProductBody {
+    #[schema(min_length = 1, max_length = 255)]
+    name: String,
+    #[schema(max_length = 10_000)]
+    description: Option<String>,
+    price: DecimalNumber,
+    /// ISO 4217; the shop's own where left out.
+    #[schema(pattern = "^[A-Z]{3}$")]
+    currency: Option<String>,
+    /// Units received at once.
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    stock: Option<u64>,
+    #[schema(value_type = Option<Uuid>)]
+    category_id: Option<CategoryId>,
+    /// Unique.
+    #[schema(min_length = 1, max_length = 64)]
+    sku: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ChangeProductBody {
+    #[schema(min_length = 1, max_length = 255)]
+    name: Option<String>,
+    #[schema(max_length = 10_000)]
+    description: Option<String>,
+    /// In the product's currency.
+    price: Option<DecimalNumber>,
+    /// Null takes the product out of its category.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Uuid>)]
+    category_id: Option<Option<CategoryId>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Product)]
+struct ProductAnswer {
+    #[schema(value_type = Uuid)]
+    id: ProductId,
+    name: String,
+    description: String,
+    price: Amount,
+    currency: &'static str,
+    /// Units that can be ordered.
+    #[schema(minimum = 0)]
+    stock: u64,
+    #[schema(value_type = Option<Uuid>)]
+    category_id: Option<CategoryId>,
+    sku: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// Products that can be ordered, filtered and sorted.
+#[utoipa::path(
+    get, path = "/products", operation_id = "listProducts", tag = "catalog", params(ProductQuery),
+    responses((status = 200, description = "A page of products", body = Vec<ProductAnswer>)),
+)]
+async fn list_products(
+    State(app): State<App>,
+    min_position: MinPosition,
+    OriginalUri(uri): OriginalUri,
+    Query(query): Query<ProductQuery>,
+) -> ApiResult {
+    let (filter, sort) = (query.filter()?, query.sort());
+    let paging = paging(query.page, query.limit, query.cursor)?;
+    min_position.reached(&app, catalog::NAME).await?;
+    let page = app
+        .read_models
+        .catalog()
+        .list_products(&filter, sort, &paging)
+        .await?;
+    list(&uri, page, |product| ProductAnswer::from(&product))
+}
+
+/// One product.
+#[utoipa::path(
+    get, path = "/products/{id}", operation_id = "getProduct", tag = "catalog", params(IdParam, IfNoneMatchParam),
+    responses((status = 200, description = "The product", body = ProductAnswer, headers(("ETag" = String)))),
+)]
+async fn get_product(
+    State(app): State<App>,
+    Id(id): Id<ProductId>,
+    min_position: MinPosition,
+    held: IfNoneMatch,
+) -> ApiResult {
+    min_position.reached(&app, catalog::NAME).await?;
+    let product = match app.products.get(id) {
+        Some(product) => product,
+        None => read_product(&app, id).await?,
+    };
+    let tag = [(header::ETAG, product.etag_header.clone())];
+    if held.holds(product.etag) {
+        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
+    }
+    let content_type = [(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    )];
+    Ok((tag, content_type, product.body.clone()).into_response())
+}
+
+/// Adds a product.
+#[utoipa::path(
+    post, path = "/products", operation_id = "createProduct", tag = "catalog", params(KeyParam),
+    request_body = CreateProductBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 201, description = "The product", body = ProductAnswer, headers(("ETag" = String))),
+        (status = 409, description = "The SKU is taken, or the Idempotency-Key is in use"),
+    ),
+)]
+async fn create_product(
+    State(app): State<App>,
+    admin: Admin,
+    submission: Submission<CreateProductBody>,
+) -> ApiResult {
+    let id = app.new_id();
+    let command = submission.body.into_command(id, app.http.currency)?;
+    let accept =
+        move |made: &ProductOutcome| represent(made).created_at(format!("{BASE}/products/{id}"));
+    Ok(to_response(
+        app.execute(command, admin.actor(), submission.request, accept)
+            .await?,
+    ))
+}
+
+/// Changes what is given, and nothing else.
+#[utoipa::path(
+    put, path = "/products/{id}", operation_id = "changeProduct", tag = "catalog", params(IdParam, IfMatchParam),
+    request_body = ChangeProductBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 200, description = "The product as it is now", body = ProductAnswer, headers(("ETag" = String))),
+        (status = 409, description = "Another change got in between"),
+        (status = 412, description = "The product has changed since"),
+    ),
+)]
+async fn change_product(
+    State(app): State<App>,
+    admin: Admin,
+    Id(id): Id<ProductId>,
+    if_match: IfMatch,
+    request: CommandRequest,
+    Json { value: body, .. }: Json<ChangeProductBody>,
+) -> ApiResult {
+    let expected_version = if_match
+        .expected(&app.commands, StreamId::product(id))
+        .await?;
+    let price = match body.price {
+        Some(price) => Some(to_price(&price, currency_of(&app, id).await?)?),
+        None => None,
+    };
+    let ChangeProductBody {
+        name,
+        description,
+        category_id,
+        ..
+    } = body;
+    let command = ChangeProduct {
+        id,
+        name,
+        description,
+        price,
+        category_id,
+        expected_version,
+    };
+    let accept = |changed: &ProductOutcome| represent(changed).ok();
+    Ok(to_response(
+        app.execute(command, admin.actor(), request, accept).await?,
+    ))
+}
+
+/// Retires a product: gone from lists and not to be ordered; its history stays.
+#[utoipa::path(
+    delete, path = "/products/{id}", operation_id = "retireProduct", tag = "catalog",
+    params(IdParam, IfMatchParam), security(("bearer" = ["admin"])),
+    responses(
+        (status = 204, description = "The product is retired"),
+        (status = 412, description = "The product has changed since"),
+    ),
+)]
+async fn retire_product(
+    State(app): State<App>,
+    admin: Admin,
+    Id(id): Id<ProductId>,
+    if_match: IfMatch,
+    request: CommandRequest,
+) -> ApiResult {
+    let expected_version = if_match
+        .expected(&app.commands, StreamId::product(id))
+        .await?;
+    let command = RetireProduct {
+        id,
+        expected_version,
+    };
+    Ok(to_response(
+        app.execute(command, admin.actor(), request, |_| no_content())
+            .await?,
+    ))
+}
+
+impl CreateProductBody {
+    fn into_command(self, id: ProductId, default: Currency) -> ApiResult<CreateProduct> {
+        let currency = match self.currency {
+            Some(code) => {
+                code.parse()
+                    .map_err(|unknown: daybook_domain::money::UnknownCurrency| {
+                        Problem::invalid_field("/currency", "unknown-currency", unknown.to_string())
+                    })?
+            }
+            None => default,
+        };
+        Ok(CreateProduct {
+            id,
+            name: self.name,
+            description: self.description.unwrap_or_default(),
+            price: to_price(&self.price, currency)?,
+            stock: self.stock.unwrap_or_default(),
+            category_id: self.category_id,
+            sku: self.sku,
+        })
+    }
+}
+
+fn to_price(number: &DecimalNumber, currency: Currency) -> ApiResult<Money> {
+    number.to_money(currency).map_err(|error| {
+        Problem::invalid_field(
+            "/price",
+            error.code(),
+            format!("A price in {currency}: {error}."),
+        )
+    })
+}
+
+/// A product's currency never changes, so that it may be looked up before the command is decided. What isn't
+/// there has the shop's, and the command says that it isn't there.
+async fn currency_of(app: &App, id: ProductId) -> ApiResult<Currency> {
+    let product = app.commands.load(StreamId::product(id)).await?;
+    let known = product
+        .state
+        .as_product()
+        .filter(|product| product.exists());
+    Ok(known.map_or(app.http.currency, |product| product.price.currency))
+}
+
+async fn read_product(app: &App, id: ProductId) -> ApiResult<Arc<CachedProduct>> {
+    let ticket = app.products.ticket();
+    let found = app.read_models.catalog().get_product(id).await?;
+    let ProductAt { product, position } = found.ok_or_else(Problem::nothing_here)?;
+    let etag = ETag::with(product.product_version, product.stock_version);
+    let body =
+        serde_json::to_vec(&ProductAnswer::from(&product)).map_err(|_| Problem::internal())?;
+    let answer = Arc::new(CachedProduct {
+        body: body.into(),
+        etag,
+        etag_header: etag.into(),
+    });
+    app.products.keep(ticket, id, position, answer.clone());
+    Ok(answer)
+}
+
+fn represent(outcome: &ProductOutcome) -> Representation {
+    let product = &outcome.product.state;
+    let answer = ProductAnswer {
+        id: outcome.id,
+        name: product.name.clone(),
+        description: product.description.clone(),
+        price: Amount(product.price),
+        currency: product.price.currency.code(),
+        stock: outcome.available,
+        category_id: product.category_id,
+        sku: product.sku.clone(),
+        created_at: outcome.product.created_at.into(),
+        updated_at: outcome.product.updated_at.into(),
+    };
+    Representation::of(&answer).tagged(ETag::with(outcome.product.version, outcome.stock_version))
+}
+
+impl From<&catalog::Product> for ProductAnswer {
+    fn from(product: &catalog::Product) -> ProductAnswer {
+        ProductAnswer {
+            id: product.id,
+            name: product.name.clone(),
+            description: product.description.clone(),
+            price: Amount(product.price),
+            currency: product.price.currency.code(),
+            stock: product.stock.unsigned_abs(),
+            category_id: product.category_id,
+            sku: product.sku.clone(),
+            created_at: product.created_at.into(),
+            updated_at: product.updated_at.into(),
+        }
+    }
+}
+
+/// Tells `null` from left out.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}

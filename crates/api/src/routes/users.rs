@@ -1,0 +1,364 @@
+//! Accounts: registering, profiles, roles.
+
+use std::collections::BTreeSet;
+
+use axum::extract::{OriginalUri, State};
+use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
+use daybook_domain::user::{Role, User};
+use daybook_domain::{Email, StreamId, UserId, Versioned};
+use daybook_log::Actor;
+use daybook_projections::users;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
+use crate::answer::{Representation, carried_out, tagged, to_response};
+use crate::app::{App, BASE};
+use crate::auth::{Admin, Customer, credentials, password};
+use crate::etag::ETag;
+use crate::extract::{
+    CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list,
+    of_database, paging,
+};
+use crate::problem::{ApiResult, Problem, chain};
+use crate::timestamp::Timestamp;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(list_users, create_user))
+        .routes(routes!(get_user, change_user))
+        .routes(routes!(change_roles))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct RegisterBody {
+    #[schema(format = Email, max_length = 255)]
+    email: String,
+    #[schema(format = Password, min_length = 8, max_length = 128)]
+    password: String,
+    #[schema(min_length = 1, max_length = 100)]
+    first_name: String,
+    #[schema(min_length = 1, max_length = 100)]
+    last_name: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct CreateUserBody {
+    #[schema(format = Email, max_length = 255)]
+    email: String,
+    #[schema(format = Password, min_length = 8, max_length = 128)]
+    password: String,
+    #[schema(min_length = 1, max_length = 100)]
+    first_name: String,
+    #[schema(min_length = 1, max_length = 100)]
+    last_name: String,
+    #[schema(value_type = Vec<RoleName>, min_items = 1)]
+    roles: BTreeSet<Role>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ChangeUserBody {
+    #[schema(min_length = 1, max_length = 100)]
+    first_name: Option<String>,
+    #[schema(min_length = 1, max_length = 100)]
+    last_name: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RolesBody {
+    #[schema(value_type = Vec<RoleName>, min_items = 1)]
+    roles: BTreeSet<Role>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = Role, rename_all = "lowercase")]
+#[allow(dead_code, reason = "only describes the domain's type")]
+enum RoleName {
+    User,
+    Admin,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = User)]
+struct UserAnswer {
+    #[schema(value_type = Uuid)]
+    id: UserId,
+    /// Null once the person has been erased, as are the names.
+    email: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    #[schema(value_type = Vec<RoleName>)]
+    roles: BTreeSet<Role>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    #[param(minimum = 1, maximum = 1_000_000)]
+    page: Option<u32>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// From a `Link` header.
+    cursor: Option<String>,
+}
+
+/// Opens an account.
+#[utoipa::path(
+    post, path = "/users/register", operation_id = "register", tag = "users", params(KeyParam),
+    request_body = RegisterBody,
+    responses(
+        (status = 201, description = "The account", body = UserAnswer, headers(("ETag" = String))),
+        (status = 409, description = "The e-mail address is taken, or the Idempotency-Key is in use"),
+    ),
+)]
+async fn register(State(app): State<App>, submission: Submission<RegisterBody>) -> ApiResult {
+    let RegisterBody {
+        email,
+        password,
+        first_name,
+        last_name,
+    } = submission.body;
+    let roles = BTreeSet::from([Role::User]);
+    let (id, email) = (app.new_id(), parse_email(&email)?);
+    let command = RegisterUser {
+        id,
+        email,
+        first_name,
+        last_name,
+        roles,
+    };
+    open_account(
+        &app,
+        command,
+        &password,
+        Actor::Anonymous,
+        submission.request,
+    )
+    .await
+}
+
+/// Opens an account for someone else.
+#[utoipa::path(
+    post, path = "/users", operation_id = "createUser", tag = "users", params(KeyParam),
+    request_body = CreateUserBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 201, description = "The account", body = UserAnswer, headers(("ETag" = String))),
+        (status = 409, description = "The e-mail address is taken, or the Idempotency-Key is in use"),
+    ),
+)]
+async fn create_user(
+    State(app): State<App>,
+    admin: Admin,
+    submission: Submission<CreateUserBody>,
+) -> ApiResult {
+    let CreateUserBody {
+        email,
+        password,
+        first_name,
+        last_name,
+        roles,
+    } = submission.body;
+    let (id, email) = (app.new_id(), parse_email(&email)?);
+    let command = RegisterUser {
+        id,
+        email,
+        first_name,
+        last_name,
+        roles,
+    };
+    open_account(&app, command, &password, admin.actor(), submission.request).await
+}
+
+/// All accounts, the newest first.
+#[utoipa::path(
+    get, path = "/users", operation_id = "listUsers", tag = "users", params(ListQuery),
+    security(("bearer" = ["admin"])),
+    responses((status = 200, description = "A page of accounts", body = Vec<UserAnswer>)),
+)]
+async fn list_users(
+    State(app): State<App>,
+    _: Admin,
+    min_position: MinPosition,
+    OriginalUri(uri): OriginalUri,
+    Query(query): Query<ListQuery>,
+) -> ApiResult {
+    let paging = paging(query.page, query.limit, query.cursor)?;
+    min_position.reached(&app, users::NAME).await?;
+    list(
+        &uri,
+        app.read_models.users().list(&paging).await?,
+        UserAnswer::from,
+    )
+}
+
+/// One's own account; for administrators anyone's.
+#[utoipa::path(
+    get, path = "/users/{id}", operation_id = "getUser", tag = "users", params(IdParam, IfNoneMatchParam),
+    security(("bearer" = [])),
+    responses((status = 200, description = "The account", body = UserAnswer, headers(("ETag" = String)))),
+)]
+async fn get_user(
+    State(app): State<App>,
+    caller: Customer,
+    Id(id): Id<UserId>,
+    min_position: MinPosition,
+    held: IfNoneMatch,
+) -> ApiResult {
+    caller.may_see(id)?;
+    min_position.reached(&app, users::NAME).await?;
+    let user = app
+        .read_models
+        .users()
+        .get(id)
+        .await?
+        .ok_or_else(Problem::nothing_here)?;
+    let etag = ETag::of(user.version);
+    tagged(&UserAnswer::from(user), etag, &held)
+}
+
+/// Changes a name.
+#[utoipa::path(
+    put, path = "/users/{id}", operation_id = "changeUser", tag = "users", params(IdParam, IfMatchParam),
+    request_body = ChangeUserBody, security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The account as it is now", body = UserAnswer, headers(("ETag" = String))),
+        (status = 412, description = "The account has changed since"),
+    ),
+)]
+async fn change_user(
+    State(app): State<App>,
+    caller: Customer,
+    Id(id): Id<UserId>,
+    if_match: IfMatch,
+    request: CommandRequest,
+    Json { value: body, .. }: Json<ChangeUserBody>,
+) -> ApiResult {
+    caller.may_see(id)?;
+    let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
+    let ChangeUserBody {
+        first_name,
+        last_name,
+    } = body;
+    let command = RenameUser {
+        id,
+        first_name,
+        last_name,
+        expected_version,
+    };
+    let accept = move |user: &Versioned<User>| represent(id, user).ok();
+    Ok(to_response(
+        app.execute(command, caller.actor(), request, accept)
+            .await?,
+    ))
+}
+
+/// Gives someone other roles. Their access token keeps the old ones until it expires.
+#[utoipa::path(
+    put, path = "/users/{id}/roles", operation_id = "changeRoles", tag = "users", params(IdParam, IfMatchParam),
+    request_body = RolesBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 200, description = "The account as it is now", body = UserAnswer, headers(("ETag" = String))),
+        (status = 412, description = "The account has changed since"),
+    ),
+)]
+async fn change_roles(
+    State(app): State<App>,
+    admin: Admin,
+    Id(id): Id<UserId>,
+    if_match: IfMatch,
+    request: CommandRequest,
+    Json { value: body, .. }: Json<RolesBody>,
+) -> ApiResult {
+    let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
+    let command = ChangeUserRoles {
+        id,
+        roles: body.roles,
+        expected_version,
+    };
+    let accept = move |user: &Versioned<User>| represent(id, user).ok();
+    Ok(to_response(
+        app.execute(command, admin.actor(), request, accept).await?,
+    ))
+}
+
+fn parse_email(email: &str) -> ApiResult<Email> {
+    email.parse().map_err(|field| Problem::from(&field))
+}
+
+/// Stores the password's hash first, so that no acknowledged user lacks one, and takes it back unless the user
+/// was registered just now. Where nobody knows whether it was, the hash stays: it does no harm.
+async fn open_account(
+    app: &App,
+    command: RegisterUser,
+    password: &str,
+    actor: Actor,
+    request: CommandRequest,
+) -> ApiResult {
+    password::check(password)
+        .map_err(|rule| Problem::invalid_field("/password", rule.code(), rule.to_string()))?;
+    let id = command.id;
+    let hash = password::hash(password).await?;
+    credentials::store(&app.pool, id, &hash)
+        .await
+        .map_err(|error| of_database(&error))?;
+    let accept =
+        move |user: &Versioned<User>| represent(id, user).created_at(format!("{BASE}/users/{id}"));
+    let answered = app.execute(command, actor, request, accept).await?;
+    forget_unless_opened(app, id, &answered).await;
+    Ok(to_response(answered))
+}
+
+async fn forget_unless_opened(app: &App, id: UserId, answered: &Answered) {
+    if carried_out(answered) {
+        return;
+    }
+    if let Err(error) = credentials::remove(&app.pool, id).await {
+        warn!(user.id = %id, error = chain(&error), "a password's hash of nobody was left behind");
+    }
+}
+
+fn represent(id: UserId, user: &Versioned<User>) -> Representation {
+    let known = |text: Option<&String>| text.cloned();
+    let answer = UserAnswer {
+        id,
+        email: user
+            .state
+            .email
+            .known()
+            .map(|email| email.as_str().to_owned()),
+        first_name: known(user.state.first_name.known()),
+        last_name: known(user.state.last_name.known()),
+        roles: user.state.roles.clone(),
+        created_at: user.created_at.into(),
+        updated_at: user.updated_at.into(),
+    };
+    Representation::of(&answer)
+        .tagged(ETag::of(user.version))
+        .about(id)
+}
+
+impl From<users::User> for UserAnswer {
+    fn from(user: users::User) -> UserAnswer {
+        UserAnswer {
+            id: user.id,
+            email: user.email,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            roles: user.roles,
+            created_at: user.created_at.into(),
+            updated_at: user.updated_at.into(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Waiting for a database that is about to be there, and telling why it is not.
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use tracing::info;
+
+use crate::failure::Failure;
+
+/// A database that was started together with us needs some seconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Returns once the database takes connections; fails at once where waiting won't help.
+pub(super) async fn wait_for(options: &PgConnectOptions) -> Result<(), Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut said = false;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let source = match tokio::time::timeout(left, connect(options)).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::PoolTimedOut,
+        };
+        let place = place(options);
+        if !is_passing(&source) {
+            return Err(Failure::DatabaseRefused { place, source });
+        }
+        if Instant::now() + PAUSE >= deadline {
+            return Err(Failure::DatabaseUnreachable { place, source });
+        }
+        if !said {
+            said = true;
+            info!(place, "waiting for PostgreSQL");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let connection: PgConnection = options.connect().await?;
+    connection.close().await
+}
+
+/// Whether trying again may help: nobody there yet, or a server that is starting or stopping.
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            // Class 57 is "operator intervention" (starting up, shutting down), 53 lack of connections.
+            error
+                .code()
+                .is_some_and(|code| code.starts_with("57") || code.starts_with("53"))
+        }
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => true,
+        _ => false,
+    }
+}
+
+/// `host:port/database`, without user and password.
+fn place(options: &PgConnectOptions) -> String {
+    let host = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    format!("{host}/{}", options.get_database().unwrap_or_default())
+}

@@ -1,0 +1,162 @@
+//! `daybook serve`: everything started in order, and stopped in the opposite one.
+
+pub(crate) mod core;
+pub(crate) mod database;
+pub(crate) mod schema;
+pub(crate) mod welcome;
+
+mod background;
+mod connect;
+mod first_start;
+mod http;
+mod listener;
+mod supervisor;
+
+use std::net::SocketAddr;
+
+use daybook_projections::{Progress, ProjectorConfig, ReadModels, registry};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::background::Background;
+use self::core::Core;
+use self::database::{Database, IfRunning};
+pub(crate) use self::first_start::Accounts;
+use self::listener::ReservedPort;
+use crate::app::{self, App, AppParts, HttpConfig};
+use crate::config::{Role, ServerConfig};
+use crate::failure::Failure;
+use crate::keys::{self, MasterKey};
+use crate::metrics;
+
+/// Serves until `stop`, then answers what was accepted and returns. `opened` is told the
+/// address, and who can sign in, once requests can be sent to it.
+pub(crate) async fn serve(
+    config: &ServerConfig,
+    stop: CancellationToken,
+    opened: impl FnOnce(SocketAddr, &Accounts),
+) -> Result<(), Failure> {
+    // What can be seen to be wrong without the database is told before that is touched.
+    let port = match config.has(Role::Api) {
+        true => Some(ReservedPort::bind(config.listen)?),
+        false => None,
+    };
+    config.admin()?;
+    let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
+    let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
+    let server = Server {
+        config,
+        database: &database,
+        master_key: &master_key,
+    };
+    let served = server.run(port, stop, opened).await;
+    database.close().await;
+    served
+}
+
+struct Server<'a> {
+    config: &'a ServerConfig,
+    database: &'a Database,
+    master_key: &'a MasterKey,
+}
+
+impl Server<'_> {
+    async fn run(
+        &self,
+        port: Option<ReservedPort>,
+        stop: CancellationToken,
+        opened: impl FnOnce(SocketAddr, &Accounts),
+    ) -> Result<(), Failure> {
+        // Another process may be migrating, for as long as that takes.
+        match stop.run_until_cancelled(schema::ready(self.database)).await {
+            Some(ready) => ready?,
+            None => return Ok(()),
+        }
+        if port.is_some() {
+            // Before anything counts.
+            metrics::install();
+        }
+        let core = Core::start(self.database, self.master_key).await?;
+        let projectors = self
+            .config
+            .has(Role::Projector)
+            .then(|| self.project(&core));
+        let served = match port {
+            Some(port) => self.answer(&core, port, stop, opened).await,
+            None => {
+                info!("keeping the read models up to date");
+                stop.cancelled().await;
+                Ok(())
+            }
+        };
+        if let Some(projectors) = projectors {
+            projectors.stop().await;
+        }
+        core.stop().await;
+        served
+    }
+
+    fn project(&self, core: &Core) -> Background {
+        // One connection for each projector and one to listen.
+        let pool = self.database.worker_pool(registry().len() as u32 + 1);
+        let feed = core.feed.clone();
+        Background::start("projectors", |stop| {
+            daybook_projections::run(feed, pool, ProjectorConfig::default(), stop)
+        })
+    }
+
+    async fn answer(
+        &self,
+        core: &Core,
+        port: ReservedPort,
+        stop: CancellationToken,
+        opened: impl FnOnce(SocketAddr, &Accounts),
+    ) -> Result<(), Failure> {
+        if !self.config.rate_limits.is_on() {
+            warn!("rate limits are off: everybody may send as many requests as they like");
+        }
+        let token_keys = keys::token_keys(&self.config.data.folder)?;
+        let preparing = first_start::prepare(self.config, self.database, self.master_key, core);
+        let Some(accounts) = stop.run_until_cancelled(preparing).await else {
+            return Ok(());
+        };
+        let accounts = accounts?;
+        let listener = port.listen()?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| Failure::CannotListen {
+                address: self.config.listen,
+                source,
+            })?;
+        let progress = Progress::default();
+        let app = App::new(AppParts {
+            commands: core.bus.clone(),
+            read_models: ReadModels::new(self.database.pool.clone(), progress.clone()),
+            feed: core.feed.clone(),
+            pool: self.database.pool.clone(),
+            token_keys,
+            http: self.http(),
+        });
+        // One connection to listen and one to look with.
+        let listening = self.database.worker_pool(2);
+        let tracker = Background::start("progress", |stop| async move {
+            progress.run(listening, stop).await
+        });
+        let chores = Background::start("chores", |stop| app::run_background(app.clone(), stop));
+
+        info!(%address, "serving");
+        opened(address, &accounts);
+        http::serve(listener, app::router(app), stop).await;
+        chores.stop().await;
+        tracker.stop().await;
+        Ok(())
+    }
+
+    fn http(&self) -> HttpConfig {
+        HttpConfig {
+            rate_limits: self.config.rate_limits.is_on(),
+            currency: self.config.currency,
+            ..HttpConfig::default()
+        }
+    }
+}

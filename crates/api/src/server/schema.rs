@@ -1,0 +1,108 @@
+//! The database's schema and the rights on it, brought to where this binary expects them.
+
+use daybook_log::MIGRATOR;
+use daybook_private_postgres::grant_server_role;
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use tracing::info;
+
+use super::database::Database;
+use crate::failure::Failure;
+
+/// Settings without which an acknowledged command may be lost in a crash.
+const DURABILITY: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
+
+/// Returns when the database can be relied on and is as this binary expects it.
+pub(crate) async fn ready(database: &Database) -> Result<(), Failure> {
+    check_durability(&database.pool).await?;
+    bring_up_to_date(database).await
+}
+
+/// Refuses a PostgreSQL that forgets.
+async fn check_durability(pool: &PgPool) -> Result<(), Failure> {
+    let off: Option<String> = sqlx::query_scalar(
+        "select name from pg_settings where name = any($1) and setting = 'off' order by name",
+    )
+    .bind(&DURABILITY[..])
+    .fetch_optional(pool)
+    .await
+    .map_err(Failure::database("looking at PostgreSQL's settings"))?;
+    off.map_or(Ok(()), |setting| Err(Failure::NotDurable { setting }))
+}
+
+/// Migrates where that is needed. A server whose role may not migrate starts all the same on a
+/// database that is up to date.
+async fn bring_up_to_date(database: &Database) -> Result<(), Failure> {
+    if is_current(&database.pool).await? {
+        return Ok(());
+    }
+    migrate(database).await
+}
+
+/// Migrates as the migration role, then lets the server's role in. Of several processes that start
+/// at once one migrates and the others wait.
+pub(crate) async fn migrate(database: &Database) -> Result<(), Failure> {
+    let login: String = sqlx::query_scalar("select current_user::text")
+        .fetch_one(&database.pool)
+        .await
+        .map_err(Failure::database("asking for the server's role"))?;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_lazy_with(database.migration.clone());
+    let migrated = async {
+        MIGRATOR.run(&pool).await.map_err(migration_failure)?;
+        // So that a server can tell whether it is needed to migrate.
+        sqlx::query("grant select on _sqlx_migrations to daybook_server")
+            .execute(&pool)
+            .await
+            .map_err(Failure::database("granting the server its rights"))?;
+        grant_server_role(&pool, &login)
+            .await
+            .map_err(Failure::database("granting the server its rights"))
+    };
+    let migrated = migrated.await;
+    pool.close().await;
+    migrated?;
+    info!(role = login, "the schema is up to date");
+    Ok(())
+}
+
+/// Whether every migration was applied as this binary has it, and the server's role may use it all.
+async fn is_current(pool: &PgPool) -> Result<bool, Failure> {
+    let failed = || Failure::database("looking at the migrations");
+    let may_read: bool = sqlx::query_scalar(
+        "select coalesce(has_table_privilege(to_regclass('_sqlx_migrations'), 'select'), false)
+            and exists (
+                select from pg_roles where rolname = 'daybook_server' and pg_has_role(oid, 'usage'))",
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(failed())?;
+    if !may_read {
+        return Ok(false);
+    }
+    let applied: Vec<(i64, bool, Vec<u8>)> =
+        sqlx::query_as("select version, success, checksum from _sqlx_migrations order by version")
+            .fetch_all(pool)
+            .await
+            .map_err(failed())?;
+    if let Some((version, ..)) = applied
+        .iter()
+        .find(|(version, ..)| !MIGRATOR.version_exists(*version))
+    {
+        return Err(Failure::MigrationsNewer { version: *version });
+    }
+    Ok(MIGRATOR.iter().all(|migration| {
+        applied.iter().any(|(version, success, checksum)| {
+            *version == migration.version && *success && *checksum == *migration.checksum
+        })
+    }))
+}
+
+fn migration_failure(error: MigrateError) -> Failure {
+    match error {
+        MigrateError::VersionMissing(version) => Failure::MigrationsNewer { version },
+        MigrateError::VersionMismatch(version) => Failure::MigrationsDiffer { version },
+        error => Failure::Migration(error),
+    }
+}

@@ -1,0 +1,162 @@
+use serde_json::{Value, json};
+
+use crate::shop::Shop;
+
+#[tokio::test]
+async fn the_document_and_its_page_are_served() {
+    let shop = Shop::open().await;
+    let document = shop.get("openapi.json").await;
+    assert_eq!(
+        (document.status.as_u16(), document.header("content-type")),
+        (200, "application/json")
+    );
+    assert_eq!(document.json()["openapi"], "3.1.0");
+    let page = shop.get("/docs/").await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    let config = shop.get("/docs/swagger-initializer.js").await;
+    assert!(
+        config.text().contains("/api/v1/openapi.json"),
+        "{}",
+        config.text()
+    );
+    assert!(shop.get("/docs").await.status.is_redirection());
+}
+
+/// Every endpoint of the contract is described, and says what it answers when things go wrong.
+#[test]
+fn every_endpoint_is_described() {
+    let document = serde_json::to_value(daybook_api::openapi()).unwrap();
+    let contract = [
+        ("post", "/users/register"),
+        ("post", "/users/login"),
+        ("post", "/users/refresh"),
+        ("get", "/users"),
+        ("post", "/users"),
+        ("get", "/users/{id}"),
+        ("put", "/users/{id}"),
+        ("put", "/users/{id}/roles"),
+        ("get", "/categories"),
+        ("post", "/categories"),
+        ("put", "/categories/{id}"),
+        ("delete", "/categories/{id}"),
+        ("get", "/products"),
+        ("post", "/products"),
+        ("get", "/products/{id}"),
+        ("put", "/products/{id}"),
+        ("delete", "/products/{id}"),
+        ("put", "/products/{id}/stock"),
+        ("get", "/products/facets"),
+        ("post", "/orders"),
+        ("get", "/orders"),
+        ("get", "/orders/{id}"),
+        ("get", "/orders/{id}/history"),
+        ("post", "/orders/{id}/cancel"),
+        ("post", "/orders/{id}/process"),
+        ("post", "/orders/{id}/ship"),
+        ("post", "/orders/{id}/deliver"),
+        ("get", "/projections"),
+        ("get", "/audit/streams/{type}/{id}"),
+    ];
+    for (method, path) in contract {
+        let operation = &document["paths"][format!("/api/v1{path}")][method];
+        assert!(operation.is_object(), "{method} {path}");
+        let statuses = operation["responses"].as_object().unwrap();
+        for status in ["429", "500", "503"] {
+            let content = &statuses[status]["content"]["application/problem+json"];
+            assert_eq!(
+                content["schema"]["$ref"], "#/components/schemas/Problem",
+                "{method} {path} {status}"
+            );
+        }
+        let secured = operation.get("security").is_some();
+        assert_eq!(
+            statuses.contains_key("401"),
+            secured || path.ends_with("login") || path.ends_with("refresh"),
+            "{method} {path}"
+        );
+        if operation.get("requestBody").is_some() {
+            assert_eq!(
+                operation["requestBody"]["required"], true,
+                "{method} {path}"
+            );
+            for status in ["400", "413", "415", "422"] {
+                assert!(statuses.contains_key(status), "{method} {path} {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_reference_in_the_document_leads_somewhere() {
+    let document = serde_json::to_value(daybook_api::openapi()).unwrap();
+    let mut references = Vec::new();
+    collect(&document, &mut references);
+    assert!(references.len() > 50);
+    for reference in references {
+        assert!(
+            document
+                .pointer(reference.trim_start_matches('#'))
+                .is_some(),
+            "{reference}"
+        );
+    }
+}
+
+fn collect(value: &Value, references: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            references.extend(
+                fields
+                    .get("$ref")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
+            );
+            fields.values().for_each(|field| collect(field, references));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_shapes_of_answers_are_held() {
+    let shop = Shop::open().await;
+    let (ann, admin) = (shop.customer().await, shop.admin());
+    let pot = shop.product("12.50", 5).await;
+    let placed = shop
+        .post("orders")
+        .token(&ann.token)
+        .json(&json!({"items": [{"productId": pot, "quantity": 2}]}))
+        .await;
+    let history = format!("{}/history", placed.header("location"));
+    let answers = json!({
+        "user": shop.get(&format!("users/{}", ann.id)).token(&ann.token).after(&placed).await.json(),
+        "product": shop.get(&format!("products/{pot}")).after(&placed).await.json(),
+        "order": placed.json(),
+        "history": shop.get(&history).token(&ann.token).after(&placed).await.json(),
+        "category": shop.post("categories").token(&admin).json(&json!({"name": "Tea"})).await.json(),
+        "problem": shop.post("orders").token(&ann.token).json(&json!({"items": []})).await.json(),
+        "shortage": shop.post("orders").token(&ann.token).json(&json!({"items": [{"productId": pot, "quantity": 9}]})).await.json(),
+        "audit": shop.get(&format!("audit/streams/product/{pot}")).token(&admin).await.json(),
+    });
+    insta::assert_json_snapshot!(blurred(answers));
+}
+
+/// Ids, instants and addresses are new in every run.
+fn blurred(value: Value) -> Value {
+    match value {
+        Value::String(text) if uuid::Uuid::parse_str(&text).is_ok() => json!("<id>"),
+        Value::String(text) if text.starts_with("user:") => json!("user:<id>"),
+        Value::String(text) if text.len() == 24 && text.ends_with('Z') => json!("<instant>"),
+        Value::String(text) if text.ends_with("@example.com") => json!("<address>"),
+        Value::Array(items) => items.into_iter().map(blurred).collect(),
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, field)| (name, blurred(field)))
+                .collect(),
+        ),
+        other => other,
+    }
+}

@@ -1,0 +1,315 @@
+//! A whole shop in one process, on a database of its own, asked through its router.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use chrono::Utc;
+use daybook_api::app::{App, AppParts, HttpConfig, router};
+use daybook_api::auth::token::TokenKeys;
+use daybook_commands::{BusTasks, CommandBus};
+use daybook_domain::UserId;
+use daybook_domain::user::Role;
+use daybook_log::{Codec, Feed, MIGRATOR, Secrets};
+use daybook_private_postgres::testing::TestDatabase;
+use daybook_projections::{Progress, ProjectorConfig, ReadModels};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+pub(crate) const PASSWORD: &str = "correct horse";
+
+pub(crate) struct Shop {
+    pub(crate) router: Router,
+    pub(crate) pool: PgPool,
+    pub(crate) keys: TokenKeys,
+    pub(crate) database: TestDatabase,
+    shutdown: CancellationToken,
+    _tasks: JoinSet<()>,
+    _bus_tasks: BusTasks,
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl Shop {
+    pub(crate) async fn open() -> Shop {
+        Shop::open_with(HttpConfig {
+            rate_limits: false,
+            ..HttpConfig::default()
+        })
+        .await
+    }
+
+    pub(crate) async fn open_with(http: HttpConfig) -> Shop {
+        let database = TestDatabase::create(&MIGRATOR).await.unwrap();
+        let pool = database.server_pool().unwrap();
+        let codec = Codec::new(pool.clone(), Arc::new(Secrets::from_master_key(&[7; 32])));
+        let (commands, bus_tasks) = CommandBus::start(pool.clone(), codec.clone());
+        let feed = Feed::new(pool.clone(), codec);
+        let progress = Progress::new();
+        let keys = TokenKeys::from_pkcs8(&TokenKeys::generate().unwrap()).unwrap();
+        let parts = AppParts {
+            commands,
+            read_models: ReadModels::new(pool.clone(), progress.clone()),
+            feed: feed.clone(),
+            pool: pool.clone(),
+            token_keys: keys.clone(),
+            http,
+        };
+        let app = App::new(parts);
+        let shutdown = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let (stop, tracked) = (shutdown.clone(), pool.clone());
+        tasks.spawn(async move { progress.run(tracked, stop).await });
+        let (stop, projected) = (shutdown.clone(), database.server_pool().unwrap());
+        let config = ProjectorConfig {
+            poll_interval: Duration::from_millis(50),
+            ..ProjectorConfig::default()
+        };
+        tasks.spawn(daybook_projections::run(feed, projected, config, stop));
+        Shop {
+            router: router(app),
+            pool,
+            keys,
+            database,
+            shutdown,
+            _tasks: tasks,
+            _bus_tasks: bus_tasks,
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Call {
+        self.call(Method::POST, path)
+    }
+
+    pub(crate) fn put(&self, path: &str) -> Call {
+        self.call(Method::PUT, path)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+
+    /// A path that begins with a slash is taken as it is, any other is below the API's base.
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/api/v1/{path}")
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .unwrap();
+        Call {
+            router: self.router.clone(),
+            request,
+        }
+    }
+
+    /// Someone who may do everything.
+    pub(crate) fn admin(&self) -> String {
+        self.token(Uuid::now_v7().into(), [Role::User, Role::Admin])
+    }
+
+    pub(crate) fn token<const N: usize>(&self, id: UserId, roles: [Role; N]) -> String {
+        self.keys
+            .sign(
+                id,
+                &BTreeSet::from(roles),
+                Utc::now(),
+                Duration::from_secs(900),
+            )
+            .unwrap()
+    }
+
+    pub(crate) async fn customer(&self) -> Customer {
+        let email = format!("{}@example.com", Uuid::now_v7().simple());
+        let body =
+            json!({"email": email, "password": PASSWORD, "firstName": "Ann", "lastName": "Lee"});
+        let registered = self.post("users/register").json(&body).await;
+        assert_eq!(registered.status, 201, "{registered:?}");
+        let id = registered.json()["id"].as_str().unwrap().to_owned();
+        let token = self.token(id.parse().unwrap(), [Role::User]);
+        Customer { id, email, token }
+    }
+
+    /// A product that anyone can see by now; its id.
+    pub(crate) async fn product(&self, price: &str, stock: u64) -> String {
+        let body = format!(r#"{{"name": "Teapot", "price": {price}, "stock": {stock}}}"#);
+        let made = self.post("products").token(&self.admin()).raw(body).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let id = made.json()["id"].as_str().unwrap().to_owned();
+        let seen = self.get(&format!("products/{id}")).after(&made).await;
+        assert_eq!(seen.status, 200, "{seen:?}");
+        id
+    }
+
+    pub(crate) async fn stock(&self, product: &str, after: &Reply) -> i64 {
+        self.get(&format!("products/{product}"))
+            .after(after)
+            .await
+            .json()["stock"]
+            .as_i64()
+            .unwrap()
+    }
+}
+
+pub(crate) struct Customer {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) token: String,
+}
+
+/// A request that is sent by awaiting it.
+pub(crate) struct Call {
+    router: Router,
+    request: Request<Body>,
+}
+
+impl Call {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Call {
+        self.request
+            .headers_mut()
+            .append(name, value.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn token(self, token: &str) -> Call {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn key(self, key: &str) -> Call {
+        self.header("idempotency-key", key)
+    }
+
+    /// Sees what `reply` speaks of.
+    pub(crate) fn after(self, reply: &Reply) -> Call {
+        self.header("daybook-min-position", &reply.position().to_string())
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Call {
+        self.raw(body.to_string())
+    }
+
+    pub(crate) fn raw(mut self, body: impl Into<Bytes>) -> Call {
+        *self.request.body_mut() = Body::from(body.into());
+        self.header("content-type", "application/json")
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Call {
+        *self.request.body_mut() = Body::from(body.into());
+        self
+    }
+
+    pub(crate) fn extension<T: Clone + Send + Sync + 'static>(mut self, extension: T) -> Call {
+        self.request.extensions_mut().insert(extension);
+        self
+    }
+}
+
+impl IntoFuture for Call {
+    type Output = Reply;
+    type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let response = self.router.oneshot(self.request).await.unwrap();
+            let (parts, body) = response.into_parts();
+            let body = to_bytes(body, usize::MAX).await.unwrap();
+            Reply {
+                status: parts.status,
+                headers: parts.headers,
+                body,
+            }
+        })
+    }
+}
+
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"))
+            .to_str()
+            .unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn position(&self) -> i64 {
+        self.header("daybook-position").parse().unwrap()
+    }
+
+    /// The code of the problem that this must be.
+    #[track_caller]
+    pub(crate) fn code(&self) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
+        let body = self.json();
+        assert_eq!(body["status"], self.status.as_u16());
+        assert_eq!(
+            body["type"],
+            format!("/problems/{}", body["code"].as_str().unwrap())
+        );
+        assert!(!body["title"].as_str().unwrap().is_empty());
+        assert!(!body["detail"].as_str().unwrap().is_empty());
+        assert!(body["instance"].as_str().unwrap().starts_with('/'));
+        body["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Status, code and the first bad field of the problem that this must be.
+    #[track_caller]
+    pub(crate) fn problem(&self) -> (u16, String, String) {
+        let pointer = self.json()["errors"][0]["pointer"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        (self.status.as_u16(), self.code(), pointer)
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} {:?} {}",
+            self.status,
+            self.headers,
+            String::from_utf8_lossy(&self.body)
+        )
+    }
+}

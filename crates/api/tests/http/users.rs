@@ -1,0 +1,207 @@
+use serde_json::{Value, json};
+
+use crate::shop::{PASSWORD, Shop};
+
+fn registration(email: &str) -> Value {
+    json!({"email": email, "password": PASSWORD, "firstName": "Ann", "lastName": "Lee"})
+}
+
+#[tokio::test]
+async fn an_account_is_opened_and_seen_by_its_owner() {
+    let shop = Shop::open().await;
+    let registered = shop
+        .post("users/register")
+        .json(&registration("Ann@Example.com"))
+        .await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let account = registered.json();
+    let id = account["id"].as_str().unwrap();
+    assert_eq!(registered.header("location"), format!("/api/v1/users/{id}"));
+    assert_eq!(registered.header("etag"), "\"1\"");
+    assert_eq!(account["email"], "Ann@Example.com");
+    assert_eq!(account["roles"], json!(["user"]));
+    assert!(!registered.text().contains("password"));
+
+    let token = shop.token(id.parse().unwrap(), [daybook_domain::user::Role::User]);
+    let seen = shop
+        .get(&format!("users/{id}"))
+        .token(&token)
+        .after(&registered)
+        .await;
+    assert_eq!(seen.status, 200);
+    assert_eq!(seen.header("etag"), "\"1\"");
+    assert_eq!(seen.json(), account);
+}
+
+#[tokio::test]
+async fn an_address_belongs_to_one_account() {
+    let shop = Shop::open().await;
+    assert_eq!(
+        shop.post("users/register")
+            .json(&registration("ann@example.com"))
+            .await
+            .status,
+        201
+    );
+    let again = shop
+        .post("users/register")
+        .json(&registration("ANN@example.com"))
+        .await;
+    assert_eq!(
+        again.problem(),
+        (409, "email-taken".into(), "/email".into())
+    );
+    let hashes: i64 = sqlx::query_scalar("select count(*) from auth.credentials")
+        .fetch_one(&shop.pool)
+        .await
+        .unwrap();
+    assert_eq!(hashes, 1, "the refused account's password is gone");
+}
+
+#[tokio::test]
+async fn what_is_no_account_is_refused_with_the_field() {
+    let shop = Shop::open().await;
+    let cases = [
+        ("email", json!("ann"), "/email"),
+        ("email", json!(7), "/email"),
+        ("password", json!("short"), "/password"),
+        ("password", json!("x".repeat(129)), "/password"),
+        ("password", json!("correct\u{0}horse"), "/password"),
+        ("firstName", json!(""), "/firstName"),
+        ("lastName", json!("x".repeat(101)), "/lastName"),
+        ("firstName", json!("A\u{7}nn"), "/firstName"),
+        ("firstName", Value::Null, "/firstName"),
+    ];
+    for (field, value, pointer) in cases {
+        let mut body = registration("ann@example.com");
+        body[field] = value;
+        let refused = shop.post("users/register").json(&body).await;
+        assert_eq!(
+            refused.problem(),
+            (422, "invalid-field".into(), pointer.into()),
+            "{body}"
+        );
+    }
+    let mut smuggled = registration("ann@example.com");
+    smuggled["roles"] = json!(["admin"]);
+    let refused = shop.post("users/register").json(&smuggled).await;
+    assert_eq!(
+        refused.problem(),
+        (422, "unknown-field".into(), "/roles".into())
+    );
+    let events: i64 = sqlx::query_scalar("select count(*) from log.events")
+        .fetch_one(&shop.pool)
+        .await
+        .unwrap();
+    let hashes: i64 = sqlx::query_scalar("select count(*) from auth.credentials")
+        .fetch_one(&shop.pool)
+        .await
+        .unwrap();
+    assert_eq!((events, hashes), (0, 0), "nothing was written");
+}
+
+#[tokio::test]
+async fn names_are_changed_by_their_owner_and_by_administrators() {
+    let shop = Shop::open().await;
+    let ann = shop.customer().await;
+    let path = format!("users/{}", ann.id);
+    let changed = shop
+        .put(&path)
+        .token(&ann.token)
+        .json(&json!({"lastName": "Lane"}))
+        .await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(changed.json()["firstName"], "Ann");
+    assert_eq!(changed.json()["lastName"], "Lane");
+    let again = shop
+        .put(&path)
+        .token(&shop.admin())
+        .json(&json!({"firstName": "Anne"}))
+        .await;
+    assert_eq!(again.header("etag"), "\"3\"");
+    let seen = shop.get(&path).token(&ann.token).after(&again).await;
+    assert_eq!(seen.json(), again.json());
+    let refused = shop
+        .put(&path)
+        .token(&ann.token)
+        .json(&json!({"email": "new@example.com"}))
+        .await;
+    assert_eq!(
+        refused.problem(),
+        (422, "unknown-field".into(), "/email".into())
+    );
+}
+
+#[tokio::test]
+async fn someone_elses_account_is_not_there() {
+    let shop = Shop::open().await;
+    let (ann, bob) = (shop.customer().await, shop.customer().await);
+    let path = format!("users/{}", ann.id);
+    assert_eq!(shop.get(&path).token(&bob.token).await.problem().0, 404);
+    let renamed = shop
+        .put(&path)
+        .token(&bob.token)
+        .json(&json!({"firstName": "Eve"}))
+        .await;
+    assert_eq!(renamed.problem().0, 404);
+    assert_eq!(shop.get(&path).await.code(), "unauthenticated");
+    for forbidden in [
+        shop.get("users").token(&bob.token),
+        shop.post("users").token(&bob.token).json(&json!({})),
+        shop.put(&format!("users/{}/roles", bob.id))
+            .token(&bob.token)
+            .json(&json!({"roles": ["admin"]})),
+    ] {
+        let refused = forbidden.await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (403, "forbidden".into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn administrators_open_accounts_and_give_roles() {
+    let shop = Shop::open().await;
+    let mut body = registration("boss@example.com");
+    body["roles"] = json!(["admin", "user"]);
+    let made = shop.post("users").token(&shop.admin()).json(&body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.json()["roles"], json!(["user", "admin"]));
+    let path = format!("users/{}/roles", made.json()["id"].as_str().unwrap());
+    let changed = shop
+        .put(&path)
+        .token(&shop.admin())
+        .json(&json!({"roles": ["user"]}))
+        .await;
+    assert_eq!(changed.json()["roles"], json!(["user"]), "{changed:?}");
+    let none = shop
+        .put(&path)
+        .token(&shop.admin())
+        .json(&json!({"roles": []}))
+        .await;
+    assert_eq!(
+        none.problem(),
+        (422, "invalid-field".into(), "/roles".into())
+    );
+    let unknown = shop
+        .put(&path)
+        .token(&shop.admin())
+        .json(&json!({"roles": ["root"]}))
+        .await;
+    assert_eq!(
+        unknown.problem(),
+        (422, "invalid-field".into(), "/roles/0".into())
+    );
+    let nobody = format!("users/{}/roles", uuid::Uuid::now_v7());
+    let missing = shop
+        .put(&nobody)
+        .token(&shop.admin())
+        .json(&json!({"roles": ["user"]}))
+        .await;
+    assert_eq!(missing.problem().0, 404);
+
+    let listed = shop.get("users").token(&shop.admin()).after(&changed).await;
+    assert_eq!(listed.header("x-total-count"), "1");
+    assert_eq!(listed.json()[0], changed.json());
+}

@@ -1,0 +1,220 @@
+//! The binary as a real process: started, spoken to, stopped or killed.
+
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// Far more than anything takes; whoever waits longer waits for something that won't come.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A folder that the user who runs PostgreSQL can pass too.
+pub fn folder() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("daybook-cli-")
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir()
+        .unwrap()
+}
+
+/// The binary with nothing of this process's own settings, its data in `folder`.
+pub fn daybook(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daybook"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("DAYBOOK_") || name.starts_with("DATABASE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("DAYBOOK_DATA", folder.join("data"))
+        .env("DAYBOOK_LISTEN", "127.0.0.1:0")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command to its end.
+pub async fn run(command: &mut Command) -> Output {
+    timeout(PATIENCE, command.output())
+        .await
+        .expect("the command ends")
+        .unwrap()
+}
+
+/// The one line that a command failed with.
+pub async fn failure(command: &mut Command) -> String {
+    let output = run(command.env("DAYBOOK_LOG", "error")).await;
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 1, "one line was to be told, not: {told}");
+    assert!(told.starts_with("daybook: "), "{told}");
+    assert!(
+        told.trim_start_matches("daybook: ").contains(": "),
+        "no remedy: {told}"
+    );
+    lines[0].to_owned()
+}
+
+/// A running `daybook serve`.
+pub struct Server {
+    child: Child,
+    /// What it printed when it opened.
+    pub welcome: Vec<String>,
+    pub url: String,
+    log: Lines<BufReader<ChildStderr>>,
+    // A closed pipe would be a reason to complain.
+    _stdout: Lines<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    /// Returns once it is open.
+    pub async fn start(folder: &Path) -> Server {
+        Server::start_command(daybook(folder).arg("serve")).await
+    }
+
+    pub async fn start_command(command: &mut Command) -> Server {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut welcome = Vec::new();
+        let mut logged = Vec::new();
+        let opening = async {
+            loop {
+                tokio::select! {
+                    line = stdout.next_line() => match line.unwrap() {
+                        Some(line) if line.starts_with("Stop it") => return,
+                        Some(line) => welcome.push(line),
+                        None => panic!("the server ended: {logged:#?}"),
+                    },
+                    Some(line) = next(&mut log) => logged.push(line),
+                }
+            }
+        };
+        timeout(PATIENCE, opening).await.expect("the server opens");
+        let url = welcome
+            .iter()
+            .find_map(|line| line.trim().strip_prefix("API"))
+            .unwrap();
+        let url = url.trim().to_owned();
+        Server {
+            child,
+            welcome,
+            url,
+            log,
+            _stdout: stdout,
+        }
+    }
+
+    pub fn url_of(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// `host:port`
+    pub fn authority(&self) -> &str {
+        self.url
+            .trim_start_matches("http://")
+            .trim_end_matches("/api/v1")
+    }
+
+    /// E-mail and password that the welcome tells for the first account of a kind.
+    pub fn account(&self, kind: &str) -> (String, String) {
+        let line = self
+            .welcome
+            .iter()
+            .find_map(|line| line.trim().strip_prefix(kind))
+            .unwrap_or_else(|| panic!("no {kind} in {:#?}", self.welcome));
+        let (email, password) = line.trim().split_once("  password: ").unwrap();
+        (email.to_owned(), password.to_owned())
+    }
+
+    /// An access token.
+    pub async fn sign_in(&self, email: &str, password: &str) -> String {
+        let body = json!({ "email": email, "password": password });
+        let answer = Client::new()
+            .post(self.url_of("/users/login"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        let answer: Value = answer.json().await.unwrap();
+        answer["accessToken"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends what must succeed; answers the body and the position.
+    pub async fn ask(&self, request: RequestBuilder) -> (Value, Option<String>) {
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let position = answer
+            .headers()
+            .get("daybook-position")
+            .map(|value| value.to_str().unwrap().to_owned());
+        let body: Value = answer.json().await.unwrap();
+        assert!(status.is_success(), "{status} {body}");
+        (body, position)
+    }
+
+    /// Reads the log up to a line that contains `text`.
+    pub async fn logs(&mut self, text: &str) {
+        let waiting = async {
+            while let Some(line) = next(&mut self.log).await {
+                if line.contains(text) {
+                    return;
+                }
+            }
+            panic!("the server ended without logging {text:?}");
+        };
+        timeout(PATIENCE, waiting)
+            .await
+            .expect("the server logs it");
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// How it ended, read to the end of its log.
+    pub async fn ended(mut self) -> ExitStatus {
+        let ending = async {
+            while next(&mut self.log).await.is_some() {}
+            self.child.wait().await.unwrap()
+        };
+        timeout(PATIENCE, ending).await.expect("the server ends")
+    }
+
+    pub async fn stop(self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// As the system does it when memory runs out.
+    pub async fn kill(self) {
+        self.signal(Signal::KILL);
+        self.ended().await;
+    }
+}
+
+async fn next(lines: &mut Lines<BufReader<ChildStderr>>) -> Option<String> {
+    lines.next_line().await.unwrap()
+}

@@ -1,0 +1,138 @@
+//! Rows of `categories`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use daybook_domain::{Event, category::CategoryEvent};
+use daybook_log::RecordedEvent;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::{
+    column::column,
+    projection::{Unfoldable, is_next},
+    schema::SchemaName,
+};
+
+/// The rows that a batch changes.
+pub(super) struct Categories {
+    rows: BTreeMap<Uuid, CategoryRow>,
+    changed: BTreeSet<Uuid>,
+}
+
+#[derive(FromRow)]
+struct CategoryRow {
+    id: Uuid,
+    name: String,
+    description: String,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i64,
+    deleted: bool,
+}
+
+impl CategoryRow {
+    fn blank(id: Uuid, at: DateTime<Utc>) -> CategoryRow {
+        CategoryRow {
+            id,
+            name: String::new(),
+            description: String::new(),
+            created_at: at,
+            updated_at: at,
+            version: 0,
+            deleted: false,
+        }
+    }
+
+    fn category(&mut self, event: &CategoryEvent) {
+        match event {
+            CategoryEvent::Created { name, description }
+            | CategoryEvent::Changed { name, description } => {
+                self.name = name.to_string();
+                self.description.clone_from(description);
+            }
+            CategoryEvent::Deleted => self.deleted = true,
+        }
+    }
+}
+
+impl Categories {
+    pub(super) async fn load(
+        conn: &mut PgConnection,
+        schema: &SchemaName,
+        events: &[RecordedEvent],
+    ) -> Result<Categories, sqlx::Error> {
+        let concerned = events
+            .iter()
+            .filter(|event| matches!(event.event, Event::Category(_)));
+        let ids: BTreeSet<Uuid> = concerned.map(|event| event.stream.id).collect();
+        let mut rows = BTreeMap::new();
+        if !ids.is_empty() {
+            let statement = format!(
+                "select id, name, description, created_at, updated_at, version, deleted
+                 from {schema}.categories where id = any($1)"
+            );
+            let loaded: Vec<CategoryRow> = sqlx::query_as(&statement)
+                .bind(Vec::from_iter(ids))
+                .fetch_all(conn)
+                .await?;
+            rows.extend(loaded.into_iter().map(|row| (row.id, row)));
+        }
+        Ok(Categories {
+            rows,
+            changed: BTreeSet::new(),
+        })
+    }
+
+    pub(super) fn event(
+        &mut self,
+        event: &RecordedEvent,
+        category: &CategoryEvent,
+    ) -> Result<(), Unfoldable> {
+        let id = event.stream.id;
+        let row = self
+            .rows
+            .entry(id)
+            .or_insert_with(|| CategoryRow::blank(id, event.occurred_at));
+        if !is_next(row.version, event)? {
+            return Ok(());
+        }
+        row.category(category);
+        row.version = event.sequence;
+        row.updated_at = event.occurred_at;
+        self.changed.insert(id);
+        Ok(())
+    }
+
+    pub(super) async fn write(
+        &self,
+        conn: &mut PgConnection,
+        schema: &SchemaName,
+    ) -> Result<(), sqlx::Error> {
+        let rows = Vec::from_iter(self.changed.iter().filter_map(|id| self.rows.get(id)));
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let statement = format!(
+            "insert into {schema}.categories
+                 (id, name, sort_name, description, created_at, updated_at, version, deleted)
+             select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+                 $6::timestamptz[], $7::int8[], $8::bool[])
+             on conflict (id) do update set
+                 name = excluded.name, sort_name = excluded.sort_name, description = excluded.description,
+                 updated_at = excluded.updated_at, version = excluded.version, deleted = excluded.deleted"
+        );
+        sqlx::query(&statement)
+            .bind(column(&rows, |row| row.id))
+            .bind(column(&rows, |row| row.name.as_str()))
+            .bind(column(&rows, |row| row.name.to_lowercase()))
+            .bind(column(&rows, |row| row.description.as_str()))
+            .bind(column(&rows, |row| row.created_at))
+            .bind(column(&rows, |row| row.updated_at))
+            .bind(column(&rows, |row| row.version))
+            .bind(column(&rows, |row| row.deleted))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,28 @@
+//! The read side: read models that projectors make from the log, and the queries on them.
+//!
+//! - [`registry`] is the one list of projections; each has a folder with what it makes of events
+//!   (`project.rs`) and what can be asked (`query.rs`).
+//! - [`runtime`] keeps the read models up with the log; [`progress`] tells how far they are.
+//! - [`ReadModels`] is what an API asks.
+//!
+//! Nothing here writes to the log or has any effect but on the read models' own tables.
+
+pub mod catalog;
+mod column;
+pub mod orders;
+mod paging;
+pub mod progress;
+pub mod projection;
+mod read_models;
+pub mod registry;
+pub mod runtime;
+pub mod schema;
+mod status;
+pub mod users;
+
+pub use paging::{Page, Paging, QueryError, Start};
+pub use progress::{Change, Progress};
+pub use read_models::{Behind, ReadModels};
+pub use registry::registry;
+pub use runtime::{ProjectorConfig, run};
+pub use status::{ProjectionState, ProjectionStatus, StatusError, status};

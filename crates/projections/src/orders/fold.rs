@@ -1,0 +1,285 @@
+//! Rows of `orders`, `order_lines` and `order_history`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use daybook_domain::{
+    Event, Money, UserId,
+    order::{OrderEvent, OrderLine, OrderStatus},
+};
+use daybook_log::RecordedEvent;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::{
+    column::column,
+    projection::{Fold, Unfoldable, is_next},
+    schema::SchemaName,
+};
+
+/// The rows that a batch changes.
+pub(super) struct OrderFold {
+    orders: BTreeMap<Uuid, OrderRow>,
+    changed: BTreeSet<Uuid>,
+    lines: Vec<LineRow>,
+    history: Vec<HistoryRow>,
+}
+
+#[derive(FromRow)]
+struct OrderRow {
+    id: Uuid,
+    user_id: Uuid,
+    status: String,
+    total_minor: i64,
+    currency: String,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i64,
+}
+
+struct LineRow {
+    order_id: Uuid,
+    line: i32,
+    product_id: Uuid,
+    name: String,
+    quantity: i64,
+    unit_price_minor: i64,
+}
+
+struct HistoryRow {
+    order_id: Uuid,
+    seq: i64,
+    status: &'static str,
+    at: DateTime<Utc>,
+    actor: String,
+    details: String,
+}
+
+impl OrderFold {
+    /// Orders that are placed in this batch are not looked for: nearly all that it holds, when the
+    /// read model is made from the log's beginning.
+    pub(super) async fn load(
+        conn: &mut PgConnection,
+        schema: &SchemaName,
+        events: &[RecordedEvent],
+    ) -> Result<OrderFold, sqlx::Error> {
+        let mut placed_here = BTreeSet::new();
+        let mut wanted = BTreeSet::new();
+        for event in events
+            .iter()
+            .filter(|event| matches!(event.event, Event::Order(_)))
+        {
+            if event.sequence == 1 {
+                placed_here.insert(event.stream.id);
+            } else if !placed_here.contains(&event.stream.id) {
+                wanted.insert(event.stream.id);
+            }
+        }
+        let mut orders = BTreeMap::new();
+        if !wanted.is_empty() {
+            let statement = format!(
+                "select id, user_id, status, total_minor, currency, created_at, updated_at, version
+                 from {schema}.orders where id = any($1)"
+            );
+            let loaded: Vec<OrderRow> = sqlx::query_as(&statement)
+                .bind(Vec::from_iter(wanted))
+                .fetch_all(conn)
+                .await?;
+            orders.extend(loaded.into_iter().map(|row| (row.id, row)));
+        }
+        Ok(OrderFold {
+            orders,
+            changed: BTreeSet::new(),
+            lines: Vec::new(),
+            history: Vec::new(),
+        })
+    }
+
+    fn place(
+        &mut self,
+        event: &RecordedEvent,
+        user_id: UserId,
+        lines: &[OrderLine],
+        total: &Money,
+    ) {
+        let id = event.stream.id;
+        self.orders.entry(id).or_insert_with(|| OrderRow {
+            id,
+            user_id: user_id.as_uuid(),
+            status: String::new(),
+            total_minor: total.minor,
+            currency: total.currency.code().to_owned(),
+            created_at: event.occurred_at,
+            updated_at: event.occurred_at,
+            version: 0,
+        });
+        self.lines
+            .extend((1..).zip(lines).map(|(line, bought)| LineRow {
+                order_id: id,
+                line,
+                product_id: bought.product_id.as_uuid(),
+                name: bought.name.clone(),
+                quantity: i64::from(bought.quantity),
+                unit_price_minor: bought.unit_price.minor,
+            }));
+    }
+
+    async fn write_orders(
+        &self,
+        conn: &mut PgConnection,
+        schema: &SchemaName,
+    ) -> Result<(), sqlx::Error> {
+        let rows = Vec::from_iter(self.changed.iter().filter_map(|id| self.orders.get(id)));
+        if rows.is_empty() {
+            return Ok(());
+        }
+        // The condition matters when a batch is applied again: orders that it places were not loaded.
+        let statement = format!(
+            "insert into {schema}.orders as o
+                 (id, user_id, status, total_minor, currency, created_at, updated_at, version)
+             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::text[], $6::timestamptz[],
+                 $7::timestamptz[], $8::int8[])
+             on conflict (id) do update set
+                 status = excluded.status, updated_at = excluded.updated_at, version = excluded.version
+             where excluded.version > o.version"
+        );
+        sqlx::query(&statement)
+            .bind(column(&rows, |row| row.id))
+            .bind(column(&rows, |row| row.user_id))
+            .bind(column(&rows, |row| row.status.as_str()))
+            .bind(column(&rows, |row| row.total_minor))
+            .bind(column(&rows, |row| row.currency.as_str()))
+            .bind(column(&rows, |row| row.created_at))
+            .bind(column(&rows, |row| row.updated_at))
+            .bind(column(&rows, |row| row.version))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
+    async fn write_lines(
+        &self,
+        conn: &mut PgConnection,
+        schema: &SchemaName,
+    ) -> Result<(), sqlx::Error> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let rows = Vec::from_iter(&self.lines);
+        let statement = format!(
+            "insert into {schema}.order_lines (order_id, line, product_id, name, quantity, unit_price_minor)
+             select * from unnest($1::uuid[], $2::int4[], $3::uuid[], $4::text[], $5::int8[], $6::int8[])
+             on conflict (order_id, line) do nothing"
+        );
+        sqlx::query(&statement)
+            .bind(column(&rows, |row| row.order_id))
+            .bind(column(&rows, |row| row.line))
+            .bind(column(&rows, |row| row.product_id))
+            .bind(column(&rows, |row| row.name.as_str()))
+            .bind(column(&rows, |row| row.quantity))
+            .bind(column(&rows, |row| row.unit_price_minor))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
+    async fn write_history(
+        &self,
+        conn: &mut PgConnection,
+        schema: &SchemaName,
+    ) -> Result<(), sqlx::Error> {
+        if self.history.is_empty() {
+            return Ok(());
+        }
+        let rows = Vec::from_iter(&self.history);
+        let statement = format!(
+            "insert into {schema}.order_history (order_id, seq, status, at, actor, details)
+             select h.order_id, h.seq, h.status, h.at, h.actor, h.details::jsonb
+             from unnest($1::uuid[], $2::int8[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
+                 as h (order_id, seq, status, at, actor, details)
+             on conflict (order_id, seq) do nothing"
+        );
+        sqlx::query(&statement)
+            .bind(column(&rows, |row| row.order_id))
+            .bind(column(&rows, |row| row.seq))
+            .bind(column(&rows, |row| row.status))
+            .bind(column(&rows, |row| row.at))
+            .bind(column(&rows, |row| row.actor.as_str()))
+            .bind(column(&rows, |row| row.details.as_str()))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Fold for OrderFold {
+    fn event(&mut self, event: &RecordedEvent) -> Result<(), Unfoldable> {
+        let Event::Order(order_event) = &event.event else {
+            return Ok(());
+        };
+        let id = event.stream.id;
+        let last = self.orders.get(&id).map_or(0, |row| row.version);
+        if !is_next(last, event)? {
+            return Ok(());
+        }
+        let (status, details) = match order_event {
+            OrderEvent::Placed {
+                user_id,
+                lines,
+                total,
+                shipping_address: _,
+            } => {
+                self.place(event, *user_id, lines, total);
+                (OrderStatus::Pending, details([]))
+            }
+            OrderEvent::Processed => (OrderStatus::Processing, details([])),
+            OrderEvent::Shipped {
+                carrier,
+                tracking_number,
+            } => (
+                OrderStatus::Shipped,
+                details([("carrier", carrier), ("trackingNumber", tracking_number)]),
+            ),
+            OrderEvent::Delivered => (OrderStatus::Delivered, details([])),
+            OrderEvent::Cancelled { reason } => {
+                (OrderStatus::Cancelled, details([("reason", reason)]))
+            }
+        };
+        let row = self.orders.get_mut(&id).ok_or(Unfoldable::NoFirstEvent)?;
+        row.status = status.as_str().to_owned();
+        row.version = event.sequence;
+        row.updated_at = event.occurred_at;
+        self.changed.insert(id);
+        self.history.push(HistoryRow {
+            order_id: id,
+            seq: event.sequence,
+            status: status.as_str(),
+            at: event.occurred_at,
+            actor: event.metadata.actor.to_string(),
+            details: Value::Object(details).to_string(),
+        });
+        Ok(())
+    }
+
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        schema: &'a SchemaName,
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            self.write_orders(&mut *conn, schema).await?;
+            self.write_lines(&mut *conn, schema).await?;
+            self.write_history(conn, schema).await
+        })
+    }
+}
+
+/// The fields that were given.
+fn details<const N: usize>(fields: [(&str, &Option<String>); N]) -> Map<String, Value> {
+    let given = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.as_deref()?.into())));
+    given.collect()
+}

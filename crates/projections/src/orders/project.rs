@@ -1,0 +1,54 @@
+//! What the orders make of events.
+
+use daybook_domain::{AggregateType, Event};
+use daybook_log::RecordedEvent;
+use futures::future::BoxFuture;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::fold::OrderFold;
+use crate::{
+    projection::{Fold, Projection},
+    schema::SchemaName,
+};
+
+pub const NAME: &str = "orders";
+
+/// The projection `orders`.
+pub struct Orders;
+
+impl Projection for Orders {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> i32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["orders", "order_lines", "order_history"]
+    }
+
+    fn aggregates(&self) -> &'static [AggregateType] {
+        &[AggregateType::Order]
+    }
+
+    fn key(&self, event: &RecordedEvent) -> Option<Uuid> {
+        match &event.event {
+            Event::Order(_) => Some(event.stream.id),
+            Event::User(_) | Event::Category(_) | Event::Product(_) | Event::Stock(_) => None,
+        }
+    }
+
+    fn load<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        schema: &'a SchemaName,
+        events: &'a [RecordedEvent],
+    ) -> BoxFuture<'a, Result<Box<dyn Fold>, sqlx::Error>> {
+        Box::pin(async move {
+            Ok(Box::new(OrderFold::load(conn, schema, events).await?) as Box<dyn Fold>)
+        })
+    }
+}

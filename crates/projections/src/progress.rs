@@ -1,0 +1,300 @@
+//! How far the read models are, as this process knows it.
+//!
+//! One task listens to what projectors commit, in this process or another. Queries wait on it for
+//! their own writes, caches are invalidated by it. While it cannot listen it polls the checkpoints,
+//! so that waiting queries go on, and tells caches that it has lost track.
+//!
+//! The order of things for every change: it is *announced* (from here on [`Progress::is_current`]
+//! says no to older rows), caches are invalidated, then it is *published* to whoever waits for that
+//! position. So whoever has waited finds no older row in a cache.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use daybook_log::Position;
+use parking_lot::RwLock;
+use sqlx::{PgPool, postgres::PgListener};
+use tokio::{
+    sync::{broadcast, watch},
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::{
+    registry::registry,
+    runtime::{Backoff, Notification, PROJECTION_CHANNEL},
+};
+
+/// How often checkpoints are looked at while nothing can be heard.
+const POLL_DEAF: Duration = Duration::from_millis(250);
+
+/// How often checkpoints are looked at while listening, to notice a connection that has gone silent.
+const POLL_LISTENING: Duration = Duration::from_secs(1);
+
+/// Changes that a slow subscriber may fall behind before it is told to start over.
+const CHANGES_KEPT: usize = 1_024;
+
+/// Something happened to the read models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A batch was committed. `keys` are the ids of what it may have changed; `None` stands for too
+    /// many to name.
+    Advanced {
+        name: &'static str,
+        position: Position,
+        keys: Option<Vec<String>>,
+    },
+    /// Changes may have been missed: nothing that was read before counts any more.
+    Resync,
+}
+
+/// The tracker. Clones share their state; [`Progress::run`] must run for anything to move.
+#[derive(Clone)]
+pub struct Progress {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    projections: BTreeMap<&'static str, Tracked>,
+    listening: AtomicBool,
+    listeners: RwLock<Vec<Listener>>,
+    changes: broadcast::Sender<Arc<Change>>,
+}
+
+type Listener = Box<dyn Fn(&Change) + Send + Sync>;
+
+#[derive(Default)]
+struct Tracked {
+    announced: AtomicI64,
+    published: watch::Sender<Position>,
+}
+
+impl Default for Progress {
+    fn default() -> Progress {
+        Progress::new()
+    }
+}
+
+impl Progress {
+    pub fn new() -> Progress {
+        let projections = registry()
+            .iter()
+            .map(|projection| (projection.name(), Tracked::default()))
+            .collect();
+        Progress {
+            shared: Arc::new(Shared {
+                projections,
+                listening: AtomicBool::new(false),
+                listeners: RwLock::default(),
+                changes: broadcast::Sender::new(CHANGES_KEPT),
+            }),
+        }
+    }
+
+    /// Has every change reported to `listener` before its position is published. It runs in the
+    /// tracker's task, so it must be quick and must not block.
+    pub fn on_change(&self, listener: impl Fn(&Change) + Send + Sync + 'static) {
+        self.shared.listeners.write().push(Box::new(listener));
+    }
+
+    /// Changes from now on, for whoever need not be in time.
+    pub fn changes(&self) -> Changes {
+        Changes {
+            receiver: self.shared.changes.subscribe(),
+        }
+    }
+
+    /// The published position of a projection; `None` for a name that isn't in the registry.
+    pub fn watch(&self, name: &str) -> Option<watch::Receiver<Position>> {
+        self.shared
+            .projections
+            .get(name)
+            .map(|tracked| tracked.published.subscribe())
+    }
+
+    /// The published position of a projection, 0 when unknown.
+    pub fn position(&self, name: &str) -> Position {
+        self.shared
+            .projections
+            .get(name)
+            .map_or(0, |tracked| *tracked.published.borrow())
+    }
+
+    /// Whether a row that was read at `position` may stay in a cache: nothing later was announced,
+    /// and nothing can have been missed. Insert first, then ask, then remove if not.
+    pub fn is_current(&self, name: &str, position: Position) -> bool {
+        self.shared.listening.load(Ordering::SeqCst)
+            && self
+                .shared
+                .projections
+                .get(name)
+                .is_some_and(|tracked| tracked.announced.load(Ordering::SeqCst) <= position)
+    }
+
+    /// Tracks until `shutdown`. Occupies one connection of `pool`, and a second one now and then.
+    pub async fn run(&self, pool: PgPool, shutdown: CancellationToken) {
+        let deaf = self.poll_while_deaf(&pool);
+        let hear = async {
+            let mut backoff = Backoff::default();
+            loop {
+                if let Err(error) = self.listen(&pool, &mut backoff).await {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "lost touch with the projectors"
+                    );
+                }
+                self.lose_track();
+                backoff.wait(&shutdown).await;
+            }
+        };
+        tokio::select! {
+            () = deaf => {}
+            () = hear => {}
+            () = shutdown.cancelled() => {}
+        }
+        self.lose_track();
+    }
+
+    /// Listens until the connection breaks or falls silent.
+    async fn listen(&self, pool: &PgPool, backoff: &mut Backoff) -> Result<(), sqlx::Error> {
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(PROJECTION_CHANNEL).await?;
+        // Subscribed first, so that whatever is committed after this look is heard.
+        let checkpoints = load_positions(pool).await?;
+        self.resync();
+        for (name, position) in checkpoints {
+            self.advance(&name, position, None);
+        }
+        self.shared.listening.store(true, Ordering::SeqCst);
+        backoff.reset();
+
+        let mut poll = interval(POLL_LISTENING);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen_before: Vec<(String, Position)> = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                received = listener.try_recv() => match received? {
+                    Some(notification) => self.hear(notification.payload()),
+                    None => return Ok(()),
+                },
+                _ = poll.tick() => {
+                    // What the last poll saw must have been heard by now.
+                    if seen_before.iter().any(|(name, position)| self.position(name) < *position) {
+                        warn!("commits of projectors went unheard, listening anew");
+                        return Ok(());
+                    }
+                    seen_before = timeout(POLL_LISTENING, load_positions(pool)).await.unwrap_or(Ok(Vec::new()))?;
+                }
+            }
+        }
+    }
+
+    async fn poll_while_deaf(&self, pool: &PgPool) {
+        let mut poll = interval(POLL_DEAF);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            poll.tick().await;
+            if self.shared.listening.load(Ordering::SeqCst) {
+                continue;
+            }
+            match load_positions(pool).await {
+                Ok(positions) => {
+                    for (name, position) in positions {
+                        self.advance(&name, position, None);
+                    }
+                }
+                Err(error) => debug!(
+                    error = &error as &dyn std::error::Error,
+                    "could not look at the checkpoints"
+                ),
+            }
+        }
+    }
+
+    fn hear(&self, payload: &str) {
+        match serde_json::from_str::<Notification>(payload) {
+            Ok(Notification {
+                name,
+                position,
+                keys,
+            }) => self.advance(&name, position, keys),
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "heard something that isn't a projector"
+                );
+                self.resync();
+            }
+        }
+    }
+
+    fn advance(&self, name: &str, position: Position, keys: Option<Vec<String>>) {
+        // A projection that only another version of this program has concerns nobody here.
+        let Some((name, tracked)) = self.shared.projections.get_key_value(name) else {
+            return;
+        };
+        if position <= tracked.announced.load(Ordering::SeqCst) {
+            return;
+        }
+        tracked.announced.store(position, Ordering::SeqCst);
+        self.tell(Change::Advanced {
+            name,
+            position,
+            keys,
+        });
+        tracked.published.send_replace(position);
+    }
+
+    /// After a crash of the database a read model can stand a little behind what was heard before,
+    /// so what is known is forgotten until it is looked up again.
+    fn lose_track(&self) {
+        self.shared.listening.store(false, Ordering::SeqCst);
+        for tracked in self.shared.projections.values() {
+            tracked.published.send_replace(0);
+            tracked.announced.store(0, Ordering::SeqCst);
+        }
+        self.resync();
+    }
+
+    fn resync(&self) {
+        self.tell(Change::Resync);
+    }
+
+    fn tell(&self, change: Change) {
+        for listener in self.shared.listeners.read().iter() {
+            listener(&change);
+        }
+        // Fails when nobody has subscribed, which is fine.
+        let _ = self.shared.changes.send(Arc::new(change));
+    }
+}
+
+async fn load_positions(pool: &PgPool) -> Result<Vec<(String, Position)>, sqlx::Error> {
+    sqlx::query_as("select name, position from projections.checkpoints")
+        .fetch_all(pool)
+        .await
+}
+
+/// A subscription to changes.
+pub struct Changes {
+    receiver: broadcast::Receiver<Arc<Change>>,
+}
+
+impl Changes {
+    /// The next change, [`Change::Resync`] if some were missed, `None` when the tracker is gone.
+    pub async fn next(&mut self) -> Option<Arc<Change>> {
+        match self.receiver.recv().await {
+            Ok(change) => Some(change),
+            Err(broadcast::error::RecvError::Lagged(_)) => Some(Arc::new(Change::Resync)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}

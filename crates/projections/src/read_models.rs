@@ -1,0 +1,83 @@
+//! The queries, and waiting until a read model has got far enough to be asked.
+
+use std::time::Duration;
+
+use daybook_log::Position;
+use sqlx::PgPool;
+use tokio::time::timeout;
+
+use crate::{catalog, orders, users};
+use crate::{
+    catalog::CatalogQueries, orders::OrderQueries, progress::Progress, schema::SchemaName,
+    users::UserQueries,
+};
+
+/// The live read models. Clones share the pool and the tracker.
+#[derive(Clone)]
+pub struct ReadModels {
+    catalog: CatalogQueries,
+    orders: OrderQueries,
+    users: UserQueries,
+    progress: Progress,
+}
+
+/// A read model has not got as far as it was asked to be. Worth trying again.
+#[derive(Debug, thiserror::Error)]
+#[error("the read model {name} is at position {position}, not yet at {wanted}")]
+pub struct Behind {
+    pub name: String,
+    pub wanted: Position,
+    pub position: Position,
+}
+
+impl ReadModels {
+    pub fn new(pool: PgPool, progress: Progress) -> ReadModels {
+        ReadModels {
+            catalog: CatalogQueries::new(pool.clone(), SchemaName::live(catalog::NAME)),
+            orders: OrderQueries::new(pool.clone(), SchemaName::live(orders::NAME)),
+            users: UserQueries::new(pool, SchemaName::live(users::NAME)),
+            progress,
+        }
+    }
+
+    pub fn catalog(&self) -> &CatalogQueries {
+        &self.catalog
+    }
+
+    pub fn orders(&self) -> &OrderQueries {
+        &self.orders
+    }
+
+    pub fn users(&self) -> &UserQueries {
+        &self.users
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Returns once the read model `name` holds the event at `position`, so that a query that begins
+    /// afterwards sees it.
+    pub async fn wait_for(
+        &self,
+        name: &str,
+        position: Position,
+        limit: Duration,
+    ) -> Result<(), Behind> {
+        let behind = |at| Behind {
+            name: name.to_owned(),
+            wanted: position,
+            position: at,
+        };
+        let mut published = self.progress.watch(name).ok_or_else(|| behind(0))?;
+        // The channel closes only with the tracker, which `self` keeps alive.
+        let reached = timeout(limit, published.wait_for(|at| *at >= position))
+            .await
+            .is_ok_and(|open| open.is_ok());
+        if reached {
+            Ok(())
+        } else {
+            Err(behind(*published.borrow()))
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! One batch: rows, checkpoint and notification in one transaction.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use daybook_log::{Position, RecordedEvent};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgPool};
+
+use super::{
+    checkpoint::{Checkpoint, configure_transaction},
+    lease::{Lease, LeaseError},
+};
+use crate::projection::{ApplyError, Projection, apply};
+
+/// Where every committed batch is announced, as a JSON object.
+pub const PROJECTION_CHANNEL: &str = "daybook_projection";
+
+/// More touched keys than this are not told one by one: a notification holds 8,000 bytes.
+const KEYS_TOLD: usize = 100;
+
+/// The text of a notification.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Notification {
+    pub(crate) name: String,
+    pub(crate) position: Position,
+    /// The ids of what changed, `None` when there are too many.
+    pub(crate) keys: Option<Vec<String>>,
+}
+
+/// Why a batch was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error(
+        "position {found} follows {expected_after} in the feed, positions in between are missing"
+    )]
+    Gap {
+        expected_after: Position,
+        found: Position,
+    },
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error("the checkpoint is no longer at {0}")]
+    CheckpointMoved(Position),
+    #[error("the database did not commit a batch")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Applies `events`, which follow `checkpoint` in the log, and answers the checkpoint's new position.
+///
+/// An error leaves everything as it was, with one exception: when the connection breaks during the
+/// commit itself, the outcome is unknown and the checkpoint has to be loaded again.
+pub async fn commit_batch(
+    pool: &PgPool,
+    projection: &dyn Projection,
+    lease: &Lease,
+    checkpoint: &Checkpoint,
+    events: &[RecordedEvent],
+    statement_timeout: Duration,
+) -> Result<Position, BatchError> {
+    let last = dense_end(checkpoint.position, events)?;
+    if last == checkpoint.position {
+        return Ok(last);
+    }
+    let mut transaction = pool.begin().await?;
+    configure_transaction(&mut transaction, lease.ttl(), statement_timeout).await?;
+    apply(projection, &mut transaction, &checkpoint.schema, events).await?;
+    // Last, so that the row is locked for as short as possible: a takeover waits for it.
+    lease.check(&mut transaction).await?;
+    if !checkpoint.advance(&mut transaction, last).await? {
+        return Err(BatchError::CheckpointMoved(checkpoint.position));
+    }
+    notify(&mut transaction, projection, events, last).await?;
+    transaction.commit().await?;
+    Ok(last)
+}
+
+/// Moves the checkpoint past the next event, which has no effect on this read model.
+pub(super) async fn commit_skip(
+    pool: &PgPool,
+    projection: &dyn Projection,
+    lease: &Lease,
+    checkpoint: &Checkpoint,
+) -> Result<Position, BatchError> {
+    let next = checkpoint.position + 1;
+    let mut transaction = pool.begin().await?;
+    lease.check(&mut transaction).await?;
+    if !checkpoint.advance(&mut transaction, next).await? {
+        return Err(BatchError::CheckpointMoved(checkpoint.position));
+    }
+    notify(&mut transaction, projection, &[], next).await?;
+    transaction.commit().await?;
+    Ok(next)
+}
+
+/// The last position, if every event follows the one before without a gap.
+fn dense_end(after: Position, events: &[RecordedEvent]) -> Result<Position, BatchError> {
+    let mut last = after;
+    for event in events {
+        if event.position != last + 1 {
+            return Err(BatchError::Gap {
+                expected_after: last,
+                found: event.position,
+            });
+        }
+        last = event.position;
+    }
+    Ok(last)
+}
+
+async fn notify(
+    conn: &mut PgConnection,
+    projection: &dyn Projection,
+    events: &[RecordedEvent],
+    position: Position,
+) -> Result<(), sqlx::Error> {
+    let touched: BTreeSet<_> = events
+        .iter()
+        .filter_map(|event| projection.key(event))
+        .collect();
+    let keys =
+        (touched.len() <= KEYS_TOLD).then(|| touched.iter().map(ToString::to_string).collect());
+    let notification = Notification {
+        name: projection.name().to_owned(),
+        position,
+        keys,
+    };
+    let text = serde_json::to_string(&notification)
+        .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    sqlx::query("select pg_notify($1, $2)")
+        .bind(PROJECTION_CHANNEL)
+        .bind(text)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Keeps the read models up with the log.
+//!
+//! Each projection has a worker: it takes the projection's lease, then reads the feed after its
+//! checkpoint, folds a batch and commits rows and checkpoint together, until it is told to stop.
+//!
+//! What holds:
+//! - Rows and checkpoint move in one transaction, which also proves that the lease is still held: an
+//!   effect happens exactly once, and a worker that was replaced while it slept commits nothing.
+//! - A checkpoint moves from the position that the worker read to a later one, or not at all.
+//! - An event that cannot be projected halts its projector only. A database that is away halts
+//!   nobody: workers try again until it is back.
+
+mod backoff;
+mod batch;
+mod checkpoint;
+mod config;
+mod lease;
+mod obstacle;
+mod wake;
+mod worker;
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use daybook_log::Feed;
+use futures::FutureExt;
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+pub(crate) use self::{backoff::Backoff, batch::Notification};
+pub use self::{
+    batch::{BatchError, PROJECTION_CHANNEL, commit_batch},
+    checkpoint::{Checkpoint, CheckpointState},
+    config::ProjectorConfig,
+    lease::{Lease, LeaseError},
+};
+use self::{wake::Wake, worker::Worker};
+use crate::{projection::Projection, registry::registry};
+
+/// Runs every projector until `shutdown`, and returns when each has let go of its lease.
+///
+/// `pool` needs a connection for each projection and one to listen with.
+pub async fn run(feed: Feed, pool: PgPool, config: ProjectorConfig, shutdown: CancellationToken) {
+    run_projections(registry(), feed, pool, config, shutdown).await;
+}
+
+/// Like [`run`], for some projections only.
+pub async fn run_projections(
+    projections: Vec<Arc<dyn Projection>>,
+    feed: Feed,
+    pool: PgPool,
+    config: ProjectorConfig,
+    shutdown: CancellationToken,
+) {
+    describe_metrics();
+    let holder: Arc<str> = config.holder().into();
+    let config = Arc::new(config);
+    let wake = Wake::new(feed.clone(), config.poll_interval);
+    let mut tasks = JoinSet::new();
+    for projection in projections {
+        let worker = Worker::new(
+            projection,
+            feed.clone(),
+            pool.clone(),
+            Arc::clone(&config),
+            Arc::clone(&holder),
+            wake.subscribe(),
+            shutdown.clone(),
+        );
+        tasks.spawn(keep_running(worker, shutdown.clone()));
+    }
+    tasks.spawn(wake.run(shutdown));
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(failure) = ended {
+            error!(error = %failure, "a task of the projectors ended unexpectedly");
+        }
+    }
+}
+
+/// Starts a worker again that panicked: a defect in one projection must not end the others, nor stay
+/// unnoticed.
+async fn keep_running(mut worker: Worker, shutdown: CancellationToken) {
+    let mut backoff = Backoff::default();
+    while AssertUnwindSafe(worker.run()).catch_unwind().await.is_err() {
+        error!(
+            projection = worker.name(),
+            "a projector panicked and is started again"
+        );
+        backoff.wait(&shutdown).await;
+    }
+}
+
+fn describe_metrics() {
+    metrics::describe_gauge!(
+        "daybook_projection_position",
+        "Position of the last event in the read model"
+    );
+    metrics::describe_gauge!(
+        "daybook_projection_lag_events",
+        "Events in the log that the read model lacks"
+    );
+    metrics::describe_histogram!(
+        "daybook_projection_batch_size",
+        "Events applied in one transaction"
+    );
+    metrics::describe_histogram!(
+        "daybook_projection_apply_seconds",
+        metrics::Unit::Seconds,
+        "Time from the start of a batch's transaction to its commit"
+    );
+}

@@ -1,0 +1,68 @@
+//! What a projector could not get past.
+
+use std::error::Error;
+
+use daybook_log::{Poison, Position, RecordedEvent};
+use serde::Serialize;
+
+/// What a projector could not get past, kept with its checkpoint for whoever looks at the status.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Obstacle {
+    pub(super) position: Position,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stream: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) event_type: Option<String>,
+    pub(super) error: String,
+}
+
+impl Obstacle {
+    pub(super) fn new(
+        position: Position,
+        event: Option<&RecordedEvent>,
+        error: &dyn Error,
+    ) -> Obstacle {
+        Obstacle {
+            position,
+            stream: event.map(|event| event.stream.to_string()),
+            event_type: event.map(|event| event.event.event_type().to_owned()),
+            error: chain(error),
+        }
+    }
+}
+
+impl From<Poison> for Obstacle {
+    fn from(poison: Poison) -> Obstacle {
+        Obstacle {
+            position: poison.position,
+            stream: Some(poison.stream),
+            event_type: Some(poison.event_type),
+            error: poison.error,
+        }
+    }
+}
+
+/// Whether the values are what the database refuses, so that trying again cannot help: data
+/// exceptions, violated constraints, exceeded limits (of an index row, of a tsvector).
+pub(super) fn blames_the_data(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["22", "23", "54"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        }),
+        sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

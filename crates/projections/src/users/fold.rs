@@ -1,0 +1,164 @@
+//! Rows of `users`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use daybook_domain::{
+    Event,
+    user::{Role, UserEvent},
+};
+use daybook_log::RecordedEvent;
+use futures::future::BoxFuture;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::{
+    column::column,
+    projection::{Fold, Unfoldable, is_next},
+    schema::SchemaName,
+};
+
+/// The rows that a batch changes.
+pub(super) struct UserFold {
+    rows: BTreeMap<Uuid, UserRow>,
+    changed: BTreeSet<Uuid>,
+}
+
+#[derive(FromRow)]
+struct UserRow {
+    id: Uuid,
+    email: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    roles: Vec<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i64,
+}
+
+impl UserRow {
+    fn blank(id: Uuid, at: DateTime<Utc>) -> UserRow {
+        UserRow {
+            id,
+            email: None,
+            first_name: None,
+            last_name: None,
+            roles: Vec::new(),
+            created_at: at,
+            updated_at: at,
+            version: 0,
+        }
+    }
+
+    fn user(&mut self, event: &UserEvent) {
+        match event {
+            UserEvent::Registered {
+                email,
+                first_name,
+                last_name,
+                roles,
+            } => {
+                self.email = email.known().map(ToString::to_string);
+                self.first_name = first_name.known().cloned();
+                self.last_name = last_name.known().cloned();
+                self.set_roles(roles);
+            }
+            UserEvent::Renamed {
+                first_name,
+                last_name,
+            } => {
+                self.first_name = first_name.known().cloned();
+                self.last_name = last_name.known().cloned();
+            }
+            UserEvent::RolesChanged { roles } => self.set_roles(roles),
+        }
+    }
+
+    fn set_roles(&mut self, roles: &BTreeSet<Role>) {
+        self.roles = roles.iter().map(ToString::to_string).collect();
+    }
+}
+
+impl UserFold {
+    pub(super) async fn load(
+        conn: &mut PgConnection,
+        schema: &SchemaName,
+        events: &[RecordedEvent],
+    ) -> Result<UserFold, sqlx::Error> {
+        let concerned = events
+            .iter()
+            .filter(|event| matches!(event.event, Event::User(_)));
+        let ids: BTreeSet<Uuid> = concerned.map(|event| event.stream.id).collect();
+        let statement = format!(
+            "select id, email, first_name, last_name, roles, created_at, updated_at, version
+             from {schema}.users where id = any($1)"
+        );
+        let loaded: Vec<UserRow> = sqlx::query_as(&statement)
+            .bind(Vec::from_iter(ids))
+            .fetch_all(conn)
+            .await?;
+        let rows = loaded.into_iter().map(|row| (row.id, row)).collect();
+        Ok(UserFold {
+            rows,
+            changed: BTreeSet::new(),
+        })
+    }
+}
+
+impl Fold for UserFold {
+    fn event(&mut self, event: &RecordedEvent) -> Result<(), Unfoldable> {
+        let Event::User(user_event) = &event.event else {
+            return Ok(());
+        };
+        let id = event.stream.id;
+        let row = self
+            .rows
+            .entry(id)
+            .or_insert_with(|| UserRow::blank(id, event.occurred_at));
+        if !is_next(row.version, event)? {
+            return Ok(());
+        }
+        row.user(user_event);
+        row.version = event.sequence;
+        row.updated_at = event.occurred_at;
+        self.changed.insert(id);
+        Ok(())
+    }
+
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        schema: &'a SchemaName,
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            let rows = Vec::from_iter(self.changed.iter().filter_map(|id| self.rows.get(id)));
+            if rows.is_empty() {
+                return Ok(());
+            }
+            // unnest flattens nested arrays, so the roles travel as text.
+            let statement = format!(
+                "insert into {schema}.users (id, email, first_name, last_name, roles, created_at, updated_at, version)
+                 select u.id, u.email, u.first_name, u.last_name, string_to_array(u.roles, ','), u.created_at,
+                     u.updated_at, u.version
+                 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                     $7::timestamptz[], $8::int8[])
+                     as u (id, email, first_name, last_name, roles, created_at, updated_at, version)
+                 on conflict (id) do update set
+                     email = excluded.email, first_name = excluded.first_name, last_name = excluded.last_name,
+                     roles = excluded.roles, updated_at = excluded.updated_at, version = excluded.version"
+            );
+            sqlx::query(&statement)
+                .bind(column(&rows, |row| row.id))
+                .bind(column(&rows, |row| row.email.as_deref()))
+                .bind(column(&rows, |row| row.first_name.as_deref()))
+                .bind(column(&rows, |row| row.last_name.as_deref()))
+                .bind(column(&rows, |row| row.roles.join(",")))
+                .bind(column(&rows, |row| row.created_at))
+                .bind(column(&rows, |row| row.updated_at))
+                .bind(column(&rows, |row| row.version))
+                .execute(conn)
+                .await?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! People with an account.
+
+mod fold;
+mod project;
+mod query;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use daybook_domain::{UserId, user::Role};
+
+pub use self::{
+    project::{NAME, Users},
+    query::UserQueries,
+};
+
+/// A person with an account. Who they are is `None` once they have been erased.
+#[derive(Clone, PartialEq)]
+pub struct User {
+    pub id: UserId,
+    pub email: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub roles: BTreeSet<Role>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub version: i64,
+}
+
+/// Shows nothing personal, so that it may be logged.
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}

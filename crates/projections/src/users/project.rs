@@ -1,0 +1,54 @@
+//! What the users make of events.
+
+use daybook_domain::{AggregateType, Event};
+use daybook_log::RecordedEvent;
+use futures::future::BoxFuture;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::fold::UserFold;
+use crate::{
+    projection::{Fold, Projection},
+    schema::SchemaName,
+};
+
+pub const NAME: &str = "users";
+
+/// The projection `users`.
+pub struct Users;
+
+impl Projection for Users {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> i32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["users"]
+    }
+
+    fn aggregates(&self) -> &'static [AggregateType] {
+        &[AggregateType::User]
+    }
+
+    fn key(&self, event: &RecordedEvent) -> Option<Uuid> {
+        match &event.event {
+            Event::User(_) => Some(event.stream.id),
+            Event::Category(_) | Event::Product(_) | Event::Stock(_) | Event::Order(_) => None,
+        }
+    }
+
+    fn load<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        schema: &'a SchemaName,
+        events: &'a [RecordedEvent],
+    ) -> BoxFuture<'a, Result<Box<dyn Fold>, sqlx::Error>> {
+        Box::pin(async move {
+            Ok(Box::new(UserFold::load(conn, schema, events).await?) as Box<dyn Fold>)
+        })
+    }
+}

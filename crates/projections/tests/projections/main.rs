@@ -1,0 +1,16 @@
+//! The projections against a real PostgreSQL, each test with a database of its own, as the restricted
+//! role that a server logs in as.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod fencing;
+mod history;
+mod oracle;
+mod paging;
+mod poison;
+mod progress;
+mod projecting;
+mod queries;
+mod running;
+mod search;
+mod shop;
+mod tally;
