@@ -92,15 +92,17 @@ async fn after_kill_9_it_starts_again_at_once_with_all_that_was_acknowledged() {
         .post(server.url_of("/orders"))
         .bearer_auth(&token)
         .json(&order);
-    let (order, _) = server.ask(request).await;
+    let (order, position) = server.ask(request).await;
     server.kill().await;
 
     let server = Server::start(folder.path()).await;
     let token = server.sign_in(&customer, &password).await;
     let path = format!("/orders/{}", order["id"].as_str().unwrap());
-    let (kept, _) = server
-        .ask(Client::new().get(server.url_of(&path)).bearer_auth(&token))
-        .await;
+    let request = Client::new()
+        .get(server.url_of(&path))
+        .bearer_auth(&token)
+        .header("daybook-min-position", position.unwrap());
+    let (kept, _) = server.ask(request).await;
     assert_eq!(kept["id"], order["id"]);
     assert_eq!(kept["items"], order["items"]);
     assert!(server.stop().await.success());
@@ -136,7 +138,8 @@ async fn a_second_signal_ends_it_at_once() {
         Server::start_command(daybook(folder.path()).arg("serve").args(["--demo", "off"])).await;
     // A request that never becomes whole keeps the server from ending in order.
     let mut connection = TcpStream::connect(server.authority()).await.unwrap();
-    let head = "POST /api/v1/users/login HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n";
+    let head = "POST /api/v1/users/login HTTP/1.1\r\nhost: x\r\n\
+        content-type: application/json\r\ncontent-length: 100\r\n\r\n";
     connection.write_all(head.as_bytes()).await.unwrap();
     server.signal(Signal::TERM);
     server.logs("stopping").await;

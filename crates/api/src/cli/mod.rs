@@ -57,7 +57,8 @@ Settings come from flags or from the environment, the flag winning:
   DAYBOOK_MASTER_KEY       32 bytes in base64; by default the file keys/master.key in that folder
   DAYBOOK_ROLE             all, api, projector, or a list of them (all)
   DAYBOOK_LISTEN           address and port to serve on (127.0.0.1:8080)
-  DAYBOOK_ADMIN_EMAIL      with DAYBOOK_ADMIN_PASSWORD, the admin made at the first start
+  DAYBOOK_ADMIN_EMAIL      the admin made at the first start,
+  DAYBOOK_ADMIN_PASSWORD   and the password
   DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)
   DAYBOOK_RATE_LIMITS      on or off (on)
   DAYBOOK_DEMO             off: no demo shop in the private PostgreSQL (on)

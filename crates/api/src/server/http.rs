@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
-use futures::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,6 +28,10 @@ const MAX_CONNECTIONS: usize = 10_000;
 /// load balancers stop using one, so that they and not we close it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
+/// After the stop, a connection that has sent nothing would be closed at once; this is the time in
+/// which what its client had sent by then is read.
+const LINGER: Duration = Duration::from_millis(200);
+
 /// How long requests may take after the stop: more than the time that any request has.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -46,14 +49,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     while let Some((stream, peer, permit)) = accept(&listener, &room, &stop).await {
         connections.start(stream, peer, permit);
     }
-    // Clients in the kernel's queue believe that they are connected and may have sent a request.
-    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-        let Ok(permit) = room.clone().try_acquire_owned() else {
-            break;
-        };
-        connections.start(stream, peer, permit);
+    if let Err(error) = connections.start_queued(listener, &room) {
+        warn!(%error, "could not take the connections that were queued");
     }
-    drop(listener);
     connections.finish().await;
 }
 
@@ -121,7 +119,24 @@ impl Connections {
         });
     }
 
+    /// Clients in the kernel's queue believe that they are connected and may have sent a request.
+    fn start_queued(&mut self, listener: TcpListener, room: &Arc<Semaphore>) -> io::Result<()> {
+        // The runtime's listener would have to be told by the system first that there is something.
+        let listener = listener.into_std()?;
+        while let Ok(permit) = room.clone().try_acquire_owned() {
+            let (stream, peer) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            };
+            stream.set_nonblocking(true)?;
+            self.start(TcpStream::from_std(stream)?, peer, permit);
+        }
+        Ok(())
+    }
+
     async fn finish(mut self) {
+        tokio::time::sleep(LINGER).await;
         if tokio::time::timeout(GRACE, self.open.shutdown())
             .await
             .is_ok()

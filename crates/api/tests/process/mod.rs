@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Far more than anything takes; whoever waits longer waits for something that won't come.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -158,9 +158,16 @@ impl Server {
         answer["accessToken"].as_str().unwrap().to_owned()
     }
 
-    /// Sends what must succeed; answers the body and the position.
+    /// Sends what must succeed, again after as long as it says where it says so; answers the body and
+    /// the position.
     pub async fn ask(&self, request: RequestBuilder) -> (Value, Option<String>) {
-        let answer = request.send().await.unwrap();
+        let answer = loop {
+            let answer = request.try_clone().unwrap().send().await.unwrap();
+            let Some(seconds) = answer.headers().get("retry-after") else {
+                break answer;
+            };
+            sleep(Duration::from_secs(seconds.to_str().unwrap().parse().unwrap())).await;
+        };
         let status = answer.status();
         let position = answer
             .headers()
