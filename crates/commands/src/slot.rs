@@ -6,7 +6,7 @@
 //! generation counts up, and an append that names an older generation is refused by the writer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use daybook_domain::{Event, State, StreamId, Versioned};
@@ -15,9 +15,14 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::command::StreamUse;
 
+/// How many events a stream may have beyond its last snapshot before another is due.
+pub(crate) const EVENTS_BETWEEN_SNAPSHOTS: i64 = 1000;
+
 pub(crate) struct Slot {
     pub(crate) stream: StreamId,
     generation: AtomicU64,
+    /// The version of the last snapshot that was kept or found.
+    snapshot: AtomicI64,
     states: Mutex<States>,
 }
 
@@ -43,6 +48,7 @@ impl Slot {
         Slot {
             stream,
             generation: AtomicU64::new(0),
+            snapshot: AtomicI64::new(0),
             states: Mutex::new(states),
         }
     }
@@ -67,6 +73,15 @@ impl Slot {
 
     pub(crate) fn confirmed_version(&self) -> i64 {
         self.lock().confirmed.version
+    }
+
+    /// How many events the stream has beyond its last snapshot.
+    pub(crate) fn beyond_snapshot(&self, version: i64) -> i64 {
+        version - self.snapshot.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn snapshot_kept(&self, version: i64) {
+        self.snapshot.fetch_max(version, Ordering::Relaxed);
     }
 
     /// An append was written: its events are confirmed. Answers the confirmed version.
@@ -97,6 +112,10 @@ impl Slot {
         let mut states = self.lock();
         if states.current {
             return;
+        }
+        if states.confirmed.version == 0 {
+            // Loading began at the last snapshot, if there was one, or it was short enough without.
+            self.snapshot_kept(state.version - state.version % EVENTS_BETWEEN_SNAPSHOTS);
         }
         if state.version >= states.confirmed.version {
             states.confirmed = state;

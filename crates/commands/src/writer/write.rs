@@ -14,9 +14,7 @@ use super::batch::{uses_any, written};
 use super::connection::Refused;
 use super::{Pending, Settled, Writer};
 use crate::answer::describe;
-
-/// A snapshot is due whenever a stream passes a multiple of this.
-const EVENTS_BETWEEN_SNAPSHOTS: i64 = 1000;
+use crate::slot::EVENTS_BETWEEN_SNAPSHOTS;
 
 /// How often a batch that nothing stands in the way of (any more) is sent whole before it is halved.
 const TRIES_WHOLE: u32 = 2;
@@ -155,10 +153,9 @@ impl Writer {
             if events.peek().is_none() {
                 continue;
             }
-            let before = slot.confirmed_version();
             let version = slot.confirm(events, draft.occurred_at);
-            if version / EVENTS_BETWEEN_SNAPSHOTS > before / EVENTS_BETWEEN_SNAPSHOTS {
-                // A snapshot that is missed now is taken at the next multiple.
+            if slot.beyond_snapshot(version) >= EVENTS_BETWEEN_SNAPSHOTS {
+                // When many are due, this one's next append asks again.
                 let _ = self.snapshots.try_send(Arc::clone(slot));
             }
         }
