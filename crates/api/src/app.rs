@@ -161,11 +161,7 @@ pub fn router(app: App) -> Router {
 }
 
 async fn unknown_route() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "unknown-route",
-        "There is nothing at this path; see /docs.",
-    )
+    Problem::unknown_route()
 }
 
 async fn wrong_method() -> Problem {

@@ -57,7 +57,7 @@ impl DecimalNumber {
 }
 
 /// A plain decimal number (`-1`, `12.50`), exactly as written.
-pub(crate) fn parse(text: &str) -> Result<Decimal, DecimalError> {
+fn parse(text: &str) -> Result<Decimal, DecimalError> {
     if text.contains(['e', 'E']) {
         return Err(DecimalError::Exponent);
     }

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::app::{App, BASE};
+use crate::app::App;
 use crate::problem::ProblemBody;
 use crate::routes;
 
@@ -18,7 +18,7 @@ const DESCRIPTION: &str = "A commerce backend on an append-only log.
 
 Every answer to a command carries `Daybook-Position`; a query that sends that number as `Daybook-Min-Position` \
 sees at least as much, or is answered 503 `read-model-behind` after two seconds. Every request may carry \
-`X-Request-Id`, and every answer does. Errors are problem details (RFC 9457) with a stable `code`.";
+`X-Request-Id`, and every answer does. `RateLimit-Policy` and `RateLimit` say how many requests are left. Errors are problem details (RFC 9457) with a stable `code`.";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -35,7 +35,7 @@ struct Api;
 
 /// The API's routes together with their document.
 pub(crate) fn router() -> OpenApiRouter<App> {
-    let mut router = OpenApiRouter::with_openapi(Api::openapi()).nest(BASE, routes::api());
+    let mut router = OpenApiRouter::with_openapi(Api::openapi()).merge(routes::api());
     complete(router.get_openapi_mut());
     router
 }

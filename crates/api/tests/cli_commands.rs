@@ -15,7 +15,10 @@ async fn openapi_prints_the_document() {
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     assert!(document["paths"]["/api/v1/orders"]["post"].is_object());
-    assert!(!folder.path().join("data").exists(), "printing makes nothing");
+    assert!(
+        !folder.path().join("data").exists(),
+        "printing makes nothing"
+    );
 }
 
 #[tokio::test]
@@ -58,11 +61,17 @@ async fn mistakes_are_told_in_one_line() {
         (&["serve", "--listen", "nowhere"][..], "--listen"),
         (&["serve", "--role", "emperor"], "--role"),
         (&["serve", "--currency", "XXX"], "--currency"),
-        (&["serve", "--admin-email", "owner@shop.example"], "DAYBOOK_ADMIN_PASSWORD"),
-        (&["serve", "--log", "shout!"], "DAYBOOK_LOG"),
+        (
+            &["serve", "--admin-email", "owner@shop.example"],
+            "DAYBOOK_ADMIN_PASSWORD",
+        ),
+        (&["serve", "--log", "daybook=shout"], "DAYBOOK_LOG"),
         (&["serve", "--master-key", "c2hvcnQ="], "DAYBOOK_MASTER_KEY"),
         (&["bench", "append", "--clients", "0"], "--clients"),
-        (&["bench", "http", "--url", "https://shop.example"], "http://host:port"),
+        (
+            &["bench", "http", "--url", "https://shop.example"],
+            "http://host:port",
+        ),
         (&["fly"], "fly"),
         (&[], "no command"),
     ] {
@@ -104,7 +113,17 @@ async fn bench_append_measures_and_leaves_nothing_behind() {
     let folder = folder();
     let bench = |more: &'static [&'static str]| {
         let mut command = daybook(folder.path());
-        command.args(["bench", "append", "--clients", "8", "--seconds", "1", "--json"]).args(more);
+        command
+            .args([
+                "bench",
+                "append",
+                "--clients",
+                "8",
+                "--seconds",
+                "1",
+                "--json",
+            ])
+            .args(more);
         command
     };
     let output = run(&mut bench(&["--keyed"])).await;
@@ -112,7 +131,10 @@ async fn bench_append_measures_and_leaves_nothing_behind() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["keyed"], true);
     assert_eq!(report["newStreams"]["clients"], 8);
-    assert!(report["newStreams"]["perSecond"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(
+        report["newStreams"]["perSecond"].as_f64().unwrap() > 0.0,
+        "{report}"
+    );
     let output = run(&mut bench(&["--hot"])).await;
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -123,7 +145,15 @@ async fn bench_append_measures_and_leaves_nothing_behind() {
 #[tokio::test]
 async fn bench_http_measures_reading_and_ordering() {
     let folder = folder();
-    let arguments = ["bench", "http", "--clients", "4", "--seconds", "1", "--json"];
+    let arguments = [
+        "bench",
+        "http",
+        "--clients",
+        "4",
+        "--seconds",
+        "1",
+        "--json",
+    ];
     let output = run(daybook(folder.path()).args(arguments)).await;
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -131,6 +161,26 @@ async fn bench_http_measures_reading_and_ordering() {
     for figure in ["bare", "product", "orderPeak", "orderAtHalfPeak"] {
         let figure = &report[figure];
         assert!(figure["completed"].as_u64().unwrap() > 0, "{report}");
-        assert!(figure["p50Ms"].as_f64().unwrap() <= figure["p99Ms"].as_f64().unwrap(), "{report}");
+        assert!(
+            figure["p50Ms"].as_f64().unwrap() <= figure["p99Ms"].as_f64().unwrap(),
+            "{report}"
+        );
     }
+}
+
+#[tokio::test]
+async fn a_machine_without_postgresql_is_told_what_to_install() {
+    let folder = folder();
+    let empty = folder.path().join("no-programs");
+    std::fs::create_dir(&empty).unwrap();
+    let mut command = daybook(folder.path());
+    let told = failure(command.arg("serve").env("DAYBOOK_PG_BINDIR", empty)).await;
+    assert!(
+        told.starts_with("daybook: found no PostgreSQL server"),
+        "{told}"
+    );
+    assert!(
+        told.contains(": install one (apt-get install postgresql), or set DATABASE_URL"),
+        "{told}"
+    );
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use process::{Server, daybook, failure, folder, run};
 use reqwest::{Client, StatusCode};
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -249,5 +249,26 @@ async fn without_a_demo_the_shop_is_empty_and_has_the_admin_that_was_asked_for()
         .unwrap();
     assert_eq!(users.status(), StatusCode::OK);
     assert_eq!(count_products(&server, None).await, "0");
+    assert!(server.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_postgresql_that_dies_is_started_again() {
+    let folder = folder();
+    let mut server = Server::start(folder.path()).await;
+    let (email, password) = server.account("Admin");
+    let admin = server.sign_in(&email, &password).await;
+    let pid_file = folder.path().join("data/postgres/cluster/postmaster.pid");
+    let pid_file = std::fs::read_to_string(pid_file).unwrap();
+    let postmaster = pid_file.lines().next().unwrap().parse().unwrap();
+    kill_process(Pid::from_raw(postmaster).unwrap(), Signal::QUIT).unwrap();
+    server.logs("starting it again").await;
+
+    let body = json!({ "name": "Made after the crash" });
+    let request = Client::new()
+        .post(server.url_of("/categories"))
+        .bearer_auth(&admin)
+        .json(&body);
+    server.ask(request).await;
     assert!(server.stop().await.success());
 }

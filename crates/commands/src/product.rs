@@ -1,5 +1,6 @@
 //! Commands on products.
 
+use chrono::{DateTime, Utc};
 use daybook_domain::product::{Product, ProductCommand, ProductEvent, ProductRejection};
 use daybook_domain::stock::{Stock, StockCommand};
 use daybook_domain::{CategoryId, Money, ProductId, StreamId, Versioned};
@@ -45,6 +46,8 @@ pub struct ProductOutcome {
     pub product: Versioned<Product>,
     pub available: u64,
     pub stock_version: i64,
+    /// The later of the product's and its stock's last change: what an answer shows is both.
+    pub updated_at: DateTime<Utc>,
 }
 
 impl Command for CreateProduct {
@@ -82,6 +85,7 @@ impl Command for CreateProduct {
         let after = stock.after(&received, Stock::evolve, aggregates.now);
         decision.outcome.available = after.state.available();
         decision.outcome.stock_version = after.version;
+        decision.outcome.updated_at = aggregates.now;
         Ok(decision.append(StreamId::stock(self.id), received))
     }
 }
@@ -168,11 +172,13 @@ fn decide(
         .into_iter()
         .filter(|claim| !before.contains(claim))
         .collect();
+    let updated_at = changed.updated_at.max(stock.updated_at);
     let outcome = ProductOutcome {
         id,
         product: changed,
         available: stock.state.available(),
         stock_version: stock.version,
+        updated_at,
     };
     Ok(Decision::new(outcome)
         .append(StreamId::product(id), events)

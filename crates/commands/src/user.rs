@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use daybook_domain::user::{Role, User, UserCommand, UserEvent};
+use daybook_domain::user::{Role, User, UserCommand, UserEvent, UserRejection};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
 
 use crate::claims::{ClaimKind, NewClaim};
@@ -73,7 +73,7 @@ impl Command for RenameUser {
     }
 
     fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
-        check_version(self.expected_version, aggregates.user(self.id).version)?;
+        check_exists_at(aggregates, self.id, self.expected_version)?;
         let command = UserCommand::Rename {
             first_name: self.first_name.clone(),
             last_name: self.last_name.clone(),
@@ -94,7 +94,7 @@ impl Command for ChangeUserRoles {
     }
 
     fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
-        check_version(self.expected_version, aggregates.user(self.id).version)?;
+        check_exists_at(aggregates, self.id, self.expected_version)?;
         decide(
             aggregates,
             self.id,
@@ -103,6 +103,19 @@ impl Command for ChangeUserRoles {
             },
         )
     }
+}
+
+/// What is not there has no version to compare.
+fn check_exists_at(
+    aggregates: &Aggregates<'_>,
+    id: UserId,
+    expected_version: Option<i64>,
+) -> Result<(), Refusal> {
+    let user = aggregates.user(id);
+    if !user.state.exists() {
+        return Err(UserRejection::NotFound.into());
+    }
+    check_version(expected_version, user.version)
 }
 
 fn decide(

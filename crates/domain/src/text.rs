@@ -39,12 +39,14 @@ pub(crate) fn prose(
     value: &str,
     max_chars: usize,
 ) -> Result<String, InvalidField> {
-    bounded(field, value, max_chars)?;
+    // As forms and Windows send line breaks.
+    let value = value.replace("\r\n", "\n");
+    bounded(field, &value, max_chars)?;
     if value.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) {
         let detail = "Leave out control characters; line breaks (\\n) and tabs are welcome.";
         return Err(InvalidField::new(field, "control-character", detail));
     }
-    Ok(value.to_owned())
+    Ok(value)
 }
 
 pub(crate) fn optional_prose(

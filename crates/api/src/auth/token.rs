@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,6 +20,8 @@ const AUDIENCE: &str = "daybook-api";
 const TOKEN_TYPE: &str = "at+jwt";
 /// Between two servers' clocks.
 const LEEWAY_S: u64 = 5;
+const CHECKED_TOKENS: u64 = 20_000;
+const CHECKED_FOR: Duration = Duration::from_secs(300);
 
 /// The key pair that access tokens are signed and checked with.
 #[derive(Clone)]
@@ -29,6 +32,16 @@ struct Inner {
     checking: DecodingKey,
     header: Header,
     validation: Validation,
+    /// Tokens whose signature was found good: checking one costs more than everything else that a
+    /// request does here.
+    checked: Cache<String, Checked>,
+}
+
+#[derive(Clone)]
+struct Checked {
+    identity: Identity,
+    not_before: i64,
+    expires_at: i64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +105,10 @@ impl TokenKeys {
             checking: DecodingKey::from_ed_der(pair.public_key().as_ref()),
             header,
             validation,
+            checked: Cache::builder()
+                .max_capacity(CHECKED_TOKENS)
+                .time_to_live(CHECKED_FOR)
+                .build(),
         })))
     }
 
@@ -117,14 +134,36 @@ impl TokenKeys {
     }
 
     pub fn check(&self, token: &str) -> Result<Identity, InvalidToken> {
-        let token = decode::<Claims>(token, &self.0.checking, &self.0.validation)?;
-        if token.header.typ.as_deref() != Some(TOKEN_TYPE) {
+        let known = self.0.checked.get(token);
+        if let Some(known) = known.filter(|known| known.holds_at(Utc::now().timestamp())) {
+            return Ok(known.identity);
+        }
+        let decoded = decode::<Claims>(token, &self.0.checking, &self.0.validation)?;
+        if decoded.header.typ.as_deref() != Some(TOKEN_TYPE) {
             return Err(InvalidToken::WrongType);
         }
-        Ok(Identity {
-            user_id: token.claims.sub,
-            roles: token.claims.roles,
-        })
+        let Claims {
+            sub: user_id,
+            roles,
+            nbf: not_before,
+            exp: expires_at,
+            ..
+        } = decoded.claims;
+        let identity = Identity { user_id, roles };
+        let checked = Checked {
+            identity: identity.clone(),
+            not_before,
+            expires_at,
+        };
+        self.0.checked.insert(token.to_owned(), checked);
+        Ok(identity)
+    }
+}
+
+impl Checked {
+    /// Without leeway: at the edges the token itself is looked at.
+    fn holds_at(&self, now: i64) -> bool {
+        self.not_before <= now && now < self.expires_at
     }
 }
 
@@ -188,6 +227,20 @@ mod tests {
             .sign(ann(), &roles, Utc::now() + Duration::from_secs(60), TTL)
             .unwrap();
         assert!(keys.check(&early).is_err());
+    }
+
+    #[test]
+    fn a_token_that_was_good_once_expires_all_the_same() {
+        let checked = Checked {
+            identity: Identity {
+                user_id: ann(),
+                roles: BTreeSet::new(),
+            },
+            not_before: 100,
+            expires_at: 200,
+        };
+        let held: Vec<bool> = [99, 100, 199, 200].map(|now| checked.holds_at(now)).into();
+        assert_eq!(held, [false, true, true, false]);
     }
 
     #[test]

@@ -25,11 +25,8 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Serve the shop; without DATABASE_URL with a private PostgreSQL and a demo shop
     Serve(serve::Arguments),
-    /// Bring the database's schema up to date and let the server's role use it
     Migrate(migrate::Arguments),
-    /// Fill a database with the demo shop; what is there already stays as it is
     Seed(seed::Arguments),
     /// Look at the read models and the projectors that keep them
     #[command(subcommand)]
@@ -63,7 +60,8 @@ Settings come from flags or from the environment, the flag winning:
   DAYBOOK_RATE_LIMITS      on or off (on)
   DAYBOOK_DEMO             off: no demo shop in the private PostgreSQL (on)
   DAYBOOK_LOG              what is logged, such as info or info,daybook_log=debug (info)
-  DAYBOOK_LOG_FORMAT       text or json (text)";
+  DAYBOOK_LOG_FORMAT       text or json (text)
+  DAYBOOK_PG_BINDIR        folder of the programs that the private PostgreSQL is started from";
 
 /// Runs the command that the arguments ask for, to its end.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {

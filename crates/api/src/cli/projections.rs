@@ -13,7 +13,6 @@ use crate::server::database::{Database, IfRunning};
 pub(crate) enum Command {
     /// The read models that this binary has
     List(ListArguments),
-    /// How far each is, and who keeps it up
     Status(StatusArguments),
 }
 

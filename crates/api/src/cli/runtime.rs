@@ -24,7 +24,7 @@ pub(crate) fn run<F>(
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    run_logging(log, "info", work)
+    run_logging(log, "info,sqlx=warn", work)
 }
 
 /// [`run`] that logs less, so as not to disturb a measurement.

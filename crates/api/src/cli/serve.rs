@@ -6,7 +6,7 @@ use crate::config::ServerConfig;
 use crate::failure::Failure;
 use crate::server::{self, welcome};
 
-/// Serve the shop.
+/// Serve the shop; without DATABASE_URL with a private PostgreSQL and a demo shop.
 ///
 /// Without DATABASE_URL a private PostgreSQL is started in the data folder, from the system's own
 /// binaries, and gets a demo shop the first time. The database is migrated, then everything that

@@ -64,7 +64,7 @@ fn unreadable(rejection: BytesRejection) -> Problem {
             Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body-too-large",
-                "The body is larger than 64 KiB.",
+                "The body is larger than this server takes.",
             )
         }
         _ => Problem::bad_request("unreadable-body", "The body ended before it was complete."),

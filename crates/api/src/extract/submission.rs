@@ -1,6 +1,6 @@
 //! What a command's request brings along beside the command: where it came from, and its idempotency key.
 
-use axum::extract::{FromRequest, FromRequestParts, MatchedPath, OriginalUri, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
@@ -13,7 +13,7 @@ use super::json::Json;
 use crate::gateway::RequestId;
 use crate::problem::{ApiResult, Problem};
 
-pub(super) const KEY_HEADER: &str = "idempotency-key";
+const KEY_HEADER: &str = "idempotency-key";
 const MAX_KEY_LENGTH: usize = 255;
 
 /// The circumstances of a request that commands something.
@@ -38,18 +38,7 @@ impl CommandRequest {
             Actor::Anonymous => None,
             Actor::User(_) | Actor::System(_) => Some(actor.to_string()),
         };
-        let key = self.keyed.map(
-            |Keyed {
-                 key,
-                 route,
-                 request,
-             }| IdempotencyKey {
-                principal,
-                route,
-                key,
-                request,
-            },
-        );
+        let key = self.keyed.map(|keyed| keyed.of(principal));
         let metadata = Metadata {
             actor,
             correlation_id: self.correlation_id,
@@ -58,6 +47,22 @@ impl CommandRequest {
             trace_parent: self.trace_parent,
         };
         Context { metadata, now, key }
+    }
+}
+
+impl Keyed {
+    fn of(self, principal: Option<String>) -> IdempotencyKey {
+        let Keyed {
+            key,
+            route,
+            request,
+        } = self;
+        IdempotencyKey {
+            principal,
+            route,
+            key,
+            request,
+        }
     }
 }
 
@@ -72,20 +77,11 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandRequest {
         Ok(CommandRequest {
             correlation_id: Uuid::parse_str(&request_id).unwrap_or_else(|_| Uuid::now_v7()),
             request_id,
-            path: original_path(parts).to_owned(),
+            path: parts.uri.path().to_owned(),
             trace_parent: trace_parent(&parts.headers),
             keyed: None,
         })
     }
-}
-
-/// Routers within routers see only their own part of a path.
-fn original_path(parts: &Parts) -> &str {
-    parts
-        .extensions
-        .get::<OriginalUri>()
-        .map_or(&parts.uri, |OriginalUri(uri)| uri)
-        .path()
 }
 
 /// W3C Trace Context's `traceparent`, where it has its form.

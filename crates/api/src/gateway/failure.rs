@@ -7,13 +7,13 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tokio::time::timeout;
 use tracing::{error, warn};
 
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 
 /// Runs `answer` within `limit`. A command that was begun may still be carried out after that.
 pub(super) async fn contained(limit: Duration, answer: impl Future<Output = Response>) -> Response {
@@ -40,9 +40,14 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("not a text")
 }
 
-/// Gives a problem its body. Headers that the answer already has, such as `Allow`, stay.
-pub(super) fn written_out(mut response: Response, path: &str, request_id: &str) -> Response {
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
+/// Gives a problem its body. Headers that the answer already has, such as `Allow`, stay. An error that some
+/// library answered in its own words becomes a problem, too.
+pub(crate) fn written_out(mut response: Response, path: &str, request_id: &str) -> Response {
+    let problem = response
+        .extensions_mut()
+        .remove::<Problem>()
+        .or_else(|| foreign(&response));
+    let Some(problem) = problem else {
         return response;
     };
     let written = problem.respond(path, request_id);
@@ -51,4 +56,21 @@ pub(super) fn written_out(mut response: Response, path: &str, request_id: &str) 
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.extend(written.headers);
     Response::from_parts(parts, Body::new(body))
+}
+
+fn foreign(response: &Response) -> Option<Problem> {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.headers().get(header::CONTENT_TYPE) == Some(&problem::CONTENT_TYPE) {
+        return None;
+    }
+    Some(match status {
+        StatusCode::NOT_FOUND => Problem::unknown_route(),
+        status if status.is_server_error() => Problem::internal(),
+        status => Problem::new(
+            status,
+            "bad-request",
+            "The request is not one that this path takes.",
+        ),
+    })
 }

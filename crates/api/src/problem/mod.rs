@@ -119,6 +119,14 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
+    pub(crate) fn unknown_route() -> Problem {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "unknown-route",
+            "There is nothing at this path; see /docs.",
+        )
+    }
+
     /// Also for what is someone else's.
     pub fn nothing_here() -> Problem {
         Problem::not_found("Nothing that you may see has this id.")

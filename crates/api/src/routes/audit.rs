@@ -1,6 +1,10 @@
 //! Streams as the log has them: who changed what, when and on whose behalf.
 
-use axum::extract::{OriginalUri, Path, State};
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::Uri;
+use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use daybook_domain::{AggregateType, StreamId};
@@ -53,7 +57,8 @@ struct StreamQuery {
     page: Option<u32>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-    /// From a `Link` header.
+    /// From a `Link` header; stands above `page`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
 }
 
@@ -84,20 +89,24 @@ struct AuditAnswer {
 
 /// A stream's events, the oldest first.
 #[utoipa::path(
-    get, path = "/audit/streams/{type}/{id}", operation_id = "readStream", tag = "operations",
+    get, path = "/api/v1/audit/streams/{type}/{id}", operation_id = "readStream", tag = "operations",
     params(StreamParam, StreamQuery), security(("bearer" = ["admin"])),
     responses((status = 200, description = "A page of the stream", body = Vec<AuditAnswer>)),
 )]
 async fn read_stream(
     State(app): State<App>,
     _: Admin,
-    Path((aggregate_type, id)): Path<(String, String)>,
-    OriginalUri(uri): OriginalUri,
+    Stream(stream): Stream,
+    uri: Uri,
     Query(query): Query<StreamQuery>,
 ) -> ApiResult {
-    let stream = stream_of(&aggregate_type, &id)?;
     let paging = paging(query.page, query.limit, query.cursor)?;
-    let after = first_before(&paging)?;
+    let page = read_page(&app, stream, &paging).await?;
+    list(&uri, page, |entry| entry)
+}
+
+async fn read_page(app: &App, stream: StreamId, paging: &Paging) -> ApiResult<Page<AuditAnswer>> {
+    let after = first_before(paging)?;
     let total = app.commands.load(stream).await?.version;
     if total == 0 {
         return Err(Problem::nothing_here());
@@ -110,24 +119,30 @@ async fn read_stream(
         .collect::<ApiResult<Vec<_>>>()?;
     let next = (after + limit < total).then(|| cursor(after + limit));
     let prev = (after > 0).then(|| cursor((after - limit).max(0)));
-    list(
-        &uri,
-        Page {
-            items,
-            total,
-            next,
-            prev,
-        },
-        |entry| entry,
-    )
+    Ok(Page {
+        items,
+        total,
+        next,
+        prev,
+    })
 }
 
-fn stream_of(aggregate_type: &str, id: &str) -> ApiResult<StreamId> {
-    let aggregate_type: AggregateType = aggregate_type
-        .parse()
-        .map_err(|_| Problem::nothing_here())?;
-    let id: Hyphenated = id.parse().map_err(|_| Problem::nothing_here())?;
-    Ok(StreamId::new(aggregate_type, id.into_uuid()))
+/// The stream that a path names.
+struct Stream(StreamId);
+
+impl FromRequestParts<App> for Stream {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let nothing = |_| Problem::nothing_here();
+        let path = Path::<(String, String)>::from_request_parts(parts, app).await;
+        let Path((aggregate_type, id)) = path.map_err(|_| Problem::nothing_here())?;
+        let aggregate_type: AggregateType = aggregate_type
+            .parse()
+            .map_err(|_| Problem::nothing_here())?;
+        let id = Hyphenated::from_str(&id).map_err(nothing)?;
+        Ok(Stream(StreamId::new(aggregate_type, id.into_uuid())))
+    }
 }
 
 /// Sequences have no gaps, so that a page begins where it can be reckoned; a cursor is the sequence before it.

@@ -1,6 +1,7 @@
 //! Categories.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
+use axum::http::Uri;
 use daybook_commands::{ChangeCategory, CreateCategory, DeleteCategory};
 use daybook_domain::category::Category;
 use daybook_domain::{CategoryId, StreamId, Versioned};
@@ -31,18 +32,32 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 struct CreateCategoryBody {
     /// Unique, whatever its case and spaces.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     name: String,
-    #[schema(max_length = 2000)]
+    #[schema(
+        max_length = 2000,
+        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
+    )]
     description: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeCategoryBody {
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     name: Option<String>,
-    #[schema(max_length = 2000)]
+    #[schema(
+        max_length = 2000,
+        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
+    )]
     description: Option<String>,
 }
 
@@ -66,19 +81,20 @@ struct ListQuery {
     page: Option<u32>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-    /// From a `Link` header.
+    /// From a `Link` header; stands above `page`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
 }
 
 /// All categories by name.
 #[utoipa::path(
-    get, path = "/categories", operation_id = "listCategories", tag = "catalog", params(ListQuery),
+    get, path = "/api/v1/categories", operation_id = "listCategories", tag = "catalog", params(ListQuery),
     responses((status = 200, description = "A page of categories", body = Vec<CategoryAnswer>)),
 )]
 async fn list_categories(
     State(app): State<App>,
     min_position: MinPosition,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Query(query): Query<ListQuery>,
 ) -> ApiResult {
     let paging = paging(query.page, query.limit, query.cursor)?;
@@ -92,7 +108,7 @@ async fn list_categories(
 
 /// One category.
 #[utoipa::path(
-    get, path = "/categories/{id}", operation_id = "getCategory", tag = "catalog",
+    get, path = "/api/v1/categories/{id}", operation_id = "getCategory", tag = "catalog",
     params(IdParam, IfNoneMatchParam),
     responses((status = 200, description = "The category", body = CategoryAnswer, headers(("ETag" = String)))),
 )]
@@ -111,7 +127,7 @@ async fn get_category(
 
 /// Makes a category.
 #[utoipa::path(
-    post, path = "/categories", operation_id = "createCategory", tag = "catalog", params(KeyParam),
+    post, path = "/api/v1/categories", operation_id = "createCategory", tag = "catalog", params(KeyParam),
     request_body = CreateCategoryBody, security(("bearer" = ["admin"])),
     responses(
         (status = 201, description = "The category", body = CategoryAnswer, headers(("ETag" = String))),
@@ -141,7 +157,7 @@ async fn create_category(
 
 /// Changes a category's name or description.
 #[utoipa::path(
-    put, path = "/categories/{id}", operation_id = "changeCategory", tag = "catalog",
+    put, path = "/api/v1/categories/{id}", operation_id = "changeCategory", tag = "catalog",
     params(IdParam, IfMatchParam), request_body = ChangeCategoryBody, security(("bearer" = ["admin"])),
     responses(
         (status = 200, description = "The category as it is now", body = CategoryAnswer, headers(("ETag" = String))),
@@ -175,7 +191,7 @@ async fn change_category(
 
 /// Removes a category that no product is in.
 #[utoipa::path(
-    delete, path = "/categories/{id}", operation_id = "deleteCategory", tag = "catalog",
+    delete, path = "/api/v1/categories/{id}", operation_id = "deleteCategory", tag = "catalog",
     params(IdParam, IfMatchParam), security(("bearer" = ["admin"])),
     responses(
         (status = 204, description = "The category is gone"),

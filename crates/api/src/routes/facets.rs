@@ -1,5 +1,7 @@
 //! What products can be asked for: the filters of the list, and how many products each category has of them.
 
+use std::str::FromStr;
+
 use axum::extract::State;
 use axum::response::IntoResponse;
 use daybook_domain::CategoryId;
@@ -12,7 +14,6 @@ use utoipa_axum::routes;
 
 use crate::answer::json;
 use crate::app::App;
-use crate::decimal;
 use crate::extract::{MinPosition, Query, invalid_parameter};
 use crate::problem::ApiResult;
 
@@ -29,9 +30,9 @@ pub(super) struct ProductQuery {
     q: Option<String>,
     #[param(value_type = Option<Uuid>)]
     category: Option<CategoryId>,
-    #[param(value_type = Option<f64>, minimum = 0)]
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 9_999_999_999.0)]
     min_price: Option<String>,
-    #[param(value_type = Option<f64>, minimum = 0)]
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 9_999_999_999.0)]
     max_price: Option<String>,
     in_stock: Option<bool>,
     /// Without it: by relevance when searching, else the newest first.
@@ -41,7 +42,8 @@ pub(super) struct ProductQuery {
     pub page: Option<u32>,
     #[param(minimum = 1, maximum = 100)]
     pub limit: Option<u32>,
-    /// From a `Link` header.
+    /// From a `Link` header; stands above `page`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     pub cursor: Option<String>,
 }
 
@@ -54,9 +56,9 @@ struct FacetQuery {
     /// Taken, but without effect: the facets are the other categories that could be chosen.
     #[param(value_type = Option<Uuid>)]
     category: Option<CategoryId>,
-    #[param(value_type = Option<f64>, minimum = 0)]
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 9_999_999_999.0)]
     min_price: Option<String>,
-    #[param(value_type = Option<f64>, minimum = 0)]
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 9_999_999_999.0)]
     max_price: Option<String>,
     in_stock: Option<bool>,
 }
@@ -87,7 +89,7 @@ struct FacetAnswer {
 
 /// How many products that fit the filters are in each category, the fullest first.
 #[utoipa::path(
-    get, path = "/products/facets", operation_id = "listFacets", tag = "catalog", params(FacetQuery),
+    get, path = "/api/v1/products/facets", operation_id = "listFacets", tag = "catalog", params(FacetQuery),
     responses((status = 200, description = "Categories and how many products each has", body = Vec<FacetAnswer>)),
 )]
 async fn list_facets(
@@ -140,6 +142,8 @@ impl ProductQuery {
 }
 
 const MAX_SEARCH_CHARS: usize = 200;
+/// The highest price in a currency without decimal places.
+const MAX_PRICE: Decimal = Decimal::from_parts(1_410_065_407, 2, 0, false, 0);
 
 fn filter(
     q: Option<String>,
@@ -166,22 +170,21 @@ fn filter(
     })
 }
 
+/// A bound may be written in any way that a number can be; it is compared, never stored.
 fn price(pointer: &str, text: Option<String>) -> ApiResult<Option<Decimal>> {
     let Some(text) = text else { return Ok(None) };
-    let unlike_a_price = || {
-        invalid_parameter(
+    let number = Decimal::from_str(&text).or_else(|_| Decimal::from_scientific(&text));
+    match number
+        .ok()
+        .filter(|number| (Decimal::ZERO..=MAX_PRICE).contains(number))
+    {
+        Some(number) => Ok(Some(number)),
+        None => Err(invalid_parameter(
             pointer,
             "invalid-value",
-            "Give a decimal number such as 12.50.",
-        )
-    };
-    let plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
-    let number = decimal::parse(&text)
-        .ok()
-        .filter(|number| plain && !number.is_sign_negative());
-    number.map(Some).ok_or_else(unlike_a_price)
+            "Give a number from 0 to 9999999999.",
+        )),
+    }
 }
 
 impl From<Facet> for FacetAnswer {

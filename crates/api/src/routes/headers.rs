@@ -23,7 +23,7 @@ pub(super) struct KeyParam {
         pattern = "^[!-~]+$",
         required = false
     )]
-    idempotency_key: Option<String>,
+    idempotency_key: String,
 }
 
 #[derive(IntoParams)]
@@ -36,7 +36,7 @@ pub(super) struct IfMatchParam {
         pattern = r##"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"##,
         required = false
     )]
-    if_match: Option<String>,
+    if_match: String,
 }
 
 #[derive(IntoParams)]
@@ -45,5 +45,5 @@ pub(super) struct IfMatchParam {
 pub(super) struct IfNoneMatchParam {
     /// Answers 304 if the resource's present entity tag is one of these.
     #[param(rename = "If-None-Match", required = false)]
-    if_none_match: Option<String>,
+    if_none_match: String,
 }

@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 
-/// Every resource under the API's base.
+/// Every resource; their paths begin with [`crate::app::BASE`].
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(sessions::router())

@@ -29,16 +29,27 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CancelOrderBody {
-    #[schema(max_length = 500)]
+    #[schema(
+        max_length = 500,
+        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
+    )]
     reason: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ShipOrderBody {
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     carrier: Option<String>,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     tracking_number: Option<String>,
 }
 
@@ -49,7 +60,7 @@ struct EmptyBody {}
 
 /// Cancels an order that has not been shipped; its units can be ordered again.
 #[utoipa::path(
-    post, path = "/orders/{id}/cancel", operation_id = "cancelOrder", tag = "orders", params(IdParam, KeyParam),
+    post, path = "/api/v1/orders/{id}/cancel", operation_id = "cancelOrder", tag = "orders", params(IdParam, KeyParam),
     request_body = CancelOrderBody, security(("bearer" = [])),
     responses(
         (status = 200, description = "The order as it is now", body = OrderAnswer, headers(("ETag" = String))),
@@ -80,7 +91,7 @@ async fn cancel_order(
 
 /// Takes a pending order into work.
 #[utoipa::path(
-    post, path = "/orders/{id}/process", operation_id = "processOrder", tag = "orders", params(IdParam, KeyParam),
+    post, path = "/api/v1/orders/{id}/process", operation_id = "processOrder", tag = "orders", params(IdParam, KeyParam),
     request_body = EmptyBody, security(("bearer" = ["admin"])),
     responses(
         (status = 200, description = "The order as it is now", body = OrderAnswer, headers(("ETag" = String))),
@@ -102,7 +113,7 @@ async fn process_order(
 
 /// Hands an order that is in work to a carrier.
 #[utoipa::path(
-    post, path = "/orders/{id}/ship", operation_id = "shipOrder", tag = "orders", params(IdParam, KeyParam),
+    post, path = "/api/v1/orders/{id}/ship", operation_id = "shipOrder", tag = "orders", params(IdParam, KeyParam),
     request_body = ShipOrderBody, security(("bearer" = ["admin"])),
     responses(
         (status = 200, description = "The order as it is now", body = OrderAnswer, headers(("ETag" = String))),
@@ -132,7 +143,7 @@ async fn ship_order(
 
 /// Notes that a shipped order has arrived.
 #[utoipa::path(
-    post, path = "/orders/{id}/deliver", operation_id = "deliverOrder", tag = "orders", params(IdParam, KeyParam),
+    post, path = "/api/v1/orders/{id}/deliver", operation_id = "deliverOrder", tag = "orders", params(IdParam, KeyParam),
     request_body = EmptyBody, security(("bearer" = ["admin"])),
     responses(
         (status = 200, description = "The order as it is now", body = OrderAnswer, headers(("ETag" = String))),

@@ -1,13 +1,14 @@
 //! Orders, as customers place and see them.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
+use axum::http::Uri;
 use axum::response::IntoResponse;
 use daybook_commands::{OrderOutcome, PlaceOrder};
 use daybook_domain::order::{Address, OrderLine, OrderStatus};
 use daybook_domain::{OrderId, ProductId, UserId};
 use daybook_projections::orders::{self, HistoryEntry, OrderFilter, Viewer};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -53,17 +54,41 @@ struct ItemBody {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(as = Address)]
 struct AddressBody {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     name: String,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     line1: String,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     line2: Option<String>,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     city: String,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     postal_code: String,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     region: Option<String>,
     /// ISO 3166-1, two capital letters.
     #[schema(pattern = "^[A-Z]{2}$")]
@@ -110,6 +135,7 @@ enum Status {
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = OrderHistoryEntry)]
 struct HistoryAnswer {
     #[schema(value_type = Status)]
@@ -117,9 +143,14 @@ struct HistoryAnswer {
     at: Timestamp,
     /// `user:` and an id, `system:` and a part, or `anonymous`.
     actor: String,
-    /// `carrier` and `trackingNumber` of a shipment, `reason` of a cancellation.
-    #[serde(flatten)]
-    details: Map<String, Value>,
+    /// Of a shipment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_number: Option<String>,
+    /// Of a cancellation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -135,13 +166,14 @@ struct ListQuery {
     page: Option<u32>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-    /// From a `Link` header.
+    /// From a `Link` header; stands above `page`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
 }
 
 /// Places an order at the shop's prices and reserves its units, all or none.
 #[utoipa::path(
-    post, path = "/orders", operation_id = "placeOrder", tag = "orders", params(KeyParam),
+    post, path = "/api/v1/orders", operation_id = "placeOrder", tag = "orders", params(KeyParam),
     request_body = PlaceOrderBody, security(("bearer" = [])),
     responses(
         (status = 201, description = "The order", body = OrderAnswer, headers(("ETag" = String))),
@@ -165,7 +197,7 @@ async fn place_order(
 
 /// One's own orders, for administrators everyone's; the newest first.
 #[utoipa::path(
-    get, path = "/orders", operation_id = "listOrders", tag = "orders", params(ListQuery),
+    get, path = "/api/v1/orders", operation_id = "listOrders", tag = "orders", params(ListQuery),
     security(("bearer" = [])),
     responses((status = 200, description = "A page of orders", body = Vec<OrderAnswer>)),
 )]
@@ -173,7 +205,7 @@ async fn list_orders(
     State(app): State<App>,
     caller: Customer,
     min_position: MinPosition,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Query(query): Query<ListQuery>,
 ) -> ApiResult {
     let paging = paging(query.page, query.limit, query.cursor)?;
@@ -192,7 +224,7 @@ async fn list_orders(
 
 /// One order.
 #[utoipa::path(
-    get, path = "/orders/{id}", operation_id = "getOrder", tag = "orders", params(IdParam, IfNoneMatchParam),
+    get, path = "/api/v1/orders/{id}", operation_id = "getOrder", tag = "orders", params(IdParam, IfNoneMatchParam),
     security(("bearer" = [])),
     responses((status = 200, description = "The order", body = OrderAnswer, headers(("ETag" = String)))),
 )]
@@ -212,7 +244,7 @@ async fn get_order(
 
 /// What happened to an order, the oldest first.
 #[utoipa::path(
-    get, path = "/orders/{id}/history", operation_id = "getOrderHistory", tag = "orders", params(IdParam),
+    get, path = "/api/v1/orders/{id}/history", operation_id = "getOrderHistory", tag = "orders", params(IdParam),
     security(("bearer" = [])),
     responses((status = 200, description = "The order's history", body = Vec<HistoryAnswer>)),
 )]
@@ -331,18 +363,20 @@ impl From<OrderLine> for OrderItem {
 
 impl From<HistoryEntry> for HistoryAnswer {
     fn from(entry: HistoryEntry) -> HistoryAnswer {
-        let HistoryEntry {
-            status,
-            at,
-            actor,
-            details,
-            ..
-        } = entry;
+        let detail = |name: &str| {
+            entry
+                .details
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         HistoryAnswer {
-            status,
-            at: at.into(),
-            actor,
-            details,
+            status: entry.status,
+            at: entry.at.into(),
+            carrier: detail("carrier"),
+            tracking_number: detail("trackingNumber"),
+            reason: detail("reason"),
+            actor: entry.actor,
         }
     }
 }

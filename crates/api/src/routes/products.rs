@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use daybook_commands::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
 use daybook_domain::{CategoryId, Currency, Money, ProductId, StreamId};
@@ -36,9 +36,16 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct CreateProductBody {
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     name: String,
-    #[schema(max_length = 10_000)]
+    #[schema(
+        max_length = 10_000,
+        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
+    )]
     description: Option<String>,
     price: DecimalNumber,
     /// ISO 4217; the shop's own where left out.
@@ -49,17 +56,24 @@ struct CreateProductBody {
     stock: Option<u64>,
     #[schema(value_type = Option<Uuid>)]
     category_id: Option<CategoryId>,
-    /// Unique.
-    #[schema(min_length = 1, max_length = 64)]
+    /// Unique; printable ASCII.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[!-~]([ -~]*[!-~])?$")]
     sku: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ChangeProductBody {
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     name: Option<String>,
-    #[schema(max_length = 10_000)]
+    #[schema(
+        max_length = 10_000,
+        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
+    )]
     description: Option<String>,
     /// In the product's currency.
     price: Option<DecimalNumber>,
@@ -91,13 +105,13 @@ struct ProductAnswer {
 
 /// Products that can be ordered, filtered and sorted.
 #[utoipa::path(
-    get, path = "/products", operation_id = "listProducts", tag = "catalog", params(ProductQuery),
+    get, path = "/api/v1/products", operation_id = "listProducts", tag = "catalog", params(ProductQuery),
     responses((status = 200, description = "A page of products", body = Vec<ProductAnswer>)),
 )]
 async fn list_products(
     State(app): State<App>,
     min_position: MinPosition,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Query(query): Query<ProductQuery>,
 ) -> ApiResult {
     let (filter, sort) = (query.filter()?, query.sort());
@@ -113,7 +127,7 @@ async fn list_products(
 
 /// One product.
 #[utoipa::path(
-    get, path = "/products/{id}", operation_id = "getProduct", tag = "catalog", params(IdParam, IfNoneMatchParam),
+    get, path = "/api/v1/products/{id}", operation_id = "getProduct", tag = "catalog", params(IdParam, IfNoneMatchParam),
     responses((status = 200, description = "The product", body = ProductAnswer, headers(("ETag" = String)))),
 )]
 async fn get_product(
@@ -140,7 +154,7 @@ async fn get_product(
 
 /// Adds a product.
 #[utoipa::path(
-    post, path = "/products", operation_id = "createProduct", tag = "catalog", params(KeyParam),
+    post, path = "/api/v1/products", operation_id = "createProduct", tag = "catalog", params(KeyParam),
     request_body = CreateProductBody, security(("bearer" = ["admin"])),
     responses(
         (status = 201, description = "The product", body = ProductAnswer, headers(("ETag" = String))),
@@ -164,7 +178,7 @@ async fn create_product(
 
 /// Changes what is given, and nothing else.
 #[utoipa::path(
-    put, path = "/products/{id}", operation_id = "changeProduct", tag = "catalog", params(IdParam, IfMatchParam),
+    put, path = "/api/v1/products/{id}", operation_id = "changeProduct", tag = "catalog", params(IdParam, IfMatchParam),
     request_body = ChangeProductBody, security(("bearer" = ["admin"])),
     responses(
         (status = 200, description = "The product as it is now", body = ProductAnswer, headers(("ETag" = String))),
@@ -183,24 +197,7 @@ async fn change_product(
     let expected_version = if_match
         .expected(&app.commands, StreamId::product(id))
         .await?;
-    let price = match body.price {
-        Some(price) => Some(to_price(&price, currency_of(&app, id).await?)?),
-        None => None,
-    };
-    let ChangeProductBody {
-        name,
-        description,
-        category_id,
-        ..
-    } = body;
-    let command = ChangeProduct {
-        id,
-        name,
-        description,
-        price,
-        category_id,
-        expected_version,
-    };
+    let command = body.into_command(&app, id, expected_version).await?;
     let accept = |changed: &ProductOutcome| represent(changed).ok();
     Ok(to_response(
         app.execute(command, admin.actor(), request, accept).await?,
@@ -209,7 +206,7 @@ async fn change_product(
 
 /// Retires a product: gone from lists and not to be ordered; its history stays.
 #[utoipa::path(
-    delete, path = "/products/{id}", operation_id = "retireProduct", tag = "catalog",
+    delete, path = "/api/v1/products/{id}", operation_id = "retireProduct", tag = "catalog",
     params(IdParam, IfMatchParam), security(("bearer" = ["admin"])),
     responses(
         (status = 204, description = "The product is retired"),
@@ -255,6 +252,34 @@ impl CreateProductBody {
             stock: self.stock.unwrap_or_default(),
             category_id: self.category_id,
             sku: self.sku,
+        })
+    }
+}
+
+impl ChangeProductBody {
+    async fn into_command(
+        self,
+        app: &App,
+        id: ProductId,
+        expected_version: Option<i64>,
+    ) -> ApiResult<ChangeProduct> {
+        let price = match self.price {
+            Some(price) => Some(to_price(&price, currency_of(app, id).await?)?),
+            None => None,
+        };
+        let ChangeProductBody {
+            name,
+            description,
+            category_id,
+            ..
+        } = self;
+        Ok(ChangeProduct {
+            id,
+            name,
+            description,
+            price,
+            category_id,
+            expected_version,
         })
     }
 }
@@ -308,7 +333,7 @@ fn represent(outcome: &ProductOutcome) -> Representation {
         category_id: product.category_id,
         sku: product.sku.clone(),
         created_at: outcome.product.created_at.into(),
-        updated_at: outcome.product.updated_at.into(),
+        updated_at: outcome.updated_at.into(),
     };
     Representation::of(&answer).tagged(ETag::with(outcome.product.version, outcome.stock_version))
 }

@@ -54,7 +54,7 @@ enum StateName {
 
 /// Every read model and how far behind the log it is.
 #[utoipa::path(
-    get, path = "/projections", operation_id = "listProjections", tag = "operations",
+    get, path = "/api/v1/projections", operation_id = "listProjections", tag = "operations",
     security(("bearer" = ["admin"])),
     responses((status = 200, description = "The read models", body = Vec<ProjectionAnswer>)),
 )]

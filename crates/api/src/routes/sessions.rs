@@ -29,7 +29,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 struct LoginBody {
     #[schema(format = Email, max_length = 255)]
     email: String,
-    #[schema(format = Password)]
+    #[schema(format = Password, pattern = "^[^\\u0000]*$")]
     password: String,
 }
 
@@ -37,6 +37,7 @@ struct LoginBody {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RefreshBody {
     /// Good for one use: the answer brings the next one.
+    #[schema(pattern = "^[^\\u0000]*$")]
     refresh_token: String,
 }
 
@@ -53,7 +54,7 @@ struct Tokens {
 
 /// Signs in.
 #[utoipa::path(
-    post, path = "/users/login", operation_id = "login", tag = "users",
+    post, path = "/api/v1/users/login", operation_id = "login", tag = "users",
     request_body = LoginBody,
     responses(
         (status = 200, description = "An access token and a refresh token", body = Tokens),
@@ -71,7 +72,7 @@ async fn login(State(app): State<App>, Json { value: body, .. }: Json<LoginBody>
 
 /// Exchanges a refresh token for fresh tokens.
 #[utoipa::path(
-    post, path = "/users/refresh", operation_id = "refresh", tag = "users",
+    post, path = "/api/v1/users/refresh", operation_id = "refresh", tag = "users",
     request_body = RefreshBody,
     responses(
         (status = 200, description = "An access token and the next refresh token", body = Tokens),

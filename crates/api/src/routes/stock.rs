@@ -26,7 +26,10 @@ struct ChangeStockBody {
     /// Units received, or with a minus written off; not 0.
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000)]
     change: i64,
-    #[schema(max_length = 500)]
+    #[schema(
+        max_length = 500,
+        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
+    )]
     reason: Option<String>,
 }
 
@@ -42,7 +45,7 @@ struct StockAnswer {
 
 /// Receives units or writes them off.
 #[utoipa::path(
-    put, path = "/products/{id}/stock", operation_id = "changeStock", tag = "catalog", params(IdParam, KeyParam),
+    put, path = "/api/v1/products/{id}/stock", operation_id = "changeStock", tag = "catalog", params(IdParam, KeyParam),
     request_body = ChangeStockBody, security(("bearer" = ["admin"])),
     responses(
         (status = 200, description = "What is left", body = StockAnswer, headers(("ETag" = String))),

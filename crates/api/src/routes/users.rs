@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
+use axum::http::Uri;
 use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
@@ -39,11 +40,19 @@ pub(super) fn router() -> OpenApiRouter<App> {
 struct RegisterBody {
     #[schema(format = Email, max_length = 255)]
     email: String,
-    #[schema(format = Password, min_length = 8, max_length = 128)]
+    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
     password: String,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     first_name: String,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     last_name: String,
 }
 
@@ -52,11 +61,19 @@ struct RegisterBody {
 struct CreateUserBody {
     #[schema(format = Email, max_length = 255)]
     email: String,
-    #[schema(format = Password, min_length = 8, max_length = 128)]
+    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
     password: String,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     first_name: String,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     last_name: String,
     #[schema(value_type = Vec<RoleName>, min_items = 1)]
     roles: BTreeSet<Role>,
@@ -65,9 +82,17 @@ struct CreateUserBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ChangeUserBody {
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     first_name: Option<String>,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     last_name: Option<String>,
 }
 
@@ -110,13 +135,14 @@ struct ListQuery {
     page: Option<u32>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-    /// From a `Link` header.
+    /// From a `Link` header; stands above `page`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
 }
 
 /// Opens an account.
 #[utoipa::path(
-    post, path = "/users/register", operation_id = "register", tag = "users", params(KeyParam),
+    post, path = "/api/v1/users/register", operation_id = "register", tag = "users", params(KeyParam),
     request_body = RegisterBody,
     responses(
         (status = 201, description = "The account", body = UserAnswer, headers(("ETag" = String))),
@@ -151,7 +177,7 @@ async fn register(State(app): State<App>, submission: Submission<RegisterBody>) 
 
 /// Opens an account for someone else.
 #[utoipa::path(
-    post, path = "/users", operation_id = "createUser", tag = "users", params(KeyParam),
+    post, path = "/api/v1/users", operation_id = "createUser", tag = "users", params(KeyParam),
     request_body = CreateUserBody, security(("bearer" = ["admin"])),
     responses(
         (status = 201, description = "The account", body = UserAnswer, headers(("ETag" = String))),
@@ -183,7 +209,7 @@ async fn create_user(
 
 /// All accounts, the newest first.
 #[utoipa::path(
-    get, path = "/users", operation_id = "listUsers", tag = "users", params(ListQuery),
+    get, path = "/api/v1/users", operation_id = "listUsers", tag = "users", params(ListQuery),
     security(("bearer" = ["admin"])),
     responses((status = 200, description = "A page of accounts", body = Vec<UserAnswer>)),
 )]
@@ -191,7 +217,7 @@ async fn list_users(
     State(app): State<App>,
     _: Admin,
     min_position: MinPosition,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Query(query): Query<ListQuery>,
 ) -> ApiResult {
     let paging = paging(query.page, query.limit, query.cursor)?;
@@ -205,7 +231,7 @@ async fn list_users(
 
 /// One's own account; for administrators anyone's.
 #[utoipa::path(
-    get, path = "/users/{id}", operation_id = "getUser", tag = "users", params(IdParam, IfNoneMatchParam),
+    get, path = "/api/v1/users/{id}", operation_id = "getUser", tag = "users", params(IdParam, IfNoneMatchParam),
     security(("bearer" = [])),
     responses((status = 200, description = "The account", body = UserAnswer, headers(("ETag" = String)))),
 )]
@@ -230,7 +256,7 @@ async fn get_user(
 
 /// Changes a name.
 #[utoipa::path(
-    put, path = "/users/{id}", operation_id = "changeUser", tag = "users", params(IdParam, IfMatchParam),
+    put, path = "/api/v1/users/{id}", operation_id = "changeUser", tag = "users", params(IdParam, IfMatchParam),
     request_body = ChangeUserBody, security(("bearer" = [])),
     responses(
         (status = 200, description = "The account as it is now", body = UserAnswer, headers(("ETag" = String))),
@@ -243,14 +269,14 @@ async fn change_user(
     Id(id): Id<UserId>,
     if_match: IfMatch,
     request: CommandRequest,
-    Json { value: body, .. }: Json<ChangeUserBody>,
+    body: Json<ChangeUserBody>,
 ) -> ApiResult {
     caller.may_see(id)?;
     let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
     let ChangeUserBody {
         first_name,
         last_name,
-    } = body;
+    } = body.value;
     let command = RenameUser {
         id,
         first_name,
@@ -266,7 +292,7 @@ async fn change_user(
 
 /// Gives someone other roles. Their access token keeps the old ones until it expires.
 #[utoipa::path(
-    put, path = "/users/{id}/roles", operation_id = "changeRoles", tag = "users", params(IdParam, IfMatchParam),
+    put, path = "/api/v1/users/{id}/roles", operation_id = "changeRoles", tag = "users", params(IdParam, IfMatchParam),
     request_body = RolesBody, security(("bearer" = ["admin"])),
     responses(
         (status = 200, description = "The account as it is now", body = UserAnswer, headers(("ETag" = String))),
@@ -315,13 +341,17 @@ async fn open_account(
         .map_err(|error| of_database(&error))?;
     let accept =
         move |user: &Versioned<User>| represent(id, user).created_at(format!("{BASE}/users/{id}"));
-    let answered = app.execute(command, actor, request, accept).await?;
+    let answered = app.execute(command, actor, request, accept).await;
     forget_unless_opened(app, id, &answered).await;
-    Ok(to_response(answered))
+    Ok(to_response(answered?))
 }
 
-async fn forget_unless_opened(app: &App, id: UserId, answered: &Answered) {
-    if carried_out(answered) {
+async fn forget_unless_opened(app: &App, id: UserId, answered: &ApiResult<Answered>) {
+    let may_be_open = match answered {
+        Ok(answered) => carried_out(answered),
+        Err(problem) => problem.status().is_server_error(),
+    };
+    if may_be_open {
         return;
     }
     if let Err(error) = credentials::remove(&app.pool, id).await {

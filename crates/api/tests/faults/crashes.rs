@@ -29,9 +29,24 @@ struct Load {
 
 impl Load {
     fn start(customer: &Visitor, product: &str) -> Load {
-        let (answered, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let client = |n| tokio::spawn(order_until(customer.clone(), product.to_owned(), n, answered.clone(), stop.clone()));
-        Load { clients: (0..CLIENTS).map(client).collect(), answered, stop }
+        let (answered, stop) = (
+            Arc::new(AtomicU64::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let client = |n| {
+            tokio::spawn(order_until(
+                customer.clone(),
+                product.to_owned(),
+                n,
+                answered.clone(),
+                stop.clone(),
+            ))
+        };
+        Load {
+            clients: (0..CLIENTS).map(client).collect(),
+            answered,
+            stop,
+        }
     }
 
     /// Waits until so many more orders have been acknowledged: the load is really running.
@@ -42,7 +57,9 @@ impl Load {
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(PATIENCE, reached).await.expect("the shop goes on taking orders");
+        timeout(PATIENCE, reached)
+            .await
+            .expect("the shop goes on taking orders");
     }
 
     /// Every order that was acknowledged.
@@ -71,7 +88,10 @@ async fn order_until(
         let key = format!("client-{client}-order-{n}");
         loop {
             // Several of a client's attempts at one order are one request to the log's metadata.
-            let request = customer.order(&product, 1).header("idempotency-key", &key).header("x-request-id", &key);
+            let request = customer
+                .order(&product, 1)
+                .header("idempotency-key", &key)
+                .header("x-request-id", &key);
             match request.send().await {
                 Ok(answer) if answer.status() == 201 => {
                     let order: Value = match answer.json().await {
@@ -84,7 +104,11 @@ async fn order_until(
                 }
                 // Still under way from the attempt before, or the server says that it cannot tell.
                 Ok(answer) if answer.status() == 409 || answer.status() == 503 => {}
-                Ok(answer) => panic!("{} {}", answer.status(), answer.text().await.unwrap_or_default()),
+                Ok(answer) => panic!(
+                    "{} {}",
+                    answer.status(),
+                    answer.text().await.unwrap_or_default()
+                ),
                 Err(_) => {}
             }
             sleep(Duration::from_millis(20)).await;
@@ -105,7 +129,10 @@ async fn what_was_acknowledged_survives_the_death_of_the_server() {
     let site = Site::new().await;
     let listen = free_address();
     let mut server = site.open(&listen).await;
-    let product = Visitor::admin(&server).await.product("12.50", 1_000_000).await;
+    let product = Visitor::admin(&server)
+        .await
+        .product("12.50", 1_000_000)
+        .await;
     let customer = Visitor::customer(&server).await;
     let load = Load::start(&customer, &product);
     for _ in 0..KILLS {
@@ -115,19 +142,31 @@ async fn what_was_acknowledged_survives_the_death_of_the_server() {
     }
     load.acknowledged(50).await;
     let orders = load.end().await;
-    println!("{} orders were acknowledged over {KILLS} deaths of the server", orders.len());
+    println!(
+        "{} orders were acknowledged over {KILLS} deaths of the server",
+        orders.len()
+    );
     judge(&site.database.superuser_pool().unwrap(), &orders).await;
     assert!(server.stop().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_survives_the_death_of_postgres_and_the_server_comes_back_by_itself() {
+async fn what_was_acknowledged_survives_the_death_of_postgres_and_the_server_comes_back_by_itself()
+{
     let folder = process::folder();
     let config = ServerConfig::new(folder.path().join("postgres")).durability(Durability::Durable);
     let mut postgres = PrivateServer::start(config).await.unwrap();
-    let mut command = serve(folder.path(), &postgres.server_url(), &postgres.migration_url(), "127.0.0.1:0");
+    let mut command = serve(
+        folder.path(),
+        &postgres.server_url(),
+        &postgres.migration_url(),
+        "127.0.0.1:0",
+    );
     let server = Server::start_command(&mut command).await;
-    let product = Visitor::admin(&server).await.product("12.50", 1_000_000).await;
+    let product = Visitor::admin(&server)
+        .await
+        .product("12.50", 1_000_000)
+        .await;
     let customer = Visitor::customer(&server).await;
     let load = Load::start(&customer, &product);
     for _ in 0..KILLS {
@@ -139,7 +178,10 @@ async fn what_was_acknowledged_survives_the_death_of_postgres_and_the_server_com
     }
     load.acknowledged(50).await;
     let orders = load.end().await;
-    println!("{} orders were acknowledged over {KILLS} deaths of PostgreSQL", orders.len());
+    println!(
+        "{} orders were acknowledged over {KILLS} deaths of PostgreSQL",
+        orders.len()
+    );
     let pool = PgPool::connect(&postgres.url("daybook")).await.unwrap();
     judge(&pool, &orders).await;
     assert!(server.stop().await.success());
@@ -147,5 +189,9 @@ async fn what_was_acknowledged_survives_the_death_of_postgres_and_the_server_com
 
 /// An address that nobody listens on, to come back to after a crash.
 fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
 }

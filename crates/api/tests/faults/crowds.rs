@@ -13,7 +13,10 @@ use crate::site::{Site, Visitor};
 async fn of_a_thousand_who_want_one_of_a_hundred_a_hundred_get_one() {
     let site = Site::new().await;
     let server = site.open("127.0.0.1:0").await;
-    let (admin, customer) = (Visitor::admin(&server).await, Visitor::customer(&server).await);
+    let (admin, customer) = (
+        Visitor::admin(&server).await,
+        Visitor::customer(&server).await,
+    );
     let product = admin.product("12.50", 100).await;
     let orders = (0..1000).map(|_| {
         let request = customer.order(&product, 1);
@@ -25,7 +28,10 @@ async fn of_a_thousand_who_want_one_of_a_hundred_a_hundred_get_one() {
     }
     assert_eq!(statuses, BTreeMap::from([(201, 100), (409, 900)]));
     let pool = site.database.superuser_pool().unwrap();
-    assert_eq!(customer.stock(&product, evidence::head(&pool).await).await, 0);
+    assert_eq!(
+        customer.stock(&product, evidence::head(&pool).await).await,
+        0
+    );
     evidence::everything_holds(&pool).await;
     assert!(server.stop().await.success());
 }
@@ -34,10 +40,15 @@ async fn of_a_thousand_who_want_one_of_a_hundred_a_hundred_get_one() {
 async fn fifty_at_once_with_one_key_have_one_effect_and_one_answer() {
     let site = Site::new().await;
     let server = site.open("127.0.0.1:0").await;
-    let (admin, customer) = (Visitor::admin(&server).await, Visitor::customer(&server).await);
+    let (admin, customer) = (
+        Visitor::admin(&server).await,
+        Visitor::customer(&server).await,
+    );
     let product = admin.product("12.50", 100).await;
     let attempts = (0..50).map(|_| {
-        let request = customer.order(&product, 1).header("idempotency-key", "one-of-fifty");
+        let request = customer
+            .order(&product, 1)
+            .header("idempotency-key", "one-of-fifty");
         tokio::spawn(async move {
             let answer = request.send().await.unwrap();
             (answer.status().as_u16(), answer.bytes().await.unwrap())
@@ -56,14 +67,30 @@ async fn fifty_at_once_with_one_key_have_one_effect_and_one_answer() {
         }
     }
     assert!(!bodies.is_empty());
-    let again = customer.order(&product, 1).header("idempotency-key", "one-of-fifty").send().await.unwrap();
+    let again = customer
+        .order(&product, 1)
+        .header("idempotency-key", "one-of-fifty")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(again.headers()["idempotency-replayed"], "true");
     bodies.push(again.bytes().await.unwrap());
-    assert!(bodies.iter().all(|body| *body == bodies[0]), "answers differ");
-    let other = customer.order(&product, 2).header("idempotency-key", "one-of-fifty").send().await.unwrap();
+    assert!(
+        bodies.iter().all(|body| *body == bodies[0]),
+        "answers differ"
+    );
+    let other = customer
+        .order(&product, 2)
+        .header("idempotency-key", "one-of-fifty")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(other.status(), 422);
     let pool = site.database.superuser_pool().unwrap();
-    assert_eq!(customer.stock(&product, evidence::head(&pool).await).await, 99);
+    assert_eq!(
+        customer.stock(&product, evidence::head(&pool).await).await,
+        99
+    );
     evidence::everything_holds(&pool).await;
 }
 
@@ -71,18 +98,43 @@ async fn fifty_at_once_with_one_key_have_one_effect_and_one_answer() {
 async fn a_cancelled_order_gives_back_exactly_what_it_took_however_often_it_is_cancelled() {
     let site = Site::new().await;
     let server = site.open("127.0.0.1:0").await;
-    let (admin, customer) = (Visitor::admin(&server).await, Visitor::customer(&server).await);
+    let (admin, customer) = (
+        Visitor::admin(&server).await,
+        Visitor::customer(&server).await,
+    );
     let product = admin.product("12.50", 10).await;
-    let order: Value = customer.order(&product, 7).send().await.unwrap().json().await.unwrap();
+    let order: Value = customer
+        .order(&product, 7)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let path = format!("/orders/{}/cancel", order["id"].as_str().unwrap());
     let cancels = (0..20).map(|_| {
         let request = customer.request(Method::POST, &path).json(&json!({}));
         tokio::spawn(async move { request.send().await.unwrap().status().as_u16() })
     });
     let statuses = join_all(cancels.collect::<Vec<_>>()).await;
-    assert_eq!(statuses.iter().filter(|status| matches!(status, Ok(200))).count(), 1);
-    assert_eq!(statuses.iter().filter(|status| matches!(status, Ok(409))).count(), 19);
+    assert_eq!(
+        statuses
+            .iter()
+            .filter(|status| matches!(status, Ok(200)))
+            .count(),
+        1
+    );
+    assert_eq!(
+        statuses
+            .iter()
+            .filter(|status| matches!(status, Ok(409)))
+            .count(),
+        19
+    );
     let pool = site.database.superuser_pool().unwrap();
-    assert_eq!(customer.stock(&product, evidence::head(&pool).await).await, 10);
+    assert_eq!(
+        customer.stock(&product, evidence::head(&pool).await).await,
+        10
+    );
     evidence::everything_holds(&pool).await;
 }

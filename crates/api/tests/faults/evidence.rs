@@ -8,7 +8,10 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn head(pool: &PgPool) -> i64 {
-    query_scalar("select coalesce(max(position), 0) from log.events").fetch_one(pool).await.unwrap()
+    query_scalar("select coalesce(max(position), 0) from log.events")
+        .fetch_one(pool)
+        .await
+        .unwrap()
 }
 
 /// Positions are dense, streams whole.
@@ -37,7 +40,11 @@ pub async fn orders_stand_once(pool: &PgPool, acknowledged: &[String]) -> i64 {
     .fetch_one(pool)
     .await
     .unwrap();
-    assert_eq!(once, acknowledged.len() as i64, "each acknowledged order is in the log, once");
+    assert_eq!(
+        once,
+        acknowledged.len() as i64,
+        "each acknowledged order is in the log, once"
+    );
     all - once
 }
 
@@ -77,11 +84,19 @@ pub async fn read_models_equal_the_log(pool: &PgPool) {
     let caught_up = async {
         let head = head(pool).await;
         let behind = "select count(*) from projections.checkpoints where position < $1";
-        while query_scalar::<_, i64>(behind).bind(head).fetch_one(pool).await.unwrap() > 0 {
+        while query_scalar::<_, i64>(behind)
+            .bind(head)
+            .fetch_one(pool)
+            .await
+            .unwrap()
+            > 0
+        {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(PATIENCE, caught_up).await.expect("the projectors catch up");
+    timeout(PATIENCE, caught_up)
+        .await
+        .expect("the projectors catch up");
     let stocks: i64 = query_scalar(
         "with folded as (
              select aggregate_id::uuid as id, sum(case

@@ -36,7 +36,10 @@ pub struct Site {
 
 impl Site {
     pub async fn new() -> Site {
-        Site { database: TestDatabase::create(&MIGRATOR).await.unwrap(), folder: process::folder() }
+        Site {
+            database: TestDatabase::create(&MIGRATOR).await.unwrap(),
+            folder: process::folder(),
+        }
     }
 
     pub async fn open(&self, listen: &str) -> Server {
@@ -56,33 +59,58 @@ pub struct Visitor {
 impl Visitor {
     pub async fn admin(server: &Server) -> Visitor {
         let token = server.sign_in(ADMIN.0, ADMIN.1).await;
-        Visitor { client: Client::new(), url: server.url.clone(), token }
+        Visitor {
+            client: Client::new(),
+            url: server.url.clone(),
+            token,
+        }
     }
 
     pub async fn customer(server: &Server) -> Visitor {
         let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
-        let body = json!({ "email": email, "password": ADMIN.1, "firstName": "Ada", "lastName": "Byron" });
-        let answer = Client::new().post(server.url_of("/users/register")).json(&body).send().await.unwrap();
+        let body =
+            json!({ "email": email, "password": ADMIN.1, "firstName": "Ada", "lastName": "Byron" });
+        let answer = Client::new()
+            .post(server.url_of("/users/register"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 201);
         let token = server.sign_in(&email, ADMIN.1).await;
-        Visitor { client: Client::new(), url: server.url.clone(), token }
+        Visitor {
+            client: Client::new(),
+            url: server.url.clone(),
+            token,
+        }
     }
 
     /// The same person at another server.
     pub fn at(&self, server: &Server) -> Visitor {
-        Visitor { url: server.url.clone(), ..self.clone() }
+        Visitor {
+            url: server.url.clone(),
+            ..self.clone()
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
+        self.client
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
     }
 
     pub async fn product(&self, price: &str, stock: u64) -> String {
         let body = format!(r#"{{"name": "Teapot", "price": {price}, "stock": {stock}}}"#);
-        let request = self.request(Method::POST, "/products").header("content-type", "application/json").body(body);
+        let request = self
+            .request(Method::POST, "/products")
+            .header("content-type", "application/json")
+            .body(body);
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 201);
-        answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
+        answer.json::<Value>().await.unwrap()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     pub fn order(&self, product: &str, quantity: u32) -> RequestBuilder {
@@ -91,7 +119,8 @@ impl Visitor {
     }
 
     pub fn change_stock(&self, product: &str, change: i64) -> RequestBuilder {
-        self.request(Method::PUT, &format!("/products/{product}/stock")).json(&json!({ "change": change }))
+        self.request(Method::PUT, &format!("/products/{product}/stock"))
+            .json(&json!({ "change": change }))
     }
 
     /// The status of an answer that must come.
@@ -102,8 +131,14 @@ impl Visitor {
     /// A product's stock, as a query that has seen everything up to `position` tells it.
     pub async fn stock(&self, product: &str, position: i64) -> u64 {
         let request = self.request(Method::GET, &format!("/products/{product}"));
-        let answer = request.header("daybook-min-position", position).send().await.unwrap();
+        let answer = request
+            .header("daybook-min-position", position)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 200);
-        answer.json::<Value>().await.unwrap()["stock"].as_u64().unwrap()
+        answer.json::<Value>().await.unwrap()["stock"]
+            .as_u64()
+            .unwrap()
     }
 }

@@ -34,7 +34,10 @@ async fn together_they_sell_no_more_than_there_is() {
     assert_eq!(statuses, BTreeMap::from([(201, 100), (409, 900)]));
     let pool = site.database.superuser_pool().unwrap();
     for visitor in &visitors {
-        assert_eq!(visitor.stock(&product, evidence::head(&pool).await).await, 0);
+        assert_eq!(
+            visitor.stock(&product, evidence::head(&pool).await).await,
+            0
+        );
     }
     evidence::everything_holds(&pool).await;
 }
@@ -42,18 +45,33 @@ async fn together_they_sell_no_more_than_there_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restock_and_a_price_at_one_count_for_orders_at_the_other() {
     let (site, one, other) = two().await;
-    let (admin, customer) = (Visitor::admin(&one).await, Visitor::customer(&one).await.at(&other));
+    let (admin, customer) = (
+        Visitor::admin(&one).await,
+        Visitor::customer(&one).await.at(&other),
+    );
     let product = admin.product("1.00", 0).await;
     assert_eq!(customer.status(customer.order(&product, 1)).await, 409);
     for cents in 10..30 {
         assert_eq!(admin.status(admin.change_stock(&product, 1)).await, 200);
         let body = format!(r#"{{"price": 3.{cents}}}"#);
         let reprice = admin.request(Method::PUT, &format!("/products/{product}"));
-        assert_eq!(admin.status(reprice.header("content-type", "application/json").body(body)).await, 200);
+        assert_eq!(
+            admin
+                .status(
+                    reprice
+                        .header("content-type", "application/json")
+                        .body(body)
+                )
+                .await,
+            200
+        );
         let answer = customer.order(&product, 1).send().await.unwrap();
         assert_eq!(answer.status(), 201, "the restock was not seen");
         let text = answer.text().await.unwrap();
-        assert!(text.contains(&format!(r#""totalAmount":3.{cents}"#)), "an old price was taken: {text}");
+        assert!(
+            text.contains(&format!(r#""totalAmount":3.{cents}"#)),
+            "an old price was taken: {text}"
+        );
     }
     evidence::everything_holds(&site.database.superuser_pool().unwrap()).await;
 }
@@ -67,10 +85,15 @@ async fn one_key_at_both_has_one_effect() {
     for round in 0..20 {
         let key = format!("round-{round}");
         let attempts = (0..10).map(|n| {
-            let request = visitors[n % 2].order(&product, 1).header("idempotency-key", &key);
+            let request = visitors[n % 2]
+                .order(&product, 1)
+                .header("idempotency-key", &key);
             tokio::spawn(async move {
                 let answer = request.send().await.unwrap();
-                (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+                (
+                    answer.status().as_u16(),
+                    answer.json::<Value>().await.unwrap(),
+                )
             })
         });
         let mut placed: Vec<String> = Vec::new();
@@ -85,7 +108,10 @@ async fn one_key_at_both_has_one_effect() {
         assert_eq!(placed.len(), 1, "one order for one key");
     }
     let pool = site.database.superuser_pool().unwrap();
-    assert_eq!(customer.stock(&product, evidence::head(&pool).await).await, 980);
+    assert_eq!(
+        customer.stock(&product, evidence::head(&pool).await).await,
+        980
+    );
     evidence::everything_holds(&pool).await;
 }
 
@@ -95,13 +121,29 @@ async fn when_one_dies_the_other_takes_over_its_projectors() {
     let admin = Visitor::admin(&one).await;
     let product = admin.product("12.50", 1).await;
     one.kill().await;
-    let answer = admin.at(&other).change_stock(&product, 4).send().await.unwrap();
+    let answer = admin
+        .at(&other)
+        .change_stock(&product, 4)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
     let pool = site.database.superuser_pool().unwrap();
     evidence::everything_holds(&pool).await;
-    let projections: Value =
-        admin.at(&other).request(Method::GET, "/projections").send().await.unwrap().json().await.unwrap();
-    let live = projections.as_array().unwrap().iter().all(|projection| projection["state"] == json!("live"));
+    let projections: Value = admin
+        .at(&other)
+        .request(Method::GET, "/projections")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let live = projections
+        .as_array()
+        .unwrap()
+        .iter()
+        .all(|projection| projection["state"] == json!("live"));
     assert!(live, "{projections}");
     assert!(other.stop().await.success());
 }

@@ -21,6 +21,7 @@ async fn the_document_and_its_page_are_served() {
         config.text()
     );
     assert!(shop.get("/docs").await.status.is_redirection());
+    assert_eq!(shop.get("/docs/nothing").await.code(), "unknown-route");
 }
 
 /// Every endpoint of the contract is described, and says what it answers when things go wrong.

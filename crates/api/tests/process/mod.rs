@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder that the user who runs PostgreSQL can pass too.
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::Builder::new()
         .prefix("daybook-cli-")
         .permissions(Permissions::from_mode(0o755))
@@ -30,10 +30,12 @@ pub fn folder() -> TempDir {
 }
 
 /// The binary with nothing of this process's own settings, its data in `folder`.
-pub fn daybook(folder: &Path) -> Command {
+pub(crate) fn daybook(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daybook"));
     for (name, _) in std::env::vars() {
-        if name.starts_with("DAYBOOK_") || name.starts_with("DATABASE_") {
+        let is_setting = name.starts_with("DAYBOOK_") || name.starts_with("DATABASE_");
+        // Where PostgreSQL's programs are is this machine's business.
+        if is_setting && name != "DAYBOOK_PG_BINDIR" {
             command.env_remove(name);
         }
     }
@@ -46,7 +48,7 @@ pub fn daybook(folder: &Path) -> Command {
 }
 
 /// Runs a command to its end.
-pub async fn run(command: &mut Command) -> Output {
+pub(crate) async fn run(command: &mut Command) -> Output {
     timeout(PATIENCE, command.output())
         .await
         .expect("the command ends")
@@ -54,7 +56,7 @@ pub async fn run(command: &mut Command) -> Output {
 }
 
 /// The one line that a command failed with.
-pub async fn failure(command: &mut Command) -> String {
+pub(crate) async fn failure(command: &mut Command) -> String {
     let output = run(command.env("DAYBOOK_LOG", "error")).await;
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{told}");
@@ -69,11 +71,11 @@ pub async fn failure(command: &mut Command) -> String {
 }
 
 /// A running `daybook serve`.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     /// What it printed when it opened.
-    pub welcome: Vec<String>,
-    pub url: String,
+    pub(crate) welcome: Vec<String>,
+    pub(crate) url: String,
     log: Lines<BufReader<ChildStderr>>,
     // A closed pipe would be a reason to complain.
     _stdout: Lines<BufReader<ChildStdout>>,
@@ -81,11 +83,11 @@ pub struct Server {
 
 impl Server {
     /// Returns once it is open.
-    pub async fn start(folder: &Path) -> Server {
+    pub(crate) async fn start(folder: &Path) -> Server {
         Server::start_command(daybook(folder).arg("serve")).await
     }
 
-    pub async fn start_command(command: &mut Command) -> Server {
+    pub(crate) async fn start_command(command: &mut Command) -> Server {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -122,19 +124,19 @@ impl Server {
         }
     }
 
-    pub fn url_of(&self, path: &str) -> String {
+    pub(crate) fn url_of(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
     /// `host:port`
-    pub fn authority(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         self.url
             .trim_start_matches("http://")
             .trim_end_matches("/api/v1")
     }
 
     /// E-mail and password that the welcome tells for the first account of a kind.
-    pub fn account(&self, kind: &str) -> (String, String) {
+    pub(crate) fn account(&self, kind: &str) -> (String, String) {
         let line = self
             .welcome
             .iter()
@@ -145,7 +147,7 @@ impl Server {
     }
 
     /// An access token.
-    pub async fn sign_in(&self, email: &str, password: &str) -> String {
+    pub(crate) async fn sign_in(&self, email: &str, password: &str) -> String {
         let body = json!({ "email": email, "password": password });
         let answer = Client::new()
             .post(self.url_of("/users/login"))
@@ -160,13 +162,16 @@ impl Server {
 
     /// Sends what must succeed, again after as long as it says where it says so; answers the body and
     /// the position.
-    pub async fn ask(&self, request: RequestBuilder) -> (Value, Option<String>) {
+    pub(crate) async fn ask(&self, request: RequestBuilder) -> (Value, Option<String>) {
         let answer = loop {
             let answer = request.try_clone().unwrap().send().await.unwrap();
             let Some(seconds) = answer.headers().get("retry-after") else {
                 break answer;
             };
-            sleep(Duration::from_secs(seconds.to_str().unwrap().parse().unwrap())).await;
+            sleep(Duration::from_secs(
+                seconds.to_str().unwrap().parse().unwrap(),
+            ))
+            .await;
         };
         let status = answer.status();
         let position = answer
@@ -179,7 +184,7 @@ impl Server {
     }
 
     /// Reads the log up to a line that contains `text`.
-    pub async fn logs(&mut self, text: &str) {
+    pub(crate) async fn logs(&mut self, text: &str) {
         let waiting = async {
             while let Some(line) = next(&mut self.log).await {
                 if line.contains(text) {
@@ -193,16 +198,16 @@ impl Server {
             .expect("the server logs it");
     }
 
-    pub fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap()
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }
 
     /// How it ended, read to the end of its log.
-    pub async fn ended(mut self) -> ExitStatus {
+    pub(crate) async fn ended(mut self) -> ExitStatus {
         let ending = async {
             while next(&mut self.log).await.is_some() {}
             self.child.wait().await.unwrap()
@@ -210,13 +215,13 @@ impl Server {
         timeout(PATIENCE, ending).await.expect("the server ends")
     }
 
-    pub async fn stop(self) -> ExitStatus {
+    pub(crate) async fn stop(self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.ended().await
     }
 
     /// As the system does it when memory runs out.
-    pub async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.signal(Signal::KILL);
         self.ended().await;
     }

@@ -11,9 +11,7 @@ use crate::failure::Failure;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// The command path: load or cache, decide, append
     Append(append::Arguments),
-    /// The whole over HTTP: reading a product, placing orders
     Http(http::Arguments),
 }
 
