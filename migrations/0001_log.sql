@@ -17,15 +17,18 @@ begin
             end;
         end if;
     end loop;
-    -- Handing objects over to daybook_log takes membership in it.
-    if not pg_has_role(current_user, 'daybook_log', 'member') then
+    -- Handing objects over to daybook_log takes membership in it: since PostgreSQL 16 one that may
+    -- also act as the role, which its creator is not.
+    if not pg_has_role(current_user, 'daybook_log',
+            case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end) then
         execute format('grant daybook_log to %I', current_user);
     end if;
 exception when insufficient_privilege then
-    raise exception 'the migration role "%" may not create roles', current_user
-        using hint = format(
-            'As a superuser: alter role %I createrole; or create role daybook_log nologin; '
-            'create role daybook_server nologin; grant daybook_log to %I;', current_user, current_user);
+    raise exception
+        'the role % may not create or grant roles; as a superuser, either "alter role % createrole", or '
+        '"create role daybook_log nologin; create role daybook_server nologin; '
+        'grant daybook_log, daybook_server to % with admin option"',
+        current_user, current_user, current_user;
 end;
 $$;
 
@@ -233,6 +236,9 @@ create table commands.snapshots (
 grant usage on schema log, commands to daybook_server;
 grant select on log.events, log.claims, log.idempotency_records, log.person_keys to daybook_server;
 grant select, insert, update, delete on commands.snapshots to daybook_server;
+
+-- So that a server can tell whether the schema is the one that it knows.
+grant select on _sqlx_migrations to daybook_server;
 
 -- Functions are open to everyone by default; the log's are for the server alone.
 revoke execute on all functions in schema log from public;

@@ -17,11 +17,14 @@ create table projections.checkpoints (
 
 -- Who may write to a read model. `fencing` counts the takeovers: a worker whose number is no longer
 -- the current one has been replaced and must not commit. Rows stay, so that the number only grows.
+-- The session is the holder's connection: when that is gone, so is the holder, before the lease expires.
 create table projections.leases (
-    name       text        not null,
-    holder     text        not null,
-    fencing    bigint      not null,
-    expires_at timestamptz not null,
+    name            text        not null,
+    holder          text        not null,
+    fencing         bigint      not null,
+    expires_at      timestamptz not null,
+    session_pid     integer     not null,
+    session_started timestamptz not null,
     constraint leases_pkey primary key (name)
 );
 

@@ -74,6 +74,8 @@ pub enum Failure {
         what: &'static str,
         source: io::Error,
     },
+    #[error("the task that writes to the log died of a fault of its own")]
+    WriterDied,
     #[error("stopped before the work was done")]
     Interrupted,
 }
@@ -156,6 +158,9 @@ impl Failure {
             Failure::Admin { .. } => "mend DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD",
             Failure::Bench(_) => "see `daybook bench --help`",
             Failure::Process { .. } => "see the system's limits for this user (`ulimit -a`)",
+            Failure::WriterDied => {
+                "start again; nothing that was acknowledged is lost, and the log above tells what to report"
+            }
             Failure::Interrupted => "run it again; what was done is kept",
         }
     }

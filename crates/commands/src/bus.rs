@@ -1,19 +1,14 @@
 //! The way in: from a command to its durable answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use daybook_domain::{Email, State, StreamId, Versioned};
-use daybook_log::{Codec, idempotency, snapshot, stream};
+use daybook_log::{Codec, LogError, SealError, claim, idempotency, stream};
 use metrics::counter;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
-use crate::answer::{Answer, Answered, CommandError, Context, describe};
+use crate::answer::{Answer, Answered, CommandError, Context};
 use crate::attempt::{
     Attempt, AttemptError, Circumstances, CommandAttempt, Mode, RefusalAttempt, Respond, SealingKey,
 };
@@ -22,15 +17,14 @@ use crate::command::{Aggregates, Command, Person, StreamUse};
 use crate::idempotency::{KeyTags, Keys, replay};
 use crate::loader::Loader;
 use crate::refusal::Refusal;
-use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Slot, Slots};
-use crate::writer::{Job, LockedJob, Pending, QUEUE, Settled, Writer};
+use crate::slot::{Slot, Slots};
+use crate::tasks::BusTasks;
+use crate::writer::{Job, LockedJob, Pending, Settled};
 
 /// Streams kept in memory. A cold one costs a query, no more.
 const CACHED_STREAMS: u64 = 50_000;
 /// After so many lost tries a command is decided under the log's lock.
 const TRIES_IN_MEMORY: u32 = 2;
-const SNAPSHOT_QUEUE: usize = 256;
-const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// Executes commands. Cheap to clone.
 #[derive(Clone)]
@@ -46,57 +40,21 @@ struct Bus {
     thaws: watch::Receiver<u64>,
 }
 
-/// The bus's tasks: the writer, the loader and the keeping of snapshots.
-pub struct BusTasks {
-    tasks: JoinSet<()>,
-    closing: CancellationToken,
-    abandon: CancellationToken,
-}
-
 impl CommandBus {
     /// Starts the tasks. `pool` is what reads go through; the writer has a connection of its own with
     /// the same options.
     pub fn start(pool: PgPool, codec: Codec) -> (CommandBus, BusTasks) {
-        let (closing, abandon) = (CancellationToken::new(), CancellationToken::new());
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        let (snapshots, due) = mpsc::channel(SNAPSHOT_QUEUE);
-        let (thawed, thaws) = watch::channel(0);
-        let (loader, loading) = Loader::new(pool.clone(), codec.clone());
-        let options = pool.connect_options();
-        let writer = Writer::new(
-            queue,
-            &options,
-            codec.clone(),
-            snapshots,
-            thawed,
-            abandon.clone(),
-        );
-        let mut tasks = JoinSet::new();
-        tasks.spawn(writer.run(closing.clone()));
-        tasks.spawn(until(abandon.clone(), loading));
-        tasks.spawn(until(
-            closing.clone(),
-            keep_snapshots(pool.clone(), codec.clone(), due),
-        ));
-        tasks.spawn(until(closing.clone(), forget_old_answers(pool.clone())));
-        let slots = Slots::new(CACHED_STREAMS);
+        let (tasks, handles) = BusTasks::start(&pool, &codec);
         let bus = Bus {
             pool,
             codec,
-            slots,
-            loader,
+            slots: Slots::new(CACHED_STREAMS),
+            loader: handles.loader,
             keys: Keys::new(),
-            jobs,
-            thaws,
+            jobs: handles.jobs,
+            thaws: handles.thaws,
         };
-        (
-            CommandBus(Arc::new(bus)),
-            BusTasks {
-                tasks,
-                closing,
-                abandon,
-            },
-        )
+        (CommandBus(Arc::new(bus)), tasks)
     }
 
     /// Carries a command out, or answers why not; either way once everything that the answer rests on
@@ -150,34 +108,8 @@ impl CommandBus {
     ) -> Result<Option<daybook_domain::UserId>, CommandError> {
         let kind = ClaimKind::Email;
         let value = kind.stored(&email.canonical(), self.0.codec.secrets());
-        let owner: Option<String> =
-            sqlx::query_scalar("select owner from log.claims where kind = $1 and value = $2")
-                .bind(kind.as_str())
-                .bind(value)
-                .fetch_optional(&self.0.pool)
-                .await
-                .map_err(daybook_log::LogError::from)?;
+        let owner = claim::owner(&self.0.pool, kind.as_str(), &value).await?;
         Ok(owner.and_then(|owner| owner.parse().ok()))
-    }
-}
-
-impl BusTasks {
-    /// Takes no more commands, writes those that were accepted and ends. After `patience` a database
-    /// that is away is waited for no longer.
-    pub async fn close(mut self, patience: Duration) {
-        self.closing.cancel();
-        let abandon = self.abandon.clone();
-        let give_up = tokio::spawn(async move {
-            sleep(patience).await;
-            abandon.cancel();
-        });
-        // The writer is the only task that outlives `closing`; the loader serves it until then.
-        while self.tasks.len() > 1 {
-            self.tasks.join_next().await;
-        }
-        self.abandon.cancel();
-        while self.tasks.join_next().await.is_some() {}
-        give_up.abort();
     }
 }
 
@@ -190,16 +122,8 @@ impl Bus {
         respond: Arc<Respond<C::Outcome>>,
     ) -> Result<Answered, CommandError> {
         let person = match command.person() {
+            Some(person) => self.sealing_key(person).await?,
             None => None,
-            Some(person) => match self.sealing_key(person).await? {
-                Some(key) => Some(key),
-                None => {
-                    let circumstances = self.circumstances(context, key, None)?;
-                    return self
-                        .refuse(Refusal::PersonErased, circumstances, respond)
-                        .await;
-                }
-            },
         };
         let circumstances = self.circumstances(context, key, person)?;
         let attempt = Arc::new(CommandAttempt {
@@ -243,6 +167,7 @@ impl Bus {
                     }
                 },
                 Settled::Occupied => Refusal::CategoryInUse,
+                Settled::NoKey => Refusal::PersonErased,
                 Settled::Failed(reason) => return Err(CommandError::Internal(reason)),
                 Settled::Abandoned => return Err(CommandError::Unavailable(None)),
             };
@@ -277,7 +202,7 @@ impl Bus {
             },
             Settled::Failed(reason) => Err(CommandError::Internal(reason)),
             Settled::Abandoned => Err(CommandError::Unavailable(None)),
-            Settled::Outrun | Settled::ClaimTaken(_) | Settled::Occupied => Err(
+            Settled::Outrun | Settled::ClaimTaken(_) | Settled::Occupied | Settled::NoKey => Err(
                 CommandError::Internal("a refusal conflicted with something".into()),
             ),
         }
@@ -308,6 +233,9 @@ impl Bus {
                     None => thaws = Some(self.thaws.clone()),
                     Some(thaws) => drop(thaws.changed().await),
                 },
+                Err(AttemptError::Encode(LogError::Seal(SealError::NoKey))) => {
+                    return Ok(Settled::NoKey);
+                }
                 Err(AttemptError::Encode(error)) => return Err(error.into()),
             }
         }
@@ -419,46 +347,5 @@ fn full_or_closed(error: mpsc::error::TrySendError<()>) -> CommandError {
     match error {
         mpsc::error::TrySendError::Full(()) => CommandError::Overloaded,
         mpsc::error::TrySendError::Closed(()) => CommandError::ShuttingDown,
-    }
-}
-
-async fn until(end: CancellationToken, task: impl Future<Output = ()>) {
-    tokio::select! {
-        () = task => {}
-        () = end.cancelled() => {}
-    }
-}
-
-/// Keeps the snapshots that are due, with a tenth of its time: a state that is large (a product with
-/// very many open orders) is kept less often.
-async fn keep_snapshots(pool: PgPool, codec: Codec, mut due: mpsc::Receiver<Arc<Slot>>) {
-    while let Some(slot) = due.recv().await {
-        if slot.beyond_snapshot(slot.confirmed_version()) < EVENTS_BETWEEN_SNAPSHOTS {
-            continue;
-        }
-        let Some(state) = slot.confirmed() else {
-            continue;
-        };
-        let began = Instant::now();
-        match snapshot::save(&pool, &codec, slot.stream, &state).await {
-            Ok(()) => slot.snapshot_kept(state.version),
-            Err(error) => {
-                warn!(stream = %slot.stream, error = describe(&error), "a snapshot could not be kept");
-            }
-        }
-        sleep(began.elapsed() * 9).await;
-    }
-}
-
-async fn forget_old_answers(pool: PgPool) {
-    let mut ticks = tokio::time::interval(FORGET_EVERY);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = idempotency::forget(&pool).await {
-            warn!(
-                error = describe(&error),
-                "old idempotency records could not be forgotten"
-            );
-        }
     }
 }

@@ -15,6 +15,7 @@ mod idempotency;
 mod loader;
 mod refusal;
 mod slot;
+mod tasks;
 mod writer;
 
 mod category;
@@ -24,7 +25,7 @@ mod stock;
 mod user;
 
 pub use answer::{Answer, Answered, CommandError, Context, IdempotencyKey};
-pub use bus::{BusTasks, CommandBus};
+pub use bus::CommandBus;
 pub use category::{ChangeCategory, CreateCategory, DeleteCategory};
 pub use claims::{ClaimKind, NewClaim};
 pub use command::{Aggregates, Command, Decision, Person, Seen, StreamUse};
@@ -34,4 +35,5 @@ pub use order::{
 pub use product::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
 pub use refusal::{Refusal, Shortage};
 pub use stock::{ChangeStock, StockOutcome};
+pub use tasks::BusTasks;
 pub use user::{ChangeUserRoles, RegisterUser, RenameUser};

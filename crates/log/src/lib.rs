@@ -6,6 +6,7 @@
 //! [`stream::load`] (one stream's events). The crate knows the table's columns, so that no other does.
 
 pub mod append;
+pub mod claim;
 mod codec;
 pub mod conflict;
 mod error;

@@ -9,7 +9,7 @@ pub mod http;
 mod load;
 mod report;
 
-pub use load::{closed_loop, open_loop};
+pub use load::{Client, closed_loop, open_loop};
 pub use report::{Latencies, Report};
 
 /// Why a measurement means nothing.

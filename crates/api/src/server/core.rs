@@ -6,6 +6,8 @@ use std::time::Duration;
 use daybook_commands::{BusTasks, CommandBus};
 use daybook_log::{Codec, Feed, Secrets};
 
+use tokio_util::sync::CancellationToken;
+
 use super::database::Database;
 use crate::failure::Failure;
 use crate::keys::MasterKey;
@@ -37,6 +39,11 @@ impl Core {
             feed,
             bus_tasks,
         })
+    }
+
+    /// Cancelled when commands can no longer be carried out.
+    pub(crate) fn broken(&self) -> CancellationToken {
+        self.bus_tasks.broken()
     }
 
     /// Commits what was accepted.

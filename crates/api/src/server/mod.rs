@@ -54,6 +54,17 @@ pub(crate) async fn serve(
     served
 }
 
+/// A server that can carry out no commands is of no use: it ends, and whoever runs it starts another.
+fn stop_on(stop: &CancellationToken, broken: &CancellationToken) -> CancellationToken {
+    let stopped = stop.child_token();
+    let (stop, broken) = (stopped.clone(), broken.clone());
+    tokio::spawn(async move {
+        broken.cancelled().await;
+        stop.cancel();
+    });
+    stopped
+}
+
 struct Server<'a> {
     config: &'a ServerConfig,
     database: &'a Database,
@@ -77,6 +88,8 @@ impl Server<'_> {
             metrics::install();
         }
         let core = Core::start(self.database, self.master_key).await?;
+        let broken = core.broken();
+        let stop = stop_on(&stop, &broken);
         let projectors = self
             .config
             .has(Role::Projector)
@@ -93,7 +106,10 @@ impl Server<'_> {
             projectors.stop().await;
         }
         core.stop().await;
-        served
+        match broken.is_cancelled() {
+            true => Err(Failure::WriterDied),
+            false => served,
+        }
     }
 
     fn project(&self, core: &Core) -> Background {

@@ -51,11 +51,6 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), Failure> {
         .connect_lazy_with(database.migration.clone());
     let migrated = async {
         MIGRATOR.run(&pool).await.map_err(migration_failure)?;
-        // So that a server can tell whether it is needed to migrate.
-        sqlx::query("grant select on _sqlx_migrations to daybook_server")
-            .execute(&pool)
-            .await
-            .map_err(Failure::database("granting the server its rights"))?;
         grant_server_role(&pool, &login)
             .await
             .map_err(Failure::database("granting the server its rights"))

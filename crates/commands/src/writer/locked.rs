@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::connection::is_verdict;
 use super::{LockedJob, Pending, Settled, Writer};
 use crate::answer::describe;
-use crate::attempt::Mode;
+use crate::attempt::{Attempt, AttemptError, Mode};
 use crate::slot::Slot;
 
 impl Writer {
@@ -31,27 +31,10 @@ impl Writer {
         let mut waiting = jobs
             .into_iter()
             .map(|job| (job.attempt, job.slots, Some(job.reply)))
-            .collect::<Vec<_>>();
-        let mut drafted: Vec<Pending> = Vec::new();
+            .collect::<Vec<Waiting>>();
         let outcome = match self.connection.get().await {
             Ok(connection) => {
-                let decide = || {
-                    for (attempt, slots, reply) in &mut waiting {
-                        let mut draft = None;
-                        let tried = attempt
-                            .run(slots, Mode::UnderLock, &mut |decided| draft = Some(decided));
-                        match (tried, draft, reply.take()) {
-                            (Ok(()), Some(draft), Some(reply)) => {
-                                drafted.push(Pending { draft, reply })
-                            }
-                            (Err(error), _, Some(reply)) => {
-                                answer(reply, Settled::Failed(format!("{error:?}")))
-                            }
-                            (Ok(()), ..) | (Err(_), _, None) => {}
-                        }
-                    }
-                    std::mem::take(&mut drafted)
-                };
+                let decide = || waiting.iter_mut().filter_map(decide_one).collect();
                 under_lock(connection, &codec, &slots, decide).await
             }
             Err(_) => Outcome::Away {
@@ -76,6 +59,27 @@ impl Writer {
             .filter_map(|(_, _, reply)| reply)
             .for_each(|reply| answer(reply, Settled::Outrun));
     }
+}
+
+type Waiting = (
+    Arc<dyn Attempt>,
+    Vec<Arc<Slot>>,
+    Option<oneshot::Sender<Settled>>,
+);
+
+/// Decides on frozen slots; what cannot be drafted is answered at once.
+fn decide_one((attempt, slots, reply): &mut Waiting) -> Option<Pending> {
+    let mut draft = None;
+    let tried = attempt.run(slots, Mode::UnderLock, &mut |decided| draft = Some(decided));
+    let reply = reply.take()?;
+    let settled = match (tried, draft) {
+        (Ok(()), Some(draft)) => return Some(Pending { draft, reply }),
+        (Err(AttemptError::Encode(error)), _) => Settled::Failed(describe(&error)),
+        // A second slot of the same stream was in use: the next try finds the right one.
+        (Err(AttemptError::NotCurrent | AttemptError::Frozen) | Ok(()), _) => Settled::Outrun,
+    };
+    answer(reply, settled);
+    None
 }
 
 enum Outcome {

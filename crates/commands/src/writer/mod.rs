@@ -39,6 +39,8 @@ pub(crate) enum Settled {
     /// An owner still holds what it must not.
     Occupied,
     KeyTaken,
+    /// Personal data of someone whose key is gone, so that it cannot be sealed.
+    NoKey,
     /// The database will not have it.
     Failed(String),
     /// The server is going down and the database is away: the outcome may be unknown.

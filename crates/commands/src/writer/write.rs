@@ -282,6 +282,7 @@ impl Settled {
             Settled::ClaimTaken(_) => "claim",
             Settled::Occupied => "occupied",
             Settled::KeyTaken => "key",
+            Settled::NoKey => "no-key",
             Settled::Failed(_) => "refused",
             Settled::Abandoned => "abandoned",
         }

@@ -1,12 +1,16 @@
 //! Who may write to a read model.
 //!
-//! A lease expires by the database's clock, so that processes need not agree on the time. Each
-//! takeover counts the fencing number up; every commit of a worker checks that its own number is
-//! still the current one, so that a worker that stalled past its lease does no harm when it wakes.
+//! A lease expires by the database's clock, so that processes need not agree on the time. Its holder
+//! keeps a connection open for it: when the holder is killed, the database ends that session, and the
+//! next one need not wait for the expiry. Each takeover counts the fencing number up; every commit of
+//! a worker checks that its own number is still the current one, so that a worker that stalled, or
+//! only lost its connection, does no harm when it wakes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
+use tokio::sync::Mutex;
 
 /// The right to write to one read model, until it expires or another worker takes it over.
 #[derive(Clone, Debug)]
@@ -15,6 +19,8 @@ pub struct Lease {
     holder: String,
     fencing: i64,
     ttl: Duration,
+    /// The connection whose end is the lease's.
+    session: Arc<Mutex<PgConnection>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -26,34 +32,47 @@ pub enum LeaseError {
 }
 
 impl Lease {
-    /// Takes the lease if it is free, expired, or left over by the same holder; `None` while
-    /// another worker has it.
+    /// Takes the lease if it is free, expired, or left over by the same holder or by one whose
+    /// session has ended; `None` while another worker has it. A lease takes a connection of its own
+    /// out of the pool.
     pub async fn acquire(
         pool: &PgPool,
         name: &'static str,
         holder: &str,
         ttl: Duration,
     ) -> Result<Option<Lease>, sqlx::Error> {
+        let mut session = pool.acquire().await?;
         let fencing: Option<i64> = sqlx::query_scalar(
-            "insert into projections.leases as l (name, holder, fencing, expires_at)
-             values ($1, $2, 1, clock_timestamp() + make_interval(secs => $3))
+            "insert into projections.leases as l
+                 (name, holder, fencing, expires_at, session_pid, session_started)
+             select $1, $2, 1, clock_timestamp() + make_interval(secs => $3), own.pid, own.backend_start
+             from pg_stat_activity own where own.pid = pg_backend_pid()
              on conflict (name) do update set
                  holder = excluded.holder,
                  fencing = l.fencing + 1,
-                 expires_at = clock_timestamp() + make_interval(secs => $3)
-             where l.expires_at <= clock_timestamp() or l.holder = excluded.holder
+                 expires_at = excluded.expires_at,
+                 session_pid = excluded.session_pid,
+                 session_started = excluded.session_started
+             where l.expires_at <= clock_timestamp()
+                 or l.holder = excluded.holder
+                 -- Another role's sessions show their number, but not their start.
+                 or not exists (
+                     select from pg_stat_activity held
+                     where held.pid = l.session_pid
+                         and coalesce(held.backend_start = l.session_started, true))
              returning l.fencing",
         )
         .bind(name)
         .bind(holder)
         .bind(ttl.as_secs_f64())
-        .fetch_optional(pool)
+        .fetch_optional(&mut *session)
         .await?;
         Ok(fencing.map(|fencing| Lease {
             name,
             holder: holder.to_owned(),
             fencing,
             ttl,
+            session: Arc::new(Mutex::new(session.detach())),
         }))
     }
 
@@ -66,7 +85,8 @@ impl Lease {
     }
 
     /// Puts the expiry off. Succeeds also after the expiry, as long as nobody else took the lease.
-    pub async fn renew(&self, pool: &PgPool) -> Result<(), LeaseError> {
+    pub async fn renew(&self) -> Result<(), LeaseError> {
+        let mut session = self.session.lock().await;
         let renewed = sqlx::query(
             "update projections.leases set expires_at = clock_timestamp() + make_interval(secs => $4)
              where name = $1 and holder = $2 and fencing = $3",
@@ -75,7 +95,7 @@ impl Lease {
         .bind(&self.holder)
         .bind(self.fencing)
         .bind(self.ttl.as_secs_f64())
-        .execute(pool)
+        .execute(&mut *session)
         .await?;
         if renewed.rows_affected() == 1 {
             Ok(())
@@ -104,7 +124,8 @@ impl Lease {
 
     /// Lets go, so that another worker need not wait for the expiry. The row stays: its fencing
     /// number must never be given out twice.
-    pub async fn release(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+    pub async fn release(&self) -> Result<(), sqlx::Error> {
+        let mut session = self.session.lock().await;
         sqlx::query(
             "update projections.leases set expires_at = clock_timestamp()
              where name = $1 and holder = $2 and fencing = $3",
@@ -112,7 +133,7 @@ impl Lease {
         .bind(self.name)
         .bind(&self.holder)
         .bind(self.fencing)
-        .execute(pool)
+        .execute(&mut *session)
         .await?;
         Ok(())
     }

@@ -88,10 +88,7 @@ impl Worker {
             };
             let ended = self.project_under(&lease, &mut backoff).await;
             // Where this fails the lease expires by itself.
-            if !matches!(
-                timeout(lease.ttl(), lease.release(&self.pool)).await,
-                Ok(Ok(()))
-            ) {
+            if !matches!(timeout(lease.ttl(), lease.release()).await, Ok(Ok(()))) {
                 debug!(projection = self.name(), "could not release a lease");
             }
             if let Err(error) = ended {
@@ -151,11 +148,10 @@ impl Worker {
         lease: &Lease,
         backoff: &mut Backoff,
     ) -> Result<(), WorkerError> {
-        let pool = self.pool.clone();
         let renewal = async {
             loop {
                 sleep(lease.ttl() / 3).await;
-                if let Err(error) = lease.renew(&pool).await {
+                if let Err(error) = lease.renew().await {
                     return Err(WorkerError::from(error));
                 }
             }

@@ -43,23 +43,36 @@ async fn a_lease_is_held_by_one_until_it_expires() {
     let shop = Shop::open().await;
     let first = acquire(&shop.pool, "first").await.unwrap();
     assert!(acquire(&shop.pool, "second").await.is_none());
-    first.renew(&shop.pool).await.unwrap();
+    first.renew().await.unwrap();
 
     expire(&shop.pool).await;
     let second = acquire(&shop.pool, "second").await.unwrap();
     assert!(second.fencing() > first.fencing());
-    assert!(matches!(
-        first.renew(&shop.pool).await,
-        Err(LeaseError::Lost)
-    ));
+    assert!(matches!(first.renew().await, Err(LeaseError::Lost)));
     assert!(acquire(&shop.pool, "first").await.is_none());
 
     // What is no longer one's own cannot be let go of either.
-    first.release(&shop.pool).await.unwrap();
+    first.release().await.unwrap();
     assert!(acquire(&shop.pool, "first").await.is_none());
-    second.release(&shop.pool).await.unwrap();
+    second.release().await.unwrap();
     let third = acquire(&shop.pool, "first").await.unwrap();
     assert!(third.fencing() > second.fencing());
+}
+
+#[tokio::test]
+async fn a_holder_whose_session_ended_is_followed_at_once() {
+    let shop = Shop::open().await;
+    let dead = acquire(&shop.pool, "dead").await.unwrap();
+    assert!(acquire(&shop.pool, "next").await.is_none());
+    // As when its process is killed: nothing is released, the connection is just gone.
+    let number = dead.fencing();
+    drop(dead);
+    eventually("the takeover, long before the expiry", async || {
+        acquire(&shop.pool, "next")
+            .await
+            .is_some_and(|next| next.fencing() > number)
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,0 +1,151 @@
+//! What runs beside the commands: the writer, the loader, and the upkeep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_log::{Codec, idempotency, snapshot};
+use sqlx::PgPool;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::answer::describe;
+use crate::loader::Loader;
+use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Slot};
+use crate::writer::{Job, QUEUE, Writer};
+
+const SNAPSHOT_QUEUE: usize = 256;
+/// Of its time, what the keeping of snapshots rests for each part that it works.
+const REST: u32 = 9;
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+
+/// The tasks of one bus.
+pub struct BusTasks {
+    writer: JoinHandle<()>,
+    others: JoinSet<()>,
+    closing: CancellationToken,
+    abandon: CancellationToken,
+    broken: CancellationToken,
+}
+
+/// How the bus reaches its tasks.
+pub(crate) struct Handles {
+    pub(crate) jobs: mpsc::Sender<Job>,
+    pub(crate) loader: Loader,
+    pub(crate) thaws: watch::Receiver<u64>,
+}
+
+impl BusTasks {
+    pub(crate) fn start(pool: &PgPool, codec: &Codec) -> (BusTasks, Handles) {
+        let closing = CancellationToken::new();
+        let abandon = CancellationToken::new();
+        let broken = CancellationToken::new();
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (snapshots, due) = mpsc::channel(SNAPSHOT_QUEUE);
+        let (thawed, thaws) = watch::channel(0);
+        let (loader, loading) = Loader::new(pool.clone(), codec.clone());
+        let options = pool.connect_options();
+        let writer = Writer::new(
+            queue,
+            &options,
+            codec.clone(),
+            snapshots,
+            thawed,
+            abandon.clone(),
+        );
+
+        let until_closing = closing.clone();
+        let alarm = broken.clone().drop_guard();
+        let writer = tokio::spawn(async move {
+            writer.run(until_closing).await;
+            // Not reached when the writer panics: then the alarm goes off.
+            alarm.disarm();
+        });
+        let mut others = JoinSet::new();
+        others.spawn(until(abandon.clone(), loading));
+        let keeping = keep_snapshots(pool.clone(), codec.clone(), due);
+        others.spawn(until(closing.clone(), keeping));
+        others.spawn(until(closing.clone(), forget_old_answers(pool.clone())));
+        let tasks = BusTasks {
+            writer,
+            others,
+            closing,
+            abandon,
+            broken,
+        };
+        (
+            tasks,
+            Handles {
+                jobs,
+                loader,
+                thaws,
+            },
+        )
+    }
+
+    /// Cancelled when the writer has died of a fault of its own: no command can be carried out any
+    /// more, and the process had better start anew.
+    pub fn broken(&self) -> CancellationToken {
+        self.broken.clone()
+    }
+
+    /// Takes no more commands, writes those that were accepted and ends. After `patience` a database
+    /// that is away is waited for no longer.
+    pub async fn close(mut self, patience: Duration) {
+        self.closing.cancel();
+        let abandon = self.abandon.clone();
+        let give_up = tokio::spawn(async move {
+            sleep(patience).await;
+            abandon.cancel();
+        });
+        if let Err(error) = self.writer.await {
+            warn!(error = describe(&error), "the writer did not end in order");
+        }
+        self.abandon.cancel();
+        while self.others.join_next().await.is_some() {}
+        give_up.abort();
+    }
+}
+
+async fn until(end: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = task => {}
+        () = end.cancelled() => {}
+    }
+}
+
+/// Keeps the snapshots that are due, with a tenth of its time: a state that is large (a product with
+/// very many open orders) is kept less often.
+async fn keep_snapshots(pool: PgPool, codec: Codec, mut due: mpsc::Receiver<Arc<Slot>>) {
+    while let Some(slot) = due.recv().await {
+        if slot.beyond_snapshot(slot.confirmed_version()) < EVENTS_BETWEEN_SNAPSHOTS {
+            continue;
+        }
+        let Some(state) = slot.confirmed() else {
+            continue;
+        };
+        let began = Instant::now();
+        match snapshot::save(&pool, &codec, slot.stream, &state).await {
+            Ok(()) => slot.snapshot_kept(state.version),
+            Err(error) => {
+                warn!(stream = %slot.stream, error = describe(&error), "a snapshot could not be kept");
+            }
+        }
+        sleep(began.elapsed() * REST).await;
+    }
+}
+
+async fn forget_old_answers(pool: PgPool) {
+    let mut ticks = interval(FORGET_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = idempotency::forget(&pool).await {
+            warn!(
+                error = describe(&error),
+                "old idempotency records could not be forgotten"
+            );
+        }
+    }
+}
