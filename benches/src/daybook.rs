@@ -3,59 +3,76 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
-use daybook_api::bench::append::{self, Spread};
-use daybook_commands::{BusTasks, CommandBus};
-use daybook_log::{Codec, Secrets};
-use sqlx::PgPool;
+use anyhow::Context;
+use daybook_api::bench::append;
+use daybook_commands::CommandBus;
+use daybook_log::{Codec, MIGRATOR, Secrets};
+use daybook_private_postgres::{SERVER_ROLE, grant_server_role};
+use sqlx::postgres::{PgPool, PgPoolOptions};
 
-pub(crate) struct Shop {
-    bus: CommandBus,
-    tasks: BusTasks,
-    pool: PgPool,
-}
+use crate::postgres::Postgres;
 
-pub(crate) async fn open(url: &str) -> Result<Shop> {
-    let pool = PgPool::connect(url).await?;
-    let codec = Codec::new(pool.clone(), Arc::new(Secrets::from_master_key(&[0; 32])));
-    let (bus, tasks) = CommandBus::start(pool.clone(), codec);
-    Ok(Shop { bus, tasks, pool })
-}
+pub(crate) use daybook_api::bench::append::Spread;
 
-/// One event on one new stream for each command.
-pub(crate) async fn rate(
-    shop: &Shop,
+/// Enough that clients rarely meet at one of them.
+pub(crate) const MANY_PRODUCTS: usize = 1_000;
+/// As many as `daybook serve` gives the bus.
+const BUS_CONNECTIONS: u32 = 8;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Commands a second, each of which appends one event to one new stream.
+pub(crate) async fn appends(
+    postgres: &Postgres,
     clients: usize,
     duration: Duration,
     keyed: bool,
-) -> Result<f64> {
-    Ok(append::run(&shop.bus, clients, duration, keyed)
-        .await?
-        .per_second)
+) -> anyhow::Result<f64> {
+    with_new_log(postgres, async |bus| {
+        let report = append::run(bus, clients, duration, keyed).await?;
+        Ok(report.per_second)
+    })
+    .await
 }
 
-/// Single-unit orders over so many products.
+/// Single-unit orders a second.
 pub(crate) async fn orders(
-    shop: &Shop,
+    postgres: &Postgres,
     clients: usize,
     duration: Duration,
-    products: usize,
-) -> Result<f64> {
-    let spread = if products == 1 {
-        Spread::OneProduct
-    } else {
-        Spread::Products(products)
-    };
-    Ok(
-        append::run_orders(&shop.bus, clients, duration, false, spread)
-            .await?
-            .per_second,
-    )
+    spread: Spread,
+) -> anyhow::Result<f64> {
+    with_new_log(postgres, async |bus| {
+        let report = append::run_orders(bus, clients, duration, false, spread).await?;
+        Ok(report.per_second)
+    })
+    .await
 }
 
-impl Shop {
-    pub(crate) async fn close(self) {
-        self.tasks.close(Duration::from_secs(10)).await;
-        self.pool.close().await;
-    }
+/// Measures on a bus whose log is empty.
+pub(crate) async fn with_new_log(
+    postgres: &Postgres,
+    measure: impl AsyncFnOnce(&CommandBus) -> anyhow::Result<f64>,
+) -> anyhow::Result<f64> {
+    postgres.fresh_database().await?;
+    migrate(postgres).await.context("could not migrate")?;
+    let pool = PgPoolOptions::new()
+        .max_connections(BUS_CONNECTIONS)
+        .connect(&postgres.server_url())
+        .await?;
+    // Nothing is kept, so the key may be anything.
+    let secrets = Arc::new(Secrets::from_master_key(&[7; 32]));
+    let codec = Codec::new(pool.clone(), secrets);
+    let (bus, tasks) = CommandBus::start(pool.clone(), codec);
+    let measured = measure(&bus).await;
+    tasks.close(PATIENCE).await;
+    pool.close().await;
+    measured
+}
+
+async fn migrate(postgres: &Postgres) -> anyhow::Result<()> {
+    let pool = PgPool::connect(&postgres.owner_url()).await?;
+    MIGRATOR.run(&pool).await?;
+    grant_server_role(&pool, SERVER_ROLE).await?;
+    pool.close().await;
+    Ok(())
 }

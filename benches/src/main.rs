@@ -1,97 +1,165 @@
-//! Appends a second, side by side: stock cqrs-es with postgres-es, pgbench inserting the same rows,
-//! and Daybook's command path. All against one PostgreSQL with its durable settings, in turn, in one
-//! go, so that only the ratios need to be believed.
+//! How fast Daybook's command path is beside stock cqrs-es with postgres-es, and beside `pgbench` inserting the
+//! same rows: in turn, on one machine, in one go.
+//!
+//! All write to one private PostgreSQL that keeps every promise of durability, each to a fresh database, after a
+//! checkpoint, and each is measured after a second of warming up. The clients are in the process that they
+//! measure, except for `pgbench`, which is its own.
 
+mod arguments;
+mod comparison;
+mod conflicts;
 mod daybook;
-mod figures;
+mod load;
 mod pgbench;
+mod postgres;
 mod postgres_es;
-mod server;
+mod report;
+mod row;
+mod targets;
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::Context;
 use clap::Parser;
 
-use figures::{Comparison, HotProduct, Rates};
-use server::Server;
+use self::arguments::{Arguments, Part};
+use self::comparison::{Comparison, HotProduct, WithConflicts};
+use self::daybook::Spread;
+use self::postgres::Postgres;
 
+/// The allocator that the daybook binary has.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CLIENTS: [usize; 3] = [1, 64, 512];
-const MANY_PRODUCTS: usize = 1000;
-
-#[derive(Parser)]
-#[command(about = "Compares appends a second: postgres-es, pgbench, Daybook")]
-struct Args {
-    /// How long each figure is measured, in each round
-    #[arg(long, default_value_t = 5)]
-    seconds: u64,
-    /// How often everything is measured; figures are means
-    #[arg(long, default_value_t = 2)]
-    rounds: usize,
-    /// Where the figures are written
-    #[arg(long, default_value = "target/bench")]
-    out: PathBuf,
-}
+const CLIENTS_OF_HOT_PRODUCT: usize = 64;
+const CLIENTS_IN_CONFLICT: usize = 512;
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let args = Args::parse();
-    let duration = Duration::from_secs(args.seconds);
-    std::fs::create_dir_all(&args.out)?;
-    let server = Server::start().await?;
-    let mut rounds = Vec::new();
-    for round in 1..=args.rounds {
-        println!("round {round} of {}", args.rounds);
-        rounds.push(measure(&server, &args, duration).await?);
-    }
-    server.stop().await;
-    let comparison = Comparison::mean(&rounds);
-    println!("\n{comparison}");
-    let file = args.out.join("append.json");
-    std::fs::write(&file, serde_json::to_string_pretty(&comparison)?)?;
-    println!("written to {}", file.display());
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let folder = folder();
+    fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+    let postgres = Postgres::start(&folder).await?;
+    let compared = compare_in_rounds(&postgres, &arguments, &folder).await;
+    postgres.remove().await;
+    let comparison = compared?;
+
+    println!("\n{}", report::Table(&comparison));
+    let file = folder.join("append.json");
+    fs::write(&file, comparison.to_json()?)
+        .with_context(|| format!("could not write {}", file.display()))?;
+    println!("\nwritten to {}", file.display());
     Ok(())
 }
 
-async fn measure(server: &Server, args: &Args, duration: Duration) -> Result<Comparison> {
-    let mut comparison = Comparison::default();
-    for clients in CLIENTS {
-        let postgres_es =
-            postgres_es::rate(&server.fresh("postgres_es").await?, clients, duration).await?;
-        let pgbench = pgbench::rate(
-            &server.fresh("pgbench").await?,
-            clients,
-            duration,
-            &args.out,
-        )
-        .await?;
-        let shop = daybook::open(&server.shop().await?).await?;
-        let daybook = daybook::rate(&shop, clients, duration, false).await?;
-        server.settle().await?;
-        let daybook_keyed = daybook::rate(&shop, clients, duration, true).await?;
-        shop.close().await;
-        let rates = Rates {
-            postgres_es,
-            pgbench,
-            daybook,
-            daybook_keyed,
-        };
-        println!("{clients:>4} clients: {rates}");
-        comparison.clients.insert(clients, rates);
+/// Disks have moods: several short rounds in turn let each contender meet them all.
+async fn compare_in_rounds(
+    postgres: &Postgres,
+    arguments: &Arguments,
+    folder: &Path,
+) -> anyhow::Result<Comparison> {
+    let mut rounds = Vec::new();
+    for round in 1..=arguments.rounds {
+        eprintln!("round {round} of {}", arguments.rounds);
+        rounds.push(compare(postgres, arguments, folder).await?);
     }
-    let shop = daybook::open(&server.shop().await?).await?;
-    let many_products = daybook::orders(&shop, 64, duration, MANY_PRODUCTS).await?;
-    server.settle().await?;
-    let one_product = daybook::orders(&shop, 64, duration, 1).await?;
-    shop.close().await;
-    comparison.hot_product = HotProduct {
-        clients: 64,
+    Comparison::mean(rounds).context("there is at least one round")
+}
+
+async fn compare(
+    postgres: &Postgres,
+    arguments: &Arguments,
+    folder: &Path,
+) -> anyhow::Result<Comparison> {
+    let mut comparison = Comparison::new(arguments.seconds, postgres.settings().await?);
+    for clients in CLIENTS {
+        measure_appends(postgres, arguments, folder, clients, &mut comparison).await?;
+    }
+    if arguments.wants(Part::HotProduct) {
+        comparison.hot_product = Some(measure_hot_product(postgres, arguments).await?);
+    }
+    if arguments.wants(Part::Conflicts) {
+        comparison.conflicts = Some(measure_conflicts(postgres, arguments).await?);
+    }
+    Ok(comparison)
+}
+
+/// One event on one new stream each, four ways.
+async fn measure_appends(
+    postgres: &Postgres,
+    arguments: &Arguments,
+    folder: &Path,
+    clients: usize,
+    comparison: &mut Comparison,
+) -> anyhow::Result<()> {
+    let duration = arguments.duration();
+    if arguments.wants(Part::PostgresEs) {
+        let figure = postgres_es::appends(postgres, clients, duration).await?;
+        let appends = comparison.appends(clients);
+        appends.postgres_es = Some(progress(clients, "postgres-es", figure));
+        appends.postgres_es_connections = Some(postgres_es::connections(clients));
+    }
+    if arguments.wants(Part::Pgbench) {
+        let figure = pgbench::appends(postgres, folder, clients, duration).await?;
+        comparison.appends(clients).pgbench = Some(progress(clients, "pgbench", figure));
+    }
+    if arguments.wants(Part::Daybook) {
+        let figure = daybook::appends(postgres, clients, duration, false).await?;
+        comparison.appends(clients).daybook = Some(progress(clients, "daybook", figure));
+        let figure = daybook::appends(postgres, clients, duration, true).await?;
+        let figure = progress(clients, "daybook, keyed", figure);
+        comparison.appends(clients).daybook_keyed = Some(figure);
+    }
+    Ok(())
+}
+
+async fn measure_hot_product(
+    postgres: &Postgres,
+    arguments: &Arguments,
+) -> anyhow::Result<HotProduct> {
+    let (clients, duration) = (CLIENTS_OF_HOT_PRODUCT, arguments.duration());
+    let many = Spread::Products(daybook::MANY_PRODUCTS);
+    let many_products = daybook::orders(postgres, clients, duration, many).await?;
+    progress(clients, "orders, many products", many_products);
+    let one_product = daybook::orders(postgres, clients, duration, Spread::OneProduct).await?;
+    progress(clients, "orders, one product", one_product);
+    Ok(HotProduct {
+        clients,
         many_products,
         one_product,
-    };
-    Ok(comparison)
+    })
+}
+
+async fn measure_conflicts(
+    postgres: &Postgres,
+    arguments: &Arguments,
+) -> anyhow::Result<WithConflicts> {
+    let (clients, duration) = (CLIENTS_IN_CONFLICT, arguments.duration());
+    let without = conflicts::appends(postgres, clients, duration, None).await?;
+    progress(clients, "no conflicts", without);
+    let one_in_a_hundred = conflicts::appends(postgres, clients, duration, Some(100)).await?;
+    progress(clients, "one in 100 in conflict", one_in_a_hundred);
+    Ok(WithConflicts {
+        clients,
+        without,
+        one_in_a_hundred,
+    })
+}
+
+/// Tells whoever waits, and hands the figure on.
+fn progress(clients: usize, what: &str, per_second: f64) -> f64 {
+    eprintln!("{clients:>4} clients  {what:<24}{per_second:>9.0}/s");
+    per_second
+}
+
+/// `target/bench`, wherever `target` is.
+fn folder() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target"),
+        PathBuf::from,
+    );
+    target.join("bench")
 }

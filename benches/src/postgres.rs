@@ -1,0 +1,111 @@
+//! The private PostgreSQL that everyone writes to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use daybook_private_postgres::{
+    Durability, MIGRATION_ROLE, PrivateServer, SERVER_ROLE, ServerConfig, StopMode,
+};
+use sqlx::{Connection, Executor, PgConnection};
+
+/// 512 of pgbench, and some to spare.
+const MAX_CONNECTIONS: u32 = 600;
+/// Everyone's database, made anew for each.
+const DATABASE: &str = "bench";
+/// What the figures depend on.
+const SETTINGS: [&str; 6] = [
+    "server_version",
+    "fsync",
+    "full_page_writes",
+    "synchronous_commit",
+    "shared_buffers",
+    "max_wal_size",
+];
+
+pub(crate) struct Postgres {
+    server: PrivateServer,
+    folder: PathBuf,
+}
+
+impl Postgres {
+    pub(crate) async fn start(folder: &Path) -> anyhow::Result<Postgres> {
+        let folder = folder.join("postgres");
+        let config = ServerConfig::new(&folder)
+            .durability(Durability::Durable)
+            .max_connections(MAX_CONNECTIONS);
+        let server = PrivateServer::start(config).await?;
+        Ok(Postgres { server, folder })
+    }
+
+    /// Makes the database anew. What those before have written is flushed first, so that nobody pays for another.
+    pub(crate) async fn fresh_database(&self) -> anyhow::Result<()> {
+        let mut superuser = self.superuser().await?;
+        superuser
+            .execute(format!("drop database if exists {DATABASE} with (force)").as_str())
+            .await?;
+        self.server.create_database(DATABASE, None).await?;
+        superuser.execute("checkpoint").await?;
+        superuser.close().await?;
+        Ok(())
+    }
+
+    /// The database as the role that owns it.
+    pub(crate) fn owner_url(&self) -> String {
+        self.server.url_as(MIGRATION_ROLE, DATABASE)
+    }
+
+    /// The database as the role that a Daybook server has.
+    pub(crate) fn server_url(&self) -> String {
+        self.server.url_as(SERVER_ROLE, DATABASE)
+    }
+
+    /// A program that comes with the server that runs.
+    pub(crate) async fn program(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let mut superuser = self.superuser().await?;
+        let folder: String =
+            sqlx::query_scalar("select setting from pg_config where name = 'BINDIR'")
+                .fetch_one(&mut superuser)
+                .await?;
+        superuser.close().await?;
+        let program = Path::new(&folder).join(name);
+        anyhow::ensure!(
+            program.is_file(),
+            "{} is missing: install the package of PostgreSQL that it comes with",
+            program.display()
+        );
+        Ok(program)
+    }
+
+    /// The settings that the figures depend on, as the server has them.
+    pub(crate) async fn settings(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let mut superuser = self.superuser().await?;
+        let settings = sqlx::query_as(
+            "select name, current_setting(name) from unnest($1::text[]) with ordinality as s (name, n) order by n",
+        )
+        .bind(&SETTINGS[..])
+        .fetch_all(&mut superuser)
+        .await?;
+        superuser.close().await?;
+        Ok(settings)
+    }
+
+    /// Stops the server and takes its folder away.
+    pub(crate) async fn remove(self) {
+        self.server.stop(StopMode::Fast).await;
+        // For root, the cluster may have had to go elsewhere.
+        let elsewhere = fs::read_link(self.folder.join("cluster")).ok();
+        let folders = elsewhere.as_deref().and_then(Path::parent).into_iter();
+        for folder in folders.chain([self.folder.as_path()]) {
+            if let Err(error) = fs::remove_dir_all(folder) {
+                eprintln!("could not remove {}: {error}", folder.display());
+            }
+        }
+    }
+
+    async fn superuser(&self) -> anyhow::Result<PgConnection> {
+        PgConnection::connect(&self.server.superuser_url())
+            .await
+            .context("could not connect to the private PostgreSQL")
+    }
+}

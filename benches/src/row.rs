@@ -1,0 +1,25 @@
+//! The row that everyone writes: one `stock.received` on a new stream.
+
+use daybook_domain::Event;
+use daybook_domain::stock::{StockCommand, StockEvent};
+use daybook_log::{Actor, Metadata};
+use uuid::Uuid;
+
+/// Leads to the event on a stream that is new.
+pub(crate) fn command() -> StockCommand {
+    StockCommand::Receive {
+        quantity: 1,
+        reason: None,
+    }
+}
+
+pub(crate) fn event() -> Event {
+    Event::from(StockEvent::Received {
+        quantity: 1,
+        reason: None,
+    })
+}
+
+pub(crate) fn metadata() -> Metadata {
+    Metadata::of(Actor::System("bench".to_owned()), Uuid::now_v7())
+}
