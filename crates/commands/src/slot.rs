@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use daybook_domain::{Event, State, StreamId, Versioned};
+use daybook_log::RecordedEvent;
 use moka::sync::Cache;
 use parking_lot::{Mutex, MutexGuard};
 
@@ -34,6 +35,25 @@ pub(crate) struct States {
     pub(crate) frozen: bool,
     confirmed: Versioned<State>,
     pub(crate) speculative: Versioned<State>,
+}
+
+/// How much of a slot is still believed when something that was decided on it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    Confirmed,
+    /// The stream has grown elsewhere.
+    ConfirmedUpToItsTail,
+    /// Nobody knows what is in the log.
+    Nothing,
+}
+
+impl States {
+    /// Each event once, whoever brings it.
+    fn confirm(&mut self, sequence: i64, event: &Event, occurred_at: DateTime<Utc>) {
+        if sequence == self.confirmed.version + 1 {
+            self.confirmed.apply(event, occurred_at);
+        }
+    }
 }
 
 impl Slot {
@@ -84,25 +104,33 @@ impl Slot {
         self.snapshot.fetch_max(version, Ordering::Relaxed);
     }
 
-    /// An append was written: its events are confirmed. Answers the confirmed version.
+    /// An append was written: its events, each with its sequence, are confirmed. Answers the
+    /// confirmed version.
     pub(crate) fn confirm<'e>(
         &self,
-        events: impl Iterator<Item = &'e Event>,
+        events: impl Iterator<Item = (i64, &'e Event)>,
         occurred_at: DateTime<Utc>,
     ) -> i64 {
         let mut states = self.lock();
-        for event in events {
-            states.confirmed.apply(event, occurred_at);
+        for (sequence, event) in events {
+            states.confirm(sequence, event, occurred_at);
         }
         states.confirmed.version
     }
 
     /// An append that this slot's speculative state rests on has failed: what was decided on top of it
-    /// is void. `stale` says that the stream has grown elsewhere.
-    pub(crate) fn void(&self, stale: bool) {
+    /// is void.
+    pub(crate) fn void(&self, trust: Trust) {
         let mut states = self.lock();
+        match trust {
+            Trust::Confirmed => {}
+            Trust::ConfirmedUpToItsTail => states.current = false,
+            Trust::Nothing => {
+                states.current = false;
+                states.confirmed = Versioned::empty(self.stream.aggregate_type);
+            }
+        }
         states.speculative = states.confirmed.clone();
-        states.current &= !stale;
         // Under the lock, so that no decision names the new generation with the old state.
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
@@ -124,12 +152,12 @@ impl Slot {
         states.current = true;
     }
 
-    /// Moves on by events that another process appended, read under the log's lock, and keeps everyone
-    /// but the writer from deciding until [`Slot::thaw`].
-    pub(crate) fn freeze<'e>(&self, tail: impl Iterator<Item = (&'e Event, DateTime<Utc>)>) {
+    /// Moves on by the stream's tail, read under the log's lock, and keeps everyone but the writer
+    /// from deciding until [`Slot::thaw`]. A loader may have taken in a part of the tail meanwhile.
+    pub(crate) fn freeze(&self, tail: &[RecordedEvent]) {
         let mut states = self.lock();
-        for (event, occurred_at) in tail {
-            states.confirmed.apply(event, occurred_at);
+        for recorded in tail {
+            states.confirm(recorded.sequence, &recorded.event, recorded.occurred_at);
         }
         states.speculative = states.confirmed.clone();
         states.current = true;
@@ -167,5 +195,69 @@ impl Slots {
     /// The slot, if the stream is in use.
     pub(crate) fn find(&self, stream: StreamId) -> Option<Arc<Slot>> {
         self.0.get(&stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::stock::StockEvent;
+    use daybook_log::{Actor, Metadata};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn received(stream: StreamId, sequence: i64) -> RecordedEvent {
+        RecordedEvent {
+            position: sequence,
+            stream,
+            sequence,
+            event_id: Uuid::now_v7(),
+            event: StockEvent::Received {
+                quantity: 1,
+                reason: None,
+            }
+            .into(),
+            metadata: Metadata::of(Actor::Anonymous, Uuid::now_v7()),
+            occurred_at: Utc::now(),
+            recorded_at: Utc::now(),
+        }
+    }
+
+    #[test]
+    fn a_tail_that_a_loader_has_taken_in_already_is_not_applied_twice() {
+        let stream = StreamId::stock(Uuid::now_v7().into());
+        let slot = Slot::new(stream, false);
+        let tail: Vec<RecordedEvent> = (1..=3).map(|sequence| received(stream, sequence)).collect();
+        let mut loaded = Versioned::empty(stream.aggregate_type);
+        for recorded in &tail[..2] {
+            loaded.apply(&recorded.event, recorded.occurred_at);
+        }
+        slot.loaded(loaded);
+        slot.freeze(&tail);
+        assert_eq!(slot.confirmed_version(), 3);
+        assert_eq!(slot.lock().speculative.version, 3);
+    }
+
+    #[test]
+    fn what_fails_voids_what_was_decided_on_top_and_nothing_that_is_in_the_log() {
+        let stream = StreamId::stock(Uuid::now_v7().into());
+        let slot = Slot::new(stream, true);
+        let first = received(stream, 1);
+        for _ in 0..2 {
+            slot.lock()
+                .speculative
+                .apply(&first.event, first.occurred_at);
+        }
+        slot.confirm([(1, &first.event)].into_iter(), first.occurred_at);
+        let generation = slot.generation();
+        slot.void(Trust::Confirmed);
+        assert_eq!(slot.lock().speculative.version, 1);
+        assert_ne!(slot.generation(), generation);
+        assert!(slot.is_current());
+        slot.void(Trust::ConfirmedUpToItsTail);
+        assert!(!slot.is_current());
+        assert_eq!(slot.confirmed_version(), 1);
+        slot.void(Trust::Nothing);
+        assert_eq!(slot.confirmed_version(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Why a batch failed: one query that names what stands in its way.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use daybook_domain::StreamId;
 use sqlx::{PgConnection, query_as};
@@ -30,6 +30,16 @@ impl Conflicts {
             && self.vacancies.is_empty()
             && self.keys.is_empty()
     }
+
+    /// The appends that a claim, a vacancy or a key stands in the way of.
+    fn appends(&self) -> impl Iterator<Item = usize> {
+        let named = self
+            .claims
+            .keys()
+            .chain(self.vacancies.keys())
+            .chain(&self.keys);
+        named.copied().collect::<BTreeSet<_>>().into_iter()
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -40,31 +50,43 @@ struct Found {
     id: Option<Uuid>,
 }
 
-const FIND: &str = "
+const FIND_VALUES: &str = "
+    select 'claim' as what, t.n, null::uuid as id
+    from unnest($1::text[], $2::bytea[]) with ordinality as t (kind, value, n)
+    join log.claims c on c.kind = t.kind and c.value = t.value
+    union all
+    select 'vacancy', v.n, null
+    from unnest($3::text[], $4::text[]) with ordinality as v (kind, owner, n)
+    where exists (select from log.claims c where c.kind = v.kind and c.owner = v.owner)
+    union all
+    select 'key', k.n, r.append_id
+    from unnest($5::bytea[]) with ordinality as k (key_hash, n)
+    join log.idempotency_records r on r.key_hash = k.key_hash";
+
+const FIND_STREAMS: &str = "
     select 'stream' as what, s.n, e.event_id as id
     from unnest($1::text[], $2::text[], $3::bigint[])
         with ordinality as s (aggregate_type, aggregate_id, sequence, n)
     join log.events e
-        on e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id and e.sequence = s.sequence
-    union all
-    select 'claim', t.n, null
-    from unnest($4::text[], $5::bytea[]) with ordinality as t (kind, value, n)
-    join log.claims c on c.kind = t.kind and c.value = t.value
-    union all
-    select 'vacancy', v.n, null
-    from unnest($6::text[], $7::text[]) with ordinality as v (kind, owner, n)
-    where exists (select from log.claims c where c.kind = v.kind and c.owner = v.owner)
-    union all
-    select 'key', k.n, r.append_id
-    from unnest($8::bytea[]) with ordinality as k (key_hash, n)
-    join log.idempotency_records r on r.key_hash = k.key_hash";
+        on e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id and e.sequence = s.sequence";
 
-/// Names what a batch that was refused conflicts with.
+/// Names what a batch that was refused conflicts with: claims and keys, which are few, and only if
+/// none of them is in the way the streams. What is left over is found when the rest is refused.
 pub async fn find(
     connection: &mut PgConnection,
     batch: &[&Append],
 ) -> Result<Conflicts, sqlx::Error> {
-    let touches = first_touches(batch);
+    let mut conflicts = find_values(connection, batch).await?;
+    let named: Vec<&Append> = conflicts.appends().map(|n| batch[n]).collect();
+    let suspects = if named.is_empty() { batch } else { &named };
+    find_streams(connection, suspects, &mut conflicts).await?;
+    Ok(conflicts)
+}
+
+async fn find_values(
+    connection: &mut PgConnection,
+    batch: &[&Append],
+) -> Result<Conflicts, sqlx::Error> {
     let claims: Vec<(usize, &Claim)> = each(batch, |append| {
         // A claim that the append itself releases first is not in its way.
         append.taken.iter().filter(|taken| {
@@ -81,19 +103,7 @@ pub async fn find(
             .iter()
             .map(|record| record.key_hash.as_slice())
     });
-
-    let found: Vec<Found> = query_as(FIND)
-        .bind(Vec::from_iter(
-            touches
-                .iter()
-                .map(|touch| touch.stream.aggregate_type.as_str()),
-        ))
-        .bind(Vec::from_iter(
-            touches.iter().map(|touch| touch.stream.id.to_string()),
-        ))
-        .bind(Vec::from_iter(
-            touches.iter().map(|touch| touch.version + 1),
-        ))
+    let found: Vec<Found> = query_as(FIND_VALUES)
         .bind(Vec::from_iter(claims.iter().map(|(_, claim)| claim.kind)))
         .bind(Vec::from_iter(
             claims.iter().map(|(_, claim)| claim.value.as_slice()),
@@ -107,18 +117,10 @@ pub async fn find(
         .bind(Vec::from_iter(keys.iter().map(|(_, key)| *key)))
         .fetch_all(connection)
         .await?;
-
-    let own_events: HashSet<Uuid> = batch
-        .iter()
-        .flat_map(|append| append.events.iter().map(|event| event.event_id))
-        .collect();
-    let is_own = |id: Option<Uuid>| id.is_some_and(|id| own_events.contains(&id));
     let mut conflicts = Conflicts::default();
     for Found { what, n, id } in found {
         let n = n as usize - 1;
         match what.as_str() {
-            "stream" if is_own(id) => conflicts.already_written = true,
-            "stream" => drop(conflicts.streams.insert(touches[n].stream)),
             "claim" => drop(conflicts.claims.insert(claims[n].0, claims[n].1.clone())),
             "vacancy" => drop(
                 conflicts
@@ -130,6 +132,40 @@ pub async fn find(
         }
     }
     Ok(conflicts)
+}
+
+async fn find_streams(
+    connection: &mut PgConnection,
+    batch: &[&Append],
+    conflicts: &mut Conflicts,
+) -> Result<(), sqlx::Error> {
+    let touches = first_touches(batch);
+    let found: Vec<Found> = query_as(FIND_STREAMS)
+        .bind(Vec::from_iter(
+            touches
+                .iter()
+                .map(|touch| touch.stream.aggregate_type.as_str()),
+        ))
+        .bind(Vec::from_iter(
+            touches.iter().map(|touch| touch.stream.id.to_string()),
+        ))
+        .bind(Vec::from_iter(
+            touches.iter().map(|touch| touch.version + 1),
+        ))
+        .fetch_all(connection)
+        .await?;
+    let own_events: HashSet<Uuid> = batch
+        .iter()
+        .flat_map(|append| append.events.iter().map(|event| event.event_id))
+        .collect();
+    for Found { n, id, .. } in found {
+        if id.is_some_and(|id| own_events.contains(&id)) {
+            conflicts.already_written = true;
+        } else {
+            conflicts.streams.insert(touches[n as usize - 1].stream);
+        }
+    }
+    Ok(())
 }
 
 /// Each append's items, with the append's index.

@@ -206,11 +206,14 @@ async fn a_batch_is_all_or_nothing_and_its_conflicts_are_named() {
     log.append(&batch).await.unwrap_err();
     let mut connection = log.pool.acquire().await.unwrap();
     let conflicts = conflict::find(&mut connection, &batch).await.unwrap();
-    assert_eq!(Vec::from_iter(conflicts.streams), [grown]);
     assert_eq!(Vec::from_iter(conflicts.claims.into_keys()), [3]);
     assert_eq!(Vec::from_iter(conflicts.keys), [4]);
     assert_eq!(Vec::from_iter(conflicts.vacancies.into_keys()), [5]);
     assert!(!conflicts.already_written);
+    // Streams are looked at once no claim and no key is in the way any more.
+    log.append(&batch[..3]).await.unwrap_err();
+    let conflicts = conflict::find(&mut connection, &batch[..3]).await.unwrap();
+    assert_eq!(Vec::from_iter(conflicts.streams), [grown]);
     assert_eq!(
         Feed::new(log.pool.clone(), log.codec.clone())
             .head()

@@ -154,7 +154,7 @@ async fn freeze(
     }
     for slot in slots.values() {
         let tail = tails.remove(&slot.stream).unwrap_or_default();
-        slot.freeze(tail.iter().map(|event| (&event.event, event.occurred_at)));
+        slot.freeze(&tail);
     }
     Ok(())
 }

@@ -117,12 +117,12 @@ impl Writer {
                 }
             }
             gathering.add(taken.drain(..));
-            let outrun = gathering.take_outrun();
-            self.settle_failures(outrun);
             let batch = gathering.take_batch();
             if !batch.is_empty() {
                 self.write(batch).await;
             }
+            let outrun = gathering.take_outrun();
+            self.settle_failures(outrun);
             let locked = gathering.take_locked();
             if !locked.is_empty() {
                 self.write_locked(locked).await;

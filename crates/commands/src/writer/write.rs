@@ -14,7 +14,7 @@ use super::batch::{uses_any, written};
 use super::connection::Refused;
 use super::{Pending, Settled, Writer};
 use crate::answer::describe;
-use crate::slot::EVENTS_BETWEEN_SNAPSHOTS;
+use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Trust};
 
 /// How often a batch that nothing stands in the way of (any more) is sent whole before it is halved.
 const TRIES_WHOLE: u32 = 2;
@@ -144,16 +144,16 @@ impl Writer {
     fn settle_one(&self, pending: Pending, position: Position) {
         let Pending { draft, reply } = pending;
         for (n, (slot, _)) in draft.uses.iter().enumerate() {
-            let mut events = draft
-                .events
-                .iter()
-                .filter(|(used, _)| *used == n)
-                .map(|(_, event)| event)
+            let sequences = draft.append.events.iter().map(|event| event.sequence);
+            let mut own = sequences
+                .zip(&draft.events)
+                .filter(|(_, (used, _))| *used == n)
+                .map(|(sequence, (_, event))| (sequence, event))
                 .peekable();
-            if events.peek().is_none() {
+            if own.peek().is_none() {
                 continue;
             }
-            let version = slot.confirm(events, draft.occurred_at);
+            let version = slot.confirm(own, draft.occurred_at);
             if slot.beyond_snapshot(version) >= EVENTS_BETWEEN_SNAPSHOTS {
                 // When many are due, this one's next append asks again.
                 let _ = self.snapshots.try_send(Arc::clone(slot));
@@ -257,12 +257,18 @@ fn settle(failed: Vec<Failed>) {
     {
         counter!("daybook_appends_failed_total", "reason" => settled.reason()).increment(1);
         let unsure = matches!(settled, Settled::Failed(_) | Settled::Abandoned);
+        let trust = |stream| match grown.contains(&stream) {
+            _ if unsure => Trust::Nothing,
+            true => Trust::ConfirmedUpToItsTail,
+            false => Trust::Confirmed,
+        };
         let written: HashSet<StreamId> = written(pending).collect();
         for (slot, generation) in &pending.draft.uses {
-            let stale = unsure || grown.contains(&slot.stream);
+            let trust = trust(slot.stream);
+            let touched = trust != Trust::Confirmed || written.contains(&slot.stream);
             // Voided once: a newer generation rests on what is confirmed.
-            if (stale || written.contains(&slot.stream)) && slot.generation() == *generation {
-                slot.void(stale);
+            if touched && slot.generation() == *generation {
+                slot.void(trust);
             }
         }
     }
