@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use daybook_commands::CommandError;
 use daybook_log::{LogError, MasterKeyMismatch};
@@ -74,6 +75,8 @@ pub enum Failure {
         what: &'static str,
         source: io::Error,
     },
+    #[error("there is no shop in {}", folder.display())]
+    NoData { folder: PathBuf },
     #[error("the task that writes to the log died of a fault of its own")]
     WriterDied,
     #[error("stopped before the work was done")]
@@ -158,6 +161,9 @@ impl Failure {
             Failure::Admin { .. } => "mend DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD",
             Failure::Bench(_) => "see `daybook bench --help`",
             Failure::Process { .. } => "see the system's limits for this user (`ulimit -a`)",
+            Failure::NoData { .. } => {
+                "name its data folder with --data or its database with DATABASE_URL; `daybook serve` makes a new one"
+            }
             Failure::WriterDied => {
                 "start again; nothing that was acknowledged is lost, and the log above tells what to report"
             }

@@ -38,8 +38,8 @@ impl Currency {
 }
 
 impl Money {
-    /// 2^53 − 1: the most that every JSON reader takes in exactly. No total passes it.
-    pub const MAX_TOTAL_MINOR: i64 = (1 << 53) - 1;
+    /// Ten digits, whatever the currency's places, as prices have: 99,999,999.99 in EUR. No total passes it.
+    pub const MAX_TOTAL_MINOR: i64 = 9_999_999_999;
 
     pub const fn new(minor: i64, currency: Currency) -> Self {
         Self { minor, currency }

@@ -3,8 +3,8 @@
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use daybook_domain::UserId;
 use daybook_domain::user::Role;
+use daybook_domain::{StreamId, UserId};
 use daybook_log::Actor;
 use tracing::debug;
 
@@ -19,7 +19,7 @@ pub struct Customer {
     pub is_admin: bool,
 }
 
-/// Someone who runs the shop. Roles are the token's: a change of roles takes hold with the next token.
+/// Someone who runs the shop.
 #[derive(Clone, Copy, Debug)]
 pub struct Admin {
     pub id: UserId,
@@ -53,7 +53,7 @@ impl FromRequestParts<App> for Customer {
         let Identity { user_id, roles } = identity(parts, app)?;
         Ok(Customer {
             id: user_id,
-            is_admin: roles.contains(&Role::Admin),
+            is_admin: roles.contains(&Role::Admin) && is_admin_still(app, user_id).await?,
         })
     }
 }
@@ -69,6 +69,16 @@ impl FromRequestParts<App> for Admin {
             Err(Problem::forbidden("This is for administrators."))
         }
     }
+}
+
+/// A token is good for minutes, and who was an admin when it was made may no longer be one: they must
+/// not use what is left of it to make themselves one again. So the log has the last word.
+async fn is_admin_still(app: &App, id: UserId) -> ApiResult<bool> {
+    let user = app.commands.load(StreamId::user(id)).await?;
+    Ok(user
+        .state
+        .as_user()
+        .is_some_and(|user| user.roles.contains(&Role::Admin)))
 }
 
 /// RFC 6750: without a token the challenge names no error.

@@ -72,6 +72,7 @@ fn print_list(json: bool) {
 }
 
 async fn print_status(arguments: StatusArguments) -> Result<(), Failure> {
+    Database::must_exist(&arguments.database, &arguments.data)?;
     let database = Database::open(&arguments.database, &arguments.data, IfRunning::Join).await?;
     let found = look(&database).await;
     database.close().await;

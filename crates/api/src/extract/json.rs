@@ -13,6 +13,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_path_to_error::{Path, Segment};
 
+use crate::app::App;
 use crate::problem::{FieldError, Problem};
 
 /// A JSON body as a `T`, with the bytes that it was read from.
@@ -21,12 +22,16 @@ pub(crate) struct Json<T> {
     pub bytes: Bytes,
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         require_json(request.headers())?;
-        let bytes = Bytes::from_request(request, state)
+        // Told at once, before the client sends what nobody will read.
+        if declared_length(request.headers()) > app.http.body_limit {
+            return Err(too_large());
+        }
+        let bytes = Bytes::from_request(request, app)
             .await
             .map_err(unreadable)?;
         let value = read(&bytes)?;
@@ -58,15 +63,21 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
+fn declared_length(headers: &HeaderMap) -> usize {
+    let length = headers.get(header::CONTENT_LENGTH);
+    length
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .unwrap_or_default()
+}
+
+fn too_large() -> Problem {
+    let detail = "The body is larger than this server takes.";
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
+}
+
 fn unreadable(rejection: BytesRejection) -> Problem {
     match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-            Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body-too-large",
-                "The body is larger than this server takes.",
-            )
-        }
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(),
         _ => Problem::bad_request("unreadable-body", "The body ended before it was complete."),
     }
 }

@@ -30,13 +30,22 @@ impl MinPosition {
                     position = behind.position,
                     "a read model is behind"
                 );
-                Problem::unavailable(
-                    "read-model-behind",
-                    "What you wrote cannot be read yet; ask again.",
-                    1,
-                )
+                behind_problem()
             })
     }
+
+    /// For what is read from the log itself, which is behind only if the position is not there yet.
+    pub(crate) async fn reached_by_the_log(self, app: &App) -> ApiResult<()> {
+        match self.0 {
+            Some(position) if app.feed.head().await? < position => Err(behind_problem()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn behind_problem() -> Problem {
+    let detail = "What you wrote cannot be read yet; ask again.";
+    Problem::unavailable("read-model-behind", detail, 1)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for MinPosition {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::json::Json;
+use crate::app::App;
 use crate::gateway::RequestId;
 use crate::problem::{ApiResult, Problem};
 
@@ -98,20 +99,20 @@ pub(crate) struct Submission<T> {
     pub request: CommandRequest,
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Submission<T> {
+impl<T: DeserializeOwned> FromRequest<App> for Submission<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let key = idempotency_key(request.headers())?;
         let (mut parts, body) = request.into_parts();
-        let mut command = CommandRequest::from_request_parts(&mut parts, state).await?;
+        let mut command = CommandRequest::from_request_parts(&mut parts, app).await?;
         let matched = parts
             .extensions
             .get::<MatchedPath>()
             .map_or(&*command.path, MatchedPath::as_str);
         let route = format!("{} {matched}", parts.method);
         let named = format!("{} {}\n", parts.method, command.path);
-        let json = Json::<T>::from_request(Request::from_parts(parts, body), state).await?;
+        let json = Json::<T>::from_request(Request::from_parts(parts, body), app).await?;
         if let Some(key) = key {
             command.keyed = Some(Keyed {
                 key,
@@ -126,20 +127,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Submission<T> {
     }
 }
 
-/// 1 to 255 visible ASCII characters.
+/// 1 to 255 printable ASCII characters.
 fn idempotency_key(headers: &HeaderMap) -> ApiResult<Option<String>> {
     let mut values = headers.get_all(KEY_HEADER).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
     let bytes = value.as_bytes();
-    let sound =
-        (1..=MAX_KEY_LENGTH).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+    let printable = |byte: &u8| (b' '..=b'~').contains(byte);
+    let sound = (1..=MAX_KEY_LENGTH).contains(&bytes.len()) && bytes.iter().all(printable);
     match value.to_str() {
         Ok(key) if sound && values.next().is_none() => Ok(Some(key.to_owned())),
-        _ => Err(Problem::unprocessable(
+        _ => Err(Problem::bad_request(
             "invalid-idempotency-key",
-            "Idempotency-Key is given once and has 1 to 255 visible ASCII characters.",
+            "Idempotency-Key is given once and has 1 to 255 printable ASCII characters.",
         )),
     }
 }
@@ -171,15 +172,17 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_visible_ascii_of_bounded_length() {
+    fn keys_are_printable_ascii_of_bounded_length() {
         let read = |key: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(KEY_HEADER, key.parse().unwrap());
             idempotency_key(&headers)
         };
-        assert_eq!(read("abc-123").unwrap().as_deref(), Some("abc-123"));
+        for good in ["abc-123", "order 7 of 9"] {
+            assert_eq!(read(good).unwrap().as_deref(), Some(good));
+        }
         assert!(read(&"k".repeat(255)).is_ok());
-        for bad in [&"k".repeat(256), "", "a b", "clé"] {
+        for bad in [&"k".repeat(256), "", "a\tb", "clé"] {
             assert_eq!(
                 read(bad).unwrap_err().code(),
                 "invalid-idempotency-key",

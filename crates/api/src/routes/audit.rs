@@ -21,7 +21,7 @@ use uuid::fmt::Hyphenated;
 
 use crate::app::App;
 use crate::auth::Admin;
-use crate::extract::{Query, invalid_parameter, list, of_database, paging};
+use crate::extract::{MinPosition, Query, invalid_parameter, list, of_database, paging};
 use crate::problem::{ApiResult, Problem, chain};
 use crate::timestamp::Timestamp;
 
@@ -97,10 +97,12 @@ async fn read_stream(
     State(app): State<App>,
     _: Admin,
     Stream(stream): Stream,
+    min_position: MinPosition,
     uri: Uri,
     Query(query): Query<StreamQuery>,
 ) -> ApiResult {
     let paging = paging(query.page, query.limit, query.cursor)?;
+    min_position.reached_by_the_log(&app).await?;
     let page = read_page(&app, stream, &paging).await?;
     list(&uri, page, |entry| entry)
 }

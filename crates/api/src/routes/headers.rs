@@ -20,7 +20,7 @@ pub(super) struct KeyParam {
         rename = "Idempotency-Key",
         min_length = 1,
         max_length = 255,
-        pattern = "^[!-~]+$",
+        pattern = "^[!-~]([ -~]*[!-~])?$",
         required = false
     )]
     idempotency_key: String,

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::Admin;
-use crate::extract::of_database;
+use crate::extract::{MinPosition, of_database};
 use crate::problem::{ApiResult, Problem};
 use crate::timestamp::Timestamp;
 
@@ -58,7 +58,12 @@ enum StateName {
     security(("bearer" = ["admin"])),
     responses((status = 200, description = "The read models", body = Vec<ProjectionAnswer>)),
 )]
-async fn list_projections(State(app): State<App>, _: Admin) -> ApiResult {
+async fn list_projections(
+    State(app): State<App>,
+    _: Admin,
+    min_position: MinPosition,
+) -> ApiResult {
+    min_position.reached_by_the_log(&app).await?;
     let statuses = status(&app.pool, &app.feed).await?;
     let answers: Vec<ProjectionAnswer> = statuses.into_iter().map(ProjectionAnswer::from).collect();
     Ok(json(&answers)?.into_response())

@@ -74,6 +74,16 @@ impl Database {
         }
     }
 
+    /// For commands that only look: they must not make a shop where a folder's name was mistyped.
+    pub(crate) fn must_exist(config: &DatabaseConfig, data: &DataConfig) -> Result<(), Failure> {
+        match config.server_url() {
+            None if !data.folder.exists() => Err(Failure::NoData {
+                folder: data.folder.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn is_private(&self) -> bool {
         self.private.is_some()
     }

@@ -10,10 +10,10 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Utc;
 use daybook_api::app::{App, AppParts, HttpConfig, router};
 use daybook_api::auth::token::TokenKeys;
-use daybook_commands::{BusTasks, CommandBus};
+use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
-use daybook_log::{Codec, Feed, MIGRATOR, Secrets};
+use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_projections::{Progress, ProjectorConfig, ReadModels};
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ pub(crate) struct Shop {
     pub(crate) pool: PgPool,
     pub(crate) keys: TokenKeys,
     pub(crate) database: TestDatabase,
+    admin_id: UserId,
     shutdown: CancellationToken,
     _tasks: JoinSet<()>,
     _bus_tasks: BusTasks,
@@ -39,6 +40,32 @@ impl Drop for Shop {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
+}
+
+/// The first event of every shop here: whoever says to be an admin must be one by the log.
+async fn register_admin(commands: &CommandBus) -> UserId {
+    let id = UserId::from(Uuid::now_v7());
+    let command = RegisterUser {
+        id,
+        email: "admin@example.com".parse().unwrap(),
+        first_name: "Grace".to_owned(),
+        last_name: "Hopper".to_owned(),
+        roles: [Role::User, Role::Admin].into(),
+    };
+    let context = Context {
+        metadata: Metadata::of(Actor::System("test".to_owned()), Uuid::now_v7()),
+        now: Utc::now(),
+        key: None,
+    };
+    let silent = |outcome: Result<&_, &_>| Answer {
+        status: if outcome.is_ok() { 201 } else { 409 },
+        headers: Vec::new(),
+        body: Vec::new(),
+        person: None,
+    };
+    let registered = commands.execute(command, context, silent).await.unwrap();
+    assert_eq!(registered.answer.status, 201);
+    id
 }
 
 impl Shop {
@@ -55,6 +82,7 @@ impl Shop {
         let pool = database.server_pool().unwrap();
         let codec = Codec::new(pool.clone(), Arc::new(Secrets::from_master_key(&[7; 32])));
         let (commands, bus_tasks) = CommandBus::start(pool.clone(), codec.clone());
+        let admin_id = register_admin(&commands).await;
         let feed = Feed::new(pool.clone(), codec);
         let progress = Progress::new();
         let keys = TokenKeys::from_pkcs8(&TokenKeys::generate().unwrap()).unwrap();
@@ -82,6 +110,7 @@ impl Shop {
             pool,
             keys,
             database,
+            admin_id,
             shutdown,
             _tasks: tasks,
             _bus_tasks: bus_tasks,
@@ -124,7 +153,16 @@ impl Shop {
 
     /// Someone who may do everything.
     pub(crate) fn admin(&self) -> String {
-        self.token(Uuid::now_v7().into(), [Role::User, Role::Admin])
+        self.token(self.admin_id, [Role::User, Role::Admin])
+    }
+
+    pub(crate) async fn another_admin(&self) -> String {
+        let body = json!({"email": "boss@example.com", "password": PASSWORD, "firstName": "Ann",
+                          "lastName": "Lee", "roles": ["admin"]});
+        let made = self.post("users").token(&self.admin()).json(&body).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let id = made.json()["id"].as_str().unwrap().parse().unwrap();
+        self.token(id, [Role::Admin])
     }
 
     pub(crate) fn token<const N: usize>(&self, id: UserId, roles: [Role; N]) -> String {

@@ -97,7 +97,11 @@ async fn what_is_no_account_is_refused_with_the_field() {
         .fetch_one(&shop.pool)
         .await
         .unwrap();
-    assert_eq!((events, hashes), (0, 0), "nothing was written");
+    assert_eq!(
+        (events, hashes),
+        (1, 0),
+        "there is the admin's account and nothing else"
+    );
 }
 
 #[tokio::test]
@@ -202,6 +206,37 @@ async fn administrators_open_accounts_and_give_roles() {
     assert_eq!(missing.problem().0, 404);
 
     let listed = shop.get("users").token(&shop.admin()).after(&changed).await;
-    assert_eq!(listed.header("x-total-count"), "1");
+    assert_eq!(
+        listed.header("x-total-count"),
+        "2",
+        "and the one who did it"
+    );
     assert_eq!(listed.json()[0], changed.json());
+}
+
+#[tokio::test]
+async fn who_is_no_administrator_any_more_cannot_make_themselves_one() {
+    let shop = Shop::open().await;
+    let mut body = registration("boss@example.com");
+    body["roles"] = json!(["admin", "user"]);
+    let made = shop.post("users").token(&shop.admin()).json(&body).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let token = shop.token(id.parse().unwrap(), [daybook_domain::user::Role::Admin]);
+    let path = format!("users/{id}/roles");
+    let roles = |roles: &[&str]| json!({ "roles": roles });
+    assert_eq!(shop.get("users").token(&token).await.status, 200);
+
+    let demoted = shop
+        .put(&path)
+        .token(&shop.admin())
+        .json(&roles(&["user"]))
+        .await;
+    assert_eq!(demoted.status, 200);
+    let undone = shop.put(&path).token(&token).json(&roles(&["admin"])).await;
+    assert_eq!(
+        (undone.status.as_u16(), undone.code()),
+        (403, "forbidden".into())
+    );
+    let orders = shop.get("orders?limit=1").token(&token).await;
+    assert_eq!(orders.status, 200, "what is left is a customer");
 }

@@ -73,7 +73,7 @@ fn has_one_currency() {
 }
 
 #[test]
-fn has_a_total_that_every_reader_takes_in_exactly() {
+fn has_a_total_of_ten_digits_at_most() {
     let most = vec![
         line(1, 1, money(Money::MAX_TOTAL_MINOR - 1, "EUR")),
         line(2, 1, money(1, "EUR")),
