@@ -1,6 +1,6 @@
 //! Commands on categories.
 
-use daybook_domain::category::{Category, CategoryCommand, CategoryEvent};
+use daybook_domain::category::{Category, CategoryCommand, CategoryEvent, CategoryRejection};
 use daybook_domain::{CategoryId, StreamId, Versioned};
 
 use crate::claims::{ClaimKind, NewClaim, no_members};
@@ -59,8 +59,7 @@ impl Command for ChangeCategory {
         &self,
         aggregates: &Aggregates<'_>,
     ) -> Result<Decision<Versioned<Category>>, Refusal> {
-        check_exists(aggregates, self.id)?;
-        check_version(self.expected_version, aggregates.category(self.id).version)?;
+        check_exists_at(aggregates, self.id, self.expected_version)?;
         let command = CategoryCommand::Change {
             name: self.name.clone(),
             description: self.description.clone(),
@@ -80,19 +79,22 @@ impl Command for DeleteCategory {
         &self,
         aggregates: &Aggregates<'_>,
     ) -> Result<Decision<Versioned<Category>>, Refusal> {
-        check_exists(aggregates, self.id)?;
-        check_version(self.expected_version, aggregates.category(self.id).version)?;
+        check_exists_at(aggregates, self.id, self.expected_version)?;
         Ok(decide(aggregates, self.id, CategoryCommand::Delete)?.vacant(no_members(self.id)))
     }
 }
 
 /// What is not there has no version to compare.
-fn check_exists(aggregates: &Aggregates<'_>, id: CategoryId) -> Result<(), Refusal> {
-    if aggregates.category(id).state.exists() {
-        Ok(())
-    } else {
-        Err(daybook_domain::category::CategoryRejection::NotFound.into())
+fn check_exists_at(
+    aggregates: &Aggregates<'_>,
+    id: CategoryId,
+    expected_version: Option<i64>,
+) -> Result<(), Refusal> {
+    let category = aggregates.category(id);
+    if !category.state.exists() {
+        return Err(CategoryRejection::NotFound.into());
     }
+    check_version(expected_version, category.version)
 }
 
 /// Decides, and moves the claim on the name along with it.

@@ -102,8 +102,7 @@ impl Command for ChangeProduct {
     }
 
     fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<ProductOutcome>, Refusal> {
-        check_sold(aggregates, self.id)?;
-        check_version(self.expected_version, aggregates.product(self.id).version)?;
+        check_sold_at(aggregates, self.id, self.expected_version)?;
         check_category(aggregates, self.category_id.flatten())?;
         let command = ProductCommand::Change {
             name: self.name.clone(),
@@ -123,8 +122,7 @@ impl Command for RetireProduct {
     }
 
     fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<ProductOutcome>, Refusal> {
-        check_sold(aggregates, self.id)?;
-        check_version(self.expected_version, aggregates.product(self.id).version)?;
+        check_sold_at(aggregates, self.id, self.expected_version)?;
         decide(aggregates, self.id, ProductCommand::Retire)
     }
 }
@@ -137,13 +135,16 @@ fn existing(id: ProductId) -> [StreamUse; 2] {
 }
 
 /// To the outside a retired product is not there, and what is not there has no version to compare.
-fn check_sold(aggregates: &Aggregates<'_>, id: ProductId) -> Result<(), Refusal> {
-    let product = aggregates.product(id).state;
-    if product.exists() && !product.retired {
-        Ok(())
-    } else {
-        Err(ProductRejection::NotFound.into())
+fn check_sold_at(
+    aggregates: &Aggregates<'_>,
+    id: ProductId,
+    expected_version: Option<i64>,
+) -> Result<(), Refusal> {
+    let product = aggregates.product(id);
+    if !product.state.exists() || product.state.retired {
+        return Err(ProductRejection::NotFound.into());
     }
+    check_version(expected_version, product.version)
 }
 
 fn check_category(aggregates: &Aggregates<'_>, id: Option<CategoryId>) -> Result<(), Refusal> {
