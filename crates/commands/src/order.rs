@@ -178,7 +178,7 @@ impl Command for CancelOrder {
 
     fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<OrderOutcome>, Refusal> {
         if let Acting::Customer(customer) = self.acting
-            && aggregates.order(self.id).state.user_id != customer
+            && aggregates.order(self.id).state.user_id != Some(customer)
         {
             return Err(OrderRejection::NotFound.into());
         }

@@ -18,7 +18,7 @@ fn codes_are_part_of_the_contract() {
     let order_id = OrderId::default();
     let (pending, shipped) = (OrderStatus::Pending, OrderStatus::Shipped);
     let (first, other) = (currency("EUR"), currency("USD"));
-    let codes: [(Rejection, &str); 17] = [
+    let codes: [(Rejection, &str); 20] = [
         (UserRejection::NotFound.into(), "user-not-found"),
         (UserRejection::AlreadyExists.into(), "user-already-exists"),
         (CategoryRejection::NotFound.into(), "category-not-found"),
@@ -73,6 +73,18 @@ fn codes_are_part_of_the_contract() {
             "mixed-currencies",
         ),
         (OrderRejection::TotalTooLarge.into(), "total-too-large"),
+        (
+            OrderRejection::ImportDiffers { line: 3 }.into(),
+            "import-differs",
+        ),
+        (
+            OrderRejection::ImportedForAnother.into(),
+            "imported-for-another",
+        ),
+        (
+            OrderRejection::LinesMissing { known: 3 }.into(),
+            "lines-missing",
+        ),
         (OrderRejection::AlreadyShipped.into(), "already-shipped"),
         (
             OrderRejection::InvalidTransition {

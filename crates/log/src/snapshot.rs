@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{Codec, LogError};
 
 /// Changes whenever the shape of an aggregate's state does.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 type Row = (String, String, i64, DateTime<Utc>, DateTime<Utc>, String);
 
@@ -112,7 +112,7 @@ pub async fn save(
 fn person_of(stream: StreamId, state: &State) -> Option<UserId> {
     match state {
         State::User(_) => Some(stream.id.into()),
-        State::Order(order) => Some(order.user_id),
+        State::Order(order) => order.user_id,
         State::Category(_) | State::Product(_) | State::Stock(_) => None,
     }
 }

@@ -17,7 +17,9 @@ mod read_models;
 pub mod registry;
 pub mod runtime;
 pub mod schema;
+pub mod skipped;
 mod status;
+pub mod table;
 pub mod users;
 
 pub use paging::{Page, Paging, QueryError, Start};

@@ -5,7 +5,11 @@
 //! mean, and it does no I/O, so that live projecting, rebuilding and verifying share it.
 //!
 //! Rows remember the sequence of the last event folded into them. An event that a row has already
-//! seen changes nothing, so applying a batch twice leaves the rows as they were.
+//! seen changes nothing, so applying a batch twice leaves the rows as they were. They say nothing
+//! that does not come from events (no clock, no order of insertion), so that a rebuilt read model
+//! has the same rows.
+
+use std::fmt;
 
 use daybook_domain::AggregateType;
 use daybook_log::{Position, RecordedEvent};
@@ -13,7 +17,7 @@ use futures::future::BoxFuture;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::schema::SchemaName;
+use crate::{schema::SchemaName, skipped::Skipped, table::Table};
 
 /// A read model's definition. It holds no state: rows live in the database.
 pub trait Projection: Send + Sync {
@@ -23,38 +27,77 @@ pub trait Projection: Send + Sync {
     /// Counts up when the same events shall yield other rows, which takes a rebuild.
     fn version(&self) -> i32;
 
-    /// The read model's tables, without their schema.
-    fn tables(&self) -> &'static [&'static str];
+    /// The read model's tables.
+    fn tables(&self) -> &'static [Table];
 
     /// The aggregates whose events this read model is made of. What other aggregates' events say, and
     /// whether this binary can decode them, is of no concern to it.
     fn aggregates(&self) -> &'static [AggregateType];
 
     /// The part of the read model that an event belongs to, `None` if it has no effect here. Events
-    /// of one key must be folded in position order; events of different keys touch different rows, so
-    /// that they can be folded in parallel.
+    /// of one key must be folded in position order; events of different keys touch different rows, or
+    /// amounts that are merged, so that they can be folded in parallel.
     fn key(&self, event: &RecordedEvent) -> Option<Uuid>;
 
-    /// Loads from `schema` the rows that `events` change.
+    /// Loads from `target` the rows that `events` change.
     fn load<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        schema: &'a SchemaName,
+        target: &'a Target,
         events: &'a [RecordedEvent],
     ) -> BoxFuture<'a, Result<Box<dyn Fold>, sqlx::Error>>;
 }
 
 /// The rows that a batch changes, in memory.
 pub trait Fold: Send {
-    /// Folds one event in. Pure; events that don't concern the read model are ignored.
-    fn event(&mut self, event: &RecordedEvent) -> Result<(), Unfoldable>;
+    /// Folds one event in. Pure; events that don't concern the read model are ignored. `follows` is
+    /// the sequence of the event of the same stream that this one comes after: the one before it,
+    /// unless events were skipped; 0 for a stream's first.
+    fn event(&mut self, event: &RecordedEvent, follows: i64) -> Result<(), Unfoldable>;
 
-    /// Writes every changed row to `schema`.
+    /// Writes every changed row to `target`.
     fn write<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        schema: &'a SchemaName,
+        target: &'a Target,
     ) -> BoxFuture<'a, Result<(), sqlx::Error>>;
+}
+
+/// Where a fold reads and writes. Shown as its schema, for statements.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub schema: SchemaName,
+    pub phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Live,
+    /// Made in bulk: each event comes exactly once, appended and merged tables have neither keys nor
+    /// indices yet, and what is to be merged is appended, to be merged at the end.
+    Building,
+}
+
+impl Target {
+    pub fn live(schema: SchemaName) -> Target {
+        Target {
+            schema,
+            phase: Phase::Live,
+        }
+    }
+
+    pub fn building(schema: SchemaName) -> Target {
+        Target {
+            schema,
+            phase: Phase::Building,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.schema.fmt(f)
+    }
 }
 
 /// Why an event cannot follow those that were folded before it.
@@ -80,32 +123,38 @@ pub enum ApplyError {
     Database(#[from] sqlx::Error),
 }
 
-/// Applies `events` to the rows in `schema`, within the caller's transaction.
+/// Applies `events` to the rows in `target`, within the caller's transaction. Passes over what was
+/// skipped.
 pub async fn apply(
     projection: &dyn Projection,
     conn: &mut PgConnection,
-    schema: &SchemaName,
+    target: &Target,
     events: &[RecordedEvent],
+    skipped: &Skipped,
 ) -> Result<(), ApplyError> {
     if !events.iter().any(|event| projection.key(event).is_some()) {
         return Ok(());
     }
-    let mut fold = projection.load(conn, schema, events).await?;
+    let mut fold = projection.load(conn, target, events).await?;
     for event in events {
-        fold.event(event).map_err(|source| ApplyError::Unfoldable {
-            position: event.position,
-            source,
-        })?;
+        let Some(follows) = skipped.follows(event.stream, event.sequence) else {
+            continue;
+        };
+        fold.event(event, follows)
+            .map_err(|source| ApplyError::Unfoldable {
+                position: event.position,
+                source,
+            })?;
     }
-    fold.write(conn, schema).await?;
+    fold.write(conn, target).await?;
     Ok(())
 }
 
-/// Whether a row whose last event was `last` has still to see `event`.
-pub(crate) fn is_next(last: i64, event: &RecordedEvent) -> Result<bool, Unfoldable> {
+/// Whether a row whose last event was `last` has still to see `event`, which comes after `follows`.
+pub(crate) fn is_next(last: i64, follows: i64, event: &RecordedEvent) -> Result<bool, Unfoldable> {
     match event.sequence {
         seen if seen <= last => Ok(false),
-        next if next == last + 1 => Ok(true),
+        _ if follows == last => Ok(true),
         sequence => Err(Unfoldable::SequenceGap { last, sequence }),
     }
 }

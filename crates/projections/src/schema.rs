@@ -8,6 +8,8 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use sqlx::PgConnection;
 
+use crate::table::Table;
+
 /// A schema name that is safe to put into a statement: `[a-z][a-z0-9_]*`, at most 63 bytes, and none
 /// of the schemas that hold something other than a read model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,12 +79,12 @@ pub async fn create_like(
     conn: &mut PgConnection,
     source: &SchemaName,
     target: &SchemaName,
-    tables: &[&str],
+    tables: &[Table],
 ) -> Result<(), sqlx::Error> {
     sqlx::query(&format!("create schema {target}"))
         .execute(&mut *conn)
         .await?;
-    for table in tables {
+    for Table { name: table, .. } in tables {
         let statement =
             format!("create table {target}.{table} (like {source}.{table} including all)");
         sqlx::query(&statement).execute(&mut *conn).await?;

@@ -6,6 +6,7 @@
 
 pub mod append;
 pub mod http;
+pub mod lag;
 mod load;
 mod report;
 

@@ -68,7 +68,10 @@ fn rejection_status(rejection: &Rejection) -> StatusCode {
         | Rejection::Order(
             OrderRejection::AlreadyExists
             | OrderRejection::AlreadyShipped
-            | OrderRejection::InvalidTransition { .. },
+            | OrderRejection::InvalidTransition { .. }
+            | OrderRejection::ImportDiffers { .. }
+            | OrderRejection::ImportedForAnother
+            | OrderRejection::LinesMissing { .. },
         )
         | Rejection::Stock(StockRejection::OutOfStock { .. } | StockRejection::NotReserved { .. }) => {
             StatusCode::CONFLICT

@@ -101,8 +101,9 @@ struct AddressBody {
 pub(super) struct OrderAnswer {
     #[schema(value_type = Uuid)]
     id: OrderId,
-    #[schema(value_type = Uuid)]
-    user_id: UserId,
+    /// Null for an imported order of nobody in particular.
+    #[schema(value_type = Option<Uuid>)]
+    user_id: Option<UserId>,
     #[schema(value_type = Status)]
     status: OrderStatus,
     items: Vec<OrderItem>,
@@ -119,7 +120,8 @@ struct OrderItem {
     product_id: ProductId,
     /// As it was when it was ordered, like the price.
     name: String,
-    quantity: u32,
+    /// Below zero for what came back, in imported orders.
+    quantity: i64,
     unit_price: Amount,
 }
 
@@ -132,6 +134,7 @@ enum Status {
     Shipped,
     Delivered,
     Cancelled,
+    Imported,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -151,6 +154,11 @@ struct HistoryAnswer {
     /// Of a cancellation.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Of an import: the system that the order comes from, and its number there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -355,8 +363,19 @@ impl From<OrderLine> for OrderItem {
         OrderItem {
             product_id,
             name,
-            quantity,
+            quantity: i64::from(quantity),
             unit_price: Amount(unit_price),
+        }
+    }
+}
+
+impl From<orders::Line> for OrderItem {
+    fn from(line: orders::Line) -> OrderItem {
+        OrderItem {
+            product_id: line.product_id,
+            name: line.name,
+            quantity: line.quantity,
+            unit_price: Amount(line.unit_price),
         }
     }
 }
@@ -376,6 +395,8 @@ impl From<HistoryEntry> for HistoryAnswer {
             carrier: detail("carrier"),
             tracking_number: detail("trackingNumber"),
             reason: detail("reason"),
+            source: detail("source"),
+            number: detail("number"),
             actor: entry.actor,
         }
     }

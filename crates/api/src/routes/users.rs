@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
-use daybook_domain::{Email, StreamId, UserId, Versioned};
+use daybook_domain::{Email, Personal, StreamId, UserId, Versioned};
 use daybook_log::Actor;
 use daybook_projections::users;
 use serde::{Deserialize, Serialize};
@@ -117,12 +117,15 @@ enum RoleName {
 struct UserAnswer {
     #[schema(value_type = Uuid)]
     id: UserId,
-    /// Null once the person has been erased, as are the names.
+    /// Null once the person has been erased, as are the names; null too of a customer who was imported.
     email: Option<String>,
     first_name: Option<String>,
     last_name: Option<String>,
     #[schema(value_type = Vec<RoleName>)]
     roles: BTreeSet<Role>,
+    /// What an imported customer is called in the system that they come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -371,6 +374,7 @@ fn represent(id: UserId, user: &Versioned<User>) -> Representation {
         first_name: known(user.state.first_name.known()),
         last_name: known(user.state.last_name.known()),
         roles: user.state.roles.clone(),
+        external_id: known(user.state.external_id.as_ref().and_then(Personal::known)),
         created_at: user.created_at.into(),
         updated_at: user.updated_at.into(),
     };
@@ -387,6 +391,7 @@ impl From<users::User> for UserAnswer {
             first_name: user.first_name,
             last_name: user.last_name,
             roles: user.roles,
+            external_id: user.external_id,
             created_at: user.created_at.into(),
             updated_at: user.updated_at.into(),
         }

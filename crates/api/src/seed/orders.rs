@@ -75,7 +75,7 @@ fn steps() -> Vec<Step> {
 }
 
 fn steps_of(rank: usize, entry: &'static OrderEntry) -> impl Iterator<Item = Step> {
-    use OrderStatus::{Cancelled, Delivered, Pending, Processing, Shipped};
+    use OrderStatus::{Cancelled, Delivered, Imported, Pending, Processing, Shipped};
     // Nobody orders or packs on the stroke of the hour.
     let minutes = (rank as i64 * 17) % 45;
     let placed = Duration::hours(entry.hours_ago) + Duration::minutes(minutes);
@@ -91,6 +91,8 @@ fn steps_of(rank: usize, entry: &'static OrderEntry) -> impl Iterator<Item = Ste
         ],
         (Cancelled, Some(Processing)) => &[(0, Pending), (4, Processing), (7, Cancelled)],
         (Cancelled, _) => &[(0, Pending), (1, Cancelled)],
+        // The demo's orders are all placed here.
+        (Imported, _) => &[],
     };
     path.iter()
         .enumerate()
@@ -126,6 +128,8 @@ impl Step {
                 seeder.send(&what, at, command).await
             }
             OrderStatus::Delivered => seeder.send(&what, at, DeliverOrder { id }).await,
+            // No step leads there.
+            OrderStatus::Imported => Ok(()),
             OrderStatus::Cancelled => {
                 let reason = self.entry.reason.clone();
                 seeder

@@ -1,4 +1,4 @@
-use super::{Order, OrderEvent, OrderStatus};
+use super::{Imported, Order, OrderEvent, OrderStatus};
 
 impl Order {
     pub fn evolve(&mut self, event: &OrderEvent) {
@@ -11,10 +11,31 @@ impl Order {
             } => {
                 self.placed = true;
                 self.status = OrderStatus::Pending;
-                self.user_id = *user_id;
+                self.user_id = Some(*user_id);
                 self.lines = lines.clone();
                 self.total = *total;
                 self.shipping_address = shipping_address.clone();
+            }
+            OrderEvent::Imported {
+                source: _,
+                number: _,
+                user_id,
+                country: _,
+                currency,
+            } => {
+                self.placed = true;
+                self.status = OrderStatus::Imported;
+                self.user_id = *user_id;
+                let imported = Imported::none(*currency);
+                self.total = imported.total();
+                self.imported = Some(imported);
+            }
+            OrderEvent::LineImported(line) => {
+                if let Some(imported) = &mut self.imported {
+                    // Decided on when it was imported, so it fits.
+                    let _ = imported.add(line);
+                    self.total = imported.total();
+                }
             }
             OrderEvent::Processed => self.status = OrderStatus::Processing,
             OrderEvent::Shipped {

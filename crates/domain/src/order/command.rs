@@ -1,4 +1,4 @@
-use super::{Address, OrderLine};
+use super::{Address, OrderImport, OrderLine};
 use crate::ids::UserId;
 
 /// Its `Debug` shows personal data: not for logs.
@@ -10,6 +10,7 @@ pub enum OrderCommand {
         lines: Vec<OrderLine>,
         shipping_address: Option<Address>,
     },
+    Import(OrderImport),
     Process,
     Ship {
         carrier: Option<String>,

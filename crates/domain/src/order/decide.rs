@@ -15,6 +15,7 @@ impl Order {
                 lines,
                 shipping_address,
             } => self.place(user_id, lines, shipping_address),
+            OrderCommand::Import(order) => self.import(order),
             OrderCommand::Process => {
                 self.must_be_able_to_become(OrderStatus::Processing)?;
                 Ok(vec![OrderEvent::Processed])

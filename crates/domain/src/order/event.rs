@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Address, OrderLine};
+use super::{Address, ImportedLine, OrderLine};
 use crate::event_type::event_types;
 use crate::ids::UserId;
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::personal::Personal;
 use crate::stream::StreamId;
 
@@ -17,6 +17,19 @@ pub enum OrderEvent {
         total: Money,
         shipping_address: Option<Personal<Address>>,
     },
+    /// Another system took this order before the log began, for a customer or for nobody in particular. Its lines
+    /// follow, each as an event of its own.
+    #[serde(rename = "order.imported")]
+    Imported {
+        source: String,
+        number: String,
+        user_id: Option<UserId>,
+        /// As the other system names it.
+        country: Option<String>,
+        currency: Currency,
+    },
+    #[serde(rename = "order.line_imported")]
+    LineImported(ImportedLine),
     #[serde(rename = "order.processed")]
     Processed,
     #[serde(rename = "order.shipped")]
@@ -33,6 +46,8 @@ pub enum OrderEvent {
 event_types! {
     OrderEvent {
         Placed => "order.placed", version "1";
+        Imported => "order.imported", version "1";
+        LineImported => "order.line_imported", version "1";
         Processed => "order.processed", version "1";
         Shipped => "order.shipped", version "1";
         Delivered => "order.delivered", version "1";
@@ -48,9 +63,12 @@ impl OrderEvent {
                 shipping_address,
                 ..
             } => shipping_address.as_ref().map(|_| *user_id),
-            Self::Processed | Self::Shipped { .. } | Self::Delivered | Self::Cancelled { .. } => {
-                None
-            }
+            Self::Imported { .. }
+            | Self::LineImported { .. }
+            | Self::Processed
+            | Self::Shipped { .. }
+            | Self::Delivered
+            | Self::Cancelled { .. } => None,
         }
     }
 }

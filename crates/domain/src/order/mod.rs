@@ -1,12 +1,15 @@
 //! What a customer bought, at the prices of that moment, and how far it has come:
 //! pending → processing → shipped → delivered, or cancelled before it is shipped. The reservations in its products'
 //! stocks are appended together with the order's own events where commands are executed.
+//!
+//! An order that another system took before this log began is imported as it was, and stays that way.
 
 mod address;
 mod apply;
 mod command;
 mod decide;
 mod event;
+mod import;
 mod line;
 mod rejection;
 mod status;
@@ -18,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::address::Address;
 pub use self::command::OrderCommand;
 pub use self::event::OrderEvent;
+pub use self::import::{Imported, ImportedLine, OrderImport};
 pub use self::line::OrderLine;
 pub use self::rejection::OrderRejection;
 pub use self::status::{OrderStatus, UnknownOrderStatus};
@@ -29,16 +33,18 @@ use crate::personal::Personal;
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     pub placed: bool,
-    /// Whose order it is, and whose key seals the address.
-    pub user_id: UserId,
+    /// Whose order it is, and whose key seals the address; only imported orders may be nobody's.
+    pub user_id: Option<UserId>,
     pub lines: Vec<OrderLine>,
-    /// The sum of the lines.
+    /// The sum of the lines; below zero where more came back than was sold.
     pub total: Money,
     pub status: OrderStatus,
     pub shipping_address: Option<Personal<Address>>,
     pub carrier: Option<String>,
     pub tracking_number: Option<String>,
     pub cancellation_reason: Option<String>,
+    /// What is known of the lines of an imported order, which `lines` does not hold.
+    pub imported: Option<Imported>,
 }
 
 impl Order {

@@ -18,6 +18,12 @@ pub enum OrderRejection {
     AlreadyShipped,
     #[error("The order is {from} and cannot become {to}; load it again to see what can be done.")]
     InvalidTransition { from: OrderStatus, to: OrderStatus },
+    #[error("Line {line} of the order is not what was imported before; compare the two files.")]
+    ImportDiffers { line: u32 },
+    #[error("The order was imported for another customer before; compare the two files.")]
+    ImportedForAnother,
+    #[error("The order has {known} lines so far; import the lines that follow them first.")]
+    LinesMissing { known: usize },
     #[error(transparent)]
     InvalidField(#[from] InvalidField),
 }
@@ -31,6 +37,9 @@ impl OrderRejection {
             Self::TotalTooLarge => "total-too-large",
             Self::AlreadyShipped => "already-shipped",
             Self::InvalidTransition { .. } => "invalid-transition",
+            Self::ImportDiffers { .. } => "import-differs",
+            Self::ImportedForAnother => "imported-for-another",
+            Self::LinesMissing { .. } => "lines-missing",
             Self::InvalidField(_) => InvalidField::REJECTION_CODE,
         }
     }

@@ -15,19 +15,22 @@ pub enum OrderStatus {
     Shipped,
     Delivered,
     Cancelled,
+    /// Taken by another system before the log began: nothing more happens to it here.
+    Imported,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Give `pending`, `processing`, `shipped`, `delivered` or `cancelled`.")]
+#[error("Give `pending`, `processing`, `shipped`, `delivered`, `cancelled` or `imported`.")]
 pub struct UnknownOrderStatus;
 
 impl OrderStatus {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Pending,
         Self::Processing,
         Self::Shipped,
         Self::Delivered,
         Self::Cancelled,
+        Self::Imported,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -37,6 +40,7 @@ impl OrderStatus {
             Self::Shipped => "shipped",
             Self::Delivered => "delivered",
             Self::Cancelled => "cancelled",
+            Self::Imported => "imported",
         }
     }
 

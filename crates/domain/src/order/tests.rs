@@ -1,3 +1,4 @@
+mod importing;
 mod moving;
 mod placing;
 
@@ -109,6 +110,7 @@ fn until(status: OrderStatus) -> Vec<OrderEvent> {
                 OrderEvent::Delivered,
             ]
         }
+        OrderStatus::Imported => importing::imported(1),
         OrderStatus::Cancelled => vec![placed, OrderEvent::Cancelled { reason: None }],
     }
 }

@@ -1,4 +1,6 @@
-use super::{User, UserEvent};
+use std::collections::BTreeSet;
+
+use super::{Role, User, UserEvent};
 
 impl User {
     pub fn evolve(&mut self, event: &UserEvent) {
@@ -14,6 +16,14 @@ impl User {
                 self.first_name = first_name.clone();
                 self.last_name = last_name.clone();
                 self.roles = roles.clone();
+            }
+            UserEvent::Imported {
+                source: _,
+                external_id,
+            } => {
+                self.registered = true;
+                self.external_id = Some(external_id.clone());
+                self.roles = BTreeSet::from([Role::User]);
             }
             UserEvent::Renamed {
                 first_name,

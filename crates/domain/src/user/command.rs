@@ -12,6 +12,11 @@ pub enum UserCommand {
         last_name: String,
         roles: BTreeSet<Role>,
     },
+    /// A customer whom another system knows; a second time changes nothing.
+    Import {
+        source: String,
+        external_id: String,
+    },
     /// What is left out stays as it is.
     Rename {
         first_name: Option<String>,

@@ -15,6 +15,10 @@ impl User {
                 last_name,
                 roles,
             } => self.register(email, &first_name, &last_name, roles),
+            UserCommand::Import {
+                source,
+                external_id,
+            } => self.import(&source, &external_id),
             UserCommand::Rename {
                 first_name,
                 last_name,
@@ -38,6 +42,21 @@ impl User {
             first_name: first_name_of(first_name)?,
             last_name: last_name_of(last_name)?,
             roles: at_least_one(roles)?,
+        }])
+    }
+
+    fn import(&self, source: &str, external_id: &str) -> Result<Vec<UserEvent>, UserRejection> {
+        if self.exists() {
+            return match &self.external_id {
+                // Also when the id has been erased since: who is forgotten stays forgotten.
+                Some(_) => Ok(vec![]),
+                None => Err(UserRejection::AlreadyExists),
+            };
+        }
+        const MAX: usize = User::EXTERNAL_ID_MAX_CHARS;
+        Ok(vec![UserEvent::Imported {
+            source: text::line("/source", source, MAX)?,
+            external_id: Personal::Known(text::line("/externalId", external_id, MAX)?),
         }])
     }
 

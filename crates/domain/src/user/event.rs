@@ -19,6 +19,12 @@ pub enum UserEvent {
         last_name: Personal<String>,
         roles: BTreeSet<Role>,
     },
+    /// A customer of another system, of whom nothing is known but what they are called there.
+    #[serde(rename = "user.imported")]
+    Imported {
+        source: String,
+        external_id: Personal<String>,
+    },
     /// Both names as they are from now on.
     #[serde(rename = "user.renamed")]
     Renamed {
@@ -33,6 +39,7 @@ pub enum UserEvent {
 event_types! {
     UserEvent {
         Registered => "user.registered", version "1";
+        Imported => "user.imported", version "1";
         Renamed => "user.renamed", version "1";
         RolesChanged => "user.roles_changed", version "1";
     }
@@ -41,7 +48,9 @@ event_types! {
 impl UserEvent {
     pub fn person(&self, stream: StreamId) -> Option<UserId> {
         match self {
-            Self::Registered { .. } | Self::Renamed { .. } => Some(UserId::from(stream.id)),
+            Self::Registered { .. } | Self::Imported { .. } | Self::Renamed { .. } => {
+                Some(UserId::from(stream.id))
+            }
             Self::RolesChanged { .. } => None,
         }
     }

@@ -29,10 +29,13 @@ pub struct User {
     pub first_name: Personal<String>,
     pub last_name: Personal<String>,
     pub roles: BTreeSet<Role>,
+    /// What an imported customer is called where they come from; there is no account to sign in to.
+    pub external_id: Option<Personal<String>>,
 }
 
 impl User {
     pub const NAME_MAX_CHARS: usize = 100;
+    pub const EXTERNAL_ID_MAX_CHARS: usize = 100;
 
     pub const fn exists(&self) -> bool {
         self.registered

@@ -239,6 +239,44 @@ fn the_state_is_what_happened() {
         first_name: "Anna".to_owned().into(),
         last_name: "Kim".to_owned().into(),
         roles: roles(&[Role::Admin]),
+        external_id: None,
     };
     assert!(user == expected);
+}
+
+fn import(external_id: &str) -> UserCommand {
+    UserCommand::Import {
+        source: "old shop".to_owned(),
+        external_id: external_id.to_owned(),
+    }
+}
+
+fn imported() -> UserEvent {
+    UserEvent::Imported {
+        source: "old shop".to_owned(),
+        external_id: "17850".to_owned().into(),
+    }
+}
+
+#[test]
+fn imports_a_customer_once() {
+    given(vec![])
+        .when(import(" 17850 "))
+        .then_expect_events(vec![imported()]);
+    given(vec![imported()])
+        .when(import("17850"))
+        .then_expect_events(vec![]);
+    given(vec![registered()])
+        .when(import("17850"))
+        .then_expect_error(UserRejection::AlreadyExists);
+    assert_refuses(vec![], import(" "), "/externalId", "required");
+}
+
+#[test]
+fn an_imported_customer_has_no_name_and_is_a_user() {
+    let mut user = User::default();
+    user.evolve(&imported());
+    assert!(user.exists());
+    assert_eq!(user.first_name, Personal::Erased);
+    assert_eq!(user.roles, roles(&[Role::User]));
 }

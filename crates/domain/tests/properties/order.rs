@@ -1,4 +1,6 @@
-use daybook_domain::order::{Address, Order, OrderCommand, OrderEvent, OrderLine, OrderStatus};
+use daybook_domain::order::{
+    Address, ImportedLine, Order, OrderCommand, OrderEvent, OrderImport, OrderLine, OrderStatus,
+};
 use daybook_domain::{Money, ProductId};
 use proptest::collection::vec;
 use proptest::option;
@@ -19,24 +21,33 @@ fn an_order_adds_up_and_goes_forward() {
             "mixed-currencies",
             "total-too-large",
             "already-shipped",
+            "import-differs",
+            "imported-for-another",
+            "lines-missing",
             "invalid-transition",
             "invalid-field",
         ],
         |order, stream| {
             if order.exists() {
-                assert_adds_up(order);
+                assert_adds_up(order, stream);
                 assert_went_forward(order, stream);
             }
         },
     );
 }
 
-fn assert_adds_up(order: &Order) {
-    let sum: i128 = order
+fn assert_adds_up(order: &Order, stream: &[OrderEvent]) {
+    let placed = order
         .lines
         .iter()
-        .map(|line| i128::from(line.unit_price.minor) * i128::from(line.quantity))
-        .sum();
+        .map(|line| i128::from(line.unit_price.minor) * i128::from(line.quantity));
+    let imported = stream.iter().filter_map(|event| match event {
+        OrderEvent::LineImported(line) => {
+            Some(i128::from(line.unit_price.minor) * i128::from(line.quantity))
+        }
+        _ => None,
+    });
+    let sum: i128 = placed.chain(imported).sum();
     assert_eq!(i128::from(order.total.minor), sum);
     assert!(order.total.minor <= Money::MAX_TOTAL_MINOR);
     assert!(
@@ -49,6 +60,14 @@ fn assert_adds_up(order: &Order) {
 
 fn assert_went_forward(order: &Order, stream: &[OrderEvent]) {
     let statuses: Vec<_> = stream.iter().map(status_after).collect();
+    if order.imported.is_some() {
+        assert!(
+            statuses
+                .iter()
+                .all(|status| *status == OrderStatus::Imported)
+        );
+        return;
+    }
     assert_eq!(statuses.first(), Some(&OrderStatus::Pending));
     assert_eq!(statuses.last(), Some(&order.status));
     let steps = [
@@ -66,6 +85,7 @@ fn assert_went_forward(order: &Order, stream: &[OrderEvent]) {
 fn status_after(event: &OrderEvent) -> OrderStatus {
     match event {
         OrderEvent::Placed { .. } => OrderStatus::Pending,
+        OrderEvent::Imported { .. } | OrderEvent::LineImported(_) => OrderStatus::Imported,
         OrderEvent::Processed => OrderStatus::Processing,
         OrderEvent::Shipped { .. } => OrderStatus::Shipped,
         OrderEvent::Delivered => OrderStatus::Delivered,
@@ -82,6 +102,7 @@ fn command() -> impl Strategy<Value = OrderCommand> {
                 shipping_address,
             }
         ),
+        2 => import().prop_map(OrderCommand::Import),
         2 => Just(OrderCommand::Process),
         2 => (option::of("[A-Z]{0,4}"), option::of("[A-Z0-9]{0,9}")).prop_map(
             |(carrier, tracking_number)| OrderCommand::Ship { carrier, tracking_number }
@@ -89,6 +110,36 @@ fn command() -> impl Strategy<Value = OrderCommand> {
         1 => Just(OrderCommand::Deliver),
         1 => option::of("[a-z\n]{0,10}").prop_map(|reason| OrderCommand::Cancel { reason }),
     ]
+}
+
+/// Lines of few kinds, so that the same ones are brought again; now and then for another customer.
+fn import() -> impl Strategy<Value = OrderImport> {
+    let currency = prop_oneof![9 => Just("EUR"), 1 => Just("USD")];
+    let lines = vec((-2..=2_i64, select(vec![0, 250, -1])), 0..4);
+    (
+        prop_oneof![9 => Just(1), 1 => Just(2_u128)],
+        currency,
+        1..=3_u32,
+        lines,
+    )
+        .prop_map(|(user, currency, first, lines)| {
+            let currency = currency.parse().unwrap();
+            let line = |(line, (quantity, minor))| ImportedLine {
+                line,
+                product_id: Uuid::from_u128(1).into(),
+                name: "Spade".to_owned(),
+                quantity,
+                unit_price: Money::new(minor, currency),
+            };
+            OrderImport {
+                source: "old shop".to_owned(),
+                number: "1".to_owned(),
+                user_id: Some(Uuid::from_u128(user).into()),
+                country: None,
+                currency,
+                lines: (first..).zip(lines).map(line).collect(),
+            }
+        })
 }
 
 /// Mostly one currency and right quantities; now and then a line that is out of place.

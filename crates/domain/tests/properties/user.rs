@@ -10,18 +10,30 @@ use proptest::sample::select;
 use crate::journey::explore;
 
 #[test]
-fn a_user_registers_once_and_always_has_a_name_and_a_role() {
+fn a_user_comes_once_and_always_has_a_name_and_a_role() {
     explore(
         command(),
         User::decide,
         &["user-not-found", "user-already-exists", "invalid-field"],
         |user, stream| {
-            let registered = |event: &UserEvent| matches!(event, UserEvent::Registered { .. });
-            assert_eq!(stream.iter().filter(|event| registered(event)).count(), 1);
-            assert!(user.exists());
-            assert!(!user.roles.is_empty());
+            let came = |event: &UserEvent| {
+                matches!(
+                    event,
+                    UserEvent::Registered { .. } | UserEvent::Imported { .. }
+                )
+            };
+            assert!(user.exists() == !stream.is_empty());
+            assert_eq!(
+                stream.iter().filter(|event| came(event)).count(),
+                usize::from(user.exists())
+            );
+            assert_eq!(user.roles.is_empty(), !user.exists());
             for name in [&user.first_name, &user.last_name] {
-                let name = name.known().unwrap();
+                // Who was imported had no name there.
+                let Some(name) = name.known() else {
+                    assert!(user.external_id.is_some() || !user.exists());
+                    continue;
+                };
                 assert!((1..=User::NAME_MAX_CHARS).contains(&name.chars().count()));
                 assert_eq!(name.trim(), name);
             }
@@ -39,6 +51,10 @@ fn command() -> impl Strategy<Value = UserCommand> {
                 roles,
             }
         ),
+        1 => "[0-9]{0,3}".prop_map(|external_id| UserCommand::Import {
+            source: "old shop".to_owned(),
+            external_id,
+        }),
         2 => (option::of(name()), option::of(name()))
             .prop_map(|(first_name, last_name)| UserCommand::Rename { first_name, last_name }),
         2 => roles().prop_map(|roles| UserCommand::ChangeRoles { roles }),

@@ -10,8 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     column::column,
-    projection::{Unfoldable, is_next},
-    schema::SchemaName,
+    projection::{Target, Unfoldable, is_next},
 };
 
 /// The rows that a batch changes.
@@ -59,7 +58,7 @@ impl CategoryRow {
 impl Categories {
     pub(super) async fn load(
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
         events: &[RecordedEvent],
     ) -> Result<Categories, sqlx::Error> {
         let concerned = events
@@ -70,7 +69,7 @@ impl Categories {
         if !ids.is_empty() {
             let statement = format!(
                 "select id, name, description, created_at, updated_at, version, deleted
-                 from {schema}.categories where id = any($1)"
+                 from {target}.categories where id = any($1)"
             );
             let loaded: Vec<CategoryRow> = sqlx::query_as(&statement)
                 .bind(Vec::from_iter(ids))
@@ -87,6 +86,7 @@ impl Categories {
     pub(super) fn event(
         &mut self,
         event: &RecordedEvent,
+        follows: i64,
         category: &CategoryEvent,
     ) -> Result<(), Unfoldable> {
         let id = event.stream.id;
@@ -94,7 +94,7 @@ impl Categories {
             .rows
             .entry(id)
             .or_insert_with(|| CategoryRow::blank(id, event.occurred_at));
-        if !is_next(row.version, event)? {
+        if !is_next(row.version, follows, event)? {
             return Ok(());
         }
         row.category(category);
@@ -107,14 +107,14 @@ impl Categories {
     pub(super) async fn write(
         &self,
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
     ) -> Result<(), sqlx::Error> {
         let rows = Vec::from_iter(self.changed.iter().filter_map(|id| self.rows.get(id)));
         if rows.is_empty() {
             return Ok(());
         }
         let statement = format!(
-            "insert into {schema}.categories
+            "insert into {target}.categories
                  (id, name, sort_name, description, created_at, updated_at, version, deleted)
              select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
                  $6::timestamptz[], $7::int8[], $8::bool[])

@@ -11,8 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     column::column,
-    projection::{Unfoldable, is_next},
-    schema::SchemaName,
+    projection::{Target, Unfoldable, is_next},
 };
 
 /// The rows that a batch changes.
@@ -132,7 +131,7 @@ impl ProductRow {
 impl Products {
     pub(super) async fn load(
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
         events: &[RecordedEvent],
     ) -> Result<Products, sqlx::Error> {
         let concerned = events
@@ -144,7 +143,7 @@ impl Products {
             let statement = format!(
                 "select id, name, description, price_minor, price, currency, stock, category_id, sku,
                         created_at, updated_at, product_version, stock_version, retired
-                 from {schema}.products where id = any($1)"
+                 from {target}.products where id = any($1)"
             );
             let loaded: Vec<ProductRow> = sqlx::query_as(&statement)
                 .bind(Vec::from_iter(ids))
@@ -162,10 +161,11 @@ impl Products {
     pub(super) fn product_event(
         &mut self,
         event: &RecordedEvent,
+        follows: i64,
         product: &ProductEvent,
     ) -> Result<(), Unfoldable> {
         let row = self.row(event);
-        if !is_next(row.product_version, event)? {
+        if !is_next(row.product_version, follows, event)? {
             return Ok(());
         }
         if event.sequence == 1 {
@@ -181,10 +181,11 @@ impl Products {
     pub(super) fn stock_event(
         &mut self,
         event: &RecordedEvent,
+        follows: i64,
         stock: &StockEvent,
     ) -> Result<(), Unfoldable> {
         let row = self.row(event);
-        if !is_next(row.stock_version, event)? {
+        if !is_next(row.stock_version, follows, event)? {
             return Ok(());
         }
         let is_new = row.product_version == 0;
@@ -210,23 +211,19 @@ impl Products {
     pub(super) async fn write(
         &self,
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
     ) -> Result<(), sqlx::Error> {
-        self.upsert(&mut *conn, schema).await?;
-        self.update_stock(conn, schema).await
+        self.upsert(&mut *conn, target).await?;
+        self.update_stock(conn, target).await
     }
 
-    async fn upsert(
-        &self,
-        conn: &mut PgConnection,
-        schema: &SchemaName,
-    ) -> Result<(), sqlx::Error> {
+    async fn upsert(&self, conn: &mut PgConnection, target: &Target) -> Result<(), sqlx::Error> {
         let rows = Vec::from_iter(self.described.iter().filter_map(|id| self.rows.get(id)));
         if rows.is_empty() {
             return Ok(());
         }
         let statement = format!(
-            "insert into {schema}.products as p (id, name, sort_name, description, price_minor, price, currency,
+            "insert into {target}.products as p (id, name, sort_name, description, price_minor, price, currency,
                  stock, category_id, sku, created_at, updated_at, product_version, stock_version, retired)
              select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::numeric[],
                  $7::text[], $8::int8[], $9::uuid[], $10::text[], $11::timestamptz[], $12::timestamptz[],
@@ -264,7 +261,7 @@ impl Products {
     async fn update_stock(
         &self,
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
     ) -> Result<(), sqlx::Error> {
         let rows = Vec::from_iter(
             self.stocked
@@ -275,7 +272,7 @@ impl Products {
             return Ok(());
         }
         let statement = format!(
-            "update {schema}.products p
+            "update {target}.products p
              set stock = u.stock, stock_version = u.stock_version, updated_at = u.updated_at
              from unnest($1::uuid[], $2::int8[], $3::int8[], $4::timestamptz[])
                  as u (id, stock, stock_version, updated_at)

@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use super::{categories::Categories, products::Products};
 use crate::{
-    projection::{Fold, Projection, Unfoldable},
-    schema::SchemaName,
+    projection::{Fold, Projection, Target, Unfoldable},
+    table::Table,
 };
 
 pub const NAME: &str = "catalog";
+
+const TABLES: &[Table] = &[Table::keyed("products"), Table::keyed("categories")];
 
 /// The projection `catalog`.
 pub struct Catalog;
@@ -26,8 +28,8 @@ impl Projection for Catalog {
         1
     }
 
-    fn tables(&self) -> &'static [&'static str] {
-        &["products", "categories"]
+    fn tables(&self) -> &'static [Table] {
+        TABLES
     }
 
     fn aggregates(&self) -> &'static [AggregateType] {
@@ -49,13 +51,13 @@ impl Projection for Catalog {
     fn load<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        schema: &'a SchemaName,
+        target: &'a Target,
         events: &'a [RecordedEvent],
     ) -> BoxFuture<'a, Result<Box<dyn Fold>, sqlx::Error>> {
         Box::pin(async move {
             let fold = CatalogFold {
-                products: Products::load(conn, schema, events).await?,
-                categories: Categories::load(conn, schema, events).await?,
+                products: Products::load(conn, target, events).await?,
+                categories: Categories::load(conn, target, events).await?,
             };
             Ok(Box::new(fold) as Box<dyn Fold>)
         })
@@ -68,11 +70,11 @@ struct CatalogFold {
 }
 
 impl Fold for CatalogFold {
-    fn event(&mut self, event: &RecordedEvent) -> Result<(), Unfoldable> {
+    fn event(&mut self, event: &RecordedEvent, follows: i64) -> Result<(), Unfoldable> {
         match &event.event {
-            Event::Product(product) => self.products.product_event(event, product),
-            Event::Stock(stock) => self.products.stock_event(event, stock),
-            Event::Category(category) => self.categories.event(event, category),
+            Event::Product(product) => self.products.product_event(event, follows, product),
+            Event::Stock(stock) => self.products.stock_event(event, follows, stock),
+            Event::Category(category) => self.categories.event(event, follows, category),
             Event::User(_) | Event::Order(_) => Ok(()),
         }
     }
@@ -80,11 +82,11 @@ impl Fold for CatalogFold {
     fn write<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        schema: &'a SchemaName,
+        target: &'a Target,
     ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
         Box::pin(async move {
-            self.products.write(conn, schema).await?;
-            self.categories.write(conn, schema).await
+            self.products.write(conn, target).await?;
+            self.categories.write(conn, target).await
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use daybook_domain::{
     Event, Money, UserId,
-    order::{OrderEvent, OrderLine, OrderStatus},
+    order::{ImportedLine, OrderEvent, OrderLine, OrderStatus},
 };
 use daybook_log::RecordedEvent;
 use futures::future::BoxFuture;
@@ -15,8 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     column::column,
-    projection::{Fold, Unfoldable, is_next},
-    schema::SchemaName,
+    projection::{Fold, Target, Unfoldable, is_next},
 };
 
 /// The rows that a batch changes.
@@ -30,7 +29,7 @@ pub(super) struct OrderFold {
 #[derive(FromRow)]
 struct OrderRow {
     id: Uuid,
-    user_id: Uuid,
+    user_id: Option<Uuid>,
     status: String,
     total_minor: i64,
     currency: String,
@@ -62,7 +61,7 @@ impl OrderFold {
     /// read model is made from the log's beginning.
     pub(super) async fn load(
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
         events: &[RecordedEvent],
     ) -> Result<OrderFold, sqlx::Error> {
         let mut placed_here = BTreeSet::new();
@@ -81,7 +80,7 @@ impl OrderFold {
         if !wanted.is_empty() {
             let statement = format!(
                 "select id, user_id, status, total_minor, currency, created_at, updated_at, version
-                 from {schema}.orders where id = any($1)"
+                 from {target}.orders where id = any($1)"
             );
             let loaded: Vec<OrderRow> = sqlx::query_as(&statement)
                 .bind(Vec::from_iter(wanted))
@@ -105,16 +104,7 @@ impl OrderFold {
         total: &Money,
     ) {
         let id = event.stream.id;
-        self.orders.entry(id).or_insert_with(|| OrderRow {
-            id,
-            user_id: user_id.as_uuid(),
-            status: String::new(),
-            total_minor: total.minor,
-            currency: total.currency.code().to_owned(),
-            created_at: event.occurred_at,
-            updated_at: event.occurred_at,
-            version: 0,
-        });
+        self.open(event, Some(user_id), *total);
         self.lines
             .extend((1..).zip(lines).map(|(line, bought)| LineRow {
                 order_id: id,
@@ -126,10 +116,41 @@ impl OrderFold {
             }));
     }
 
+    /// A row for an order whose first event this is.
+    fn open(&mut self, event: &RecordedEvent, user_id: Option<UserId>, total: Money) {
+        let id = event.stream.id;
+        self.orders.entry(id).or_insert_with(|| OrderRow {
+            id,
+            user_id: user_id.map(UserId::as_uuid),
+            status: String::new(),
+            total_minor: total.minor,
+            currency: total.currency.code().to_owned(),
+            created_at: event.occurred_at,
+            updated_at: event.occurred_at,
+            version: 0,
+        });
+    }
+
+    fn import_line(&mut self, id: Uuid, line: &ImportedLine) -> Result<(), Unfoldable> {
+        let row = self.orders.get_mut(&id).ok_or(Unfoldable::NoFirstEvent)?;
+        let out_of_range = Unfoldable::OutOfRange("the order's total");
+        let total = line.total().ok_or(Unfoldable::OutOfRange("a line's total"))?;
+        row.total_minor = row.total_minor.checked_add(total.minor).ok_or(out_of_range)?;
+        self.lines.push(LineRow {
+            order_id: id,
+            line: i32::try_from(line.line).map_err(|_| Unfoldable::OutOfRange("a line's number"))?,
+            product_id: line.product_id.as_uuid(),
+            name: line.name.clone(),
+            quantity: line.quantity,
+            unit_price_minor: line.unit_price.minor,
+        });
+        Ok(())
+    }
+
     async fn write_orders(
         &self,
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
     ) -> Result<(), sqlx::Error> {
         let rows = Vec::from_iter(self.changed.iter().filter_map(|id| self.orders.get(id)));
         if rows.is_empty() {
@@ -137,12 +158,13 @@ impl OrderFold {
         }
         // The condition matters when a batch is applied again: orders that it places were not loaded.
         let statement = format!(
-            "insert into {schema}.orders as o
+            "insert into {target}.orders as o
                  (id, user_id, status, total_minor, currency, created_at, updated_at, version)
              select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::text[], $6::timestamptz[],
                  $7::timestamptz[], $8::int8[])
              on conflict (id) do update set
-                 status = excluded.status, updated_at = excluded.updated_at, version = excluded.version
+                 status = excluded.status, total_minor = excluded.total_minor,
+                 updated_at = excluded.updated_at, version = excluded.version
              where excluded.version > o.version"
         );
         sqlx::query(&statement)
@@ -162,16 +184,16 @@ impl OrderFold {
     async fn write_lines(
         &self,
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
     ) -> Result<(), sqlx::Error> {
         if self.lines.is_empty() {
             return Ok(());
         }
         let rows = Vec::from_iter(&self.lines);
         let statement = format!(
-            "insert into {schema}.order_lines (order_id, line, product_id, name, quantity, unit_price_minor)
+            "insert into {target}.order_lines (order_id, line, product_id, name, quantity, unit_price_minor)
              select * from unnest($1::uuid[], $2::int4[], $3::uuid[], $4::text[], $5::int8[], $6::int8[])
-             on conflict (order_id, line) do nothing"
+             on conflict do nothing"
         );
         sqlx::query(&statement)
             .bind(column(&rows, |row| row.order_id))
@@ -188,18 +210,18 @@ impl OrderFold {
     async fn write_history(
         &self,
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
     ) -> Result<(), sqlx::Error> {
         if self.history.is_empty() {
             return Ok(());
         }
         let rows = Vec::from_iter(&self.history);
         let statement = format!(
-            "insert into {schema}.order_history (order_id, seq, status, at, actor, details)
+            "insert into {target}.order_history (order_id, seq, status, at, actor, details)
              select h.order_id, h.seq, h.status, h.at, h.actor, h.details::jsonb
              from unnest($1::uuid[], $2::int8[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
                  as h (order_id, seq, status, at, actor, details)
-             on conflict (order_id, seq) do nothing"
+             on conflict do nothing"
         );
         sqlx::query(&statement)
             .bind(column(&rows, |row| row.order_id))
@@ -215,16 +237,17 @@ impl OrderFold {
 }
 
 impl Fold for OrderFold {
-    fn event(&mut self, event: &RecordedEvent) -> Result<(), Unfoldable> {
+    fn event(&mut self, event: &RecordedEvent, follows: i64) -> Result<(), Unfoldable> {
         let Event::Order(order_event) = &event.event else {
             return Ok(());
         };
         let id = event.stream.id;
         let last = self.orders.get(&id).map_or(0, |row| row.version);
-        if !is_next(last, event)? {
+        if !is_next(last, follows, event)? {
             return Ok(());
         }
-        let (status, details) = match order_event {
+        // What is not a step in the order's life has no place in its history.
+        let step = match order_event {
             OrderEvent::Placed {
                 user_id,
                 lines,
@@ -232,54 +255,73 @@ impl Fold for OrderFold {
                 shipping_address: _,
             } => {
                 self.place(event, *user_id, lines, total);
-                (OrderStatus::Pending, details([]))
+                Some((OrderStatus::Pending, details([])))
             }
-            OrderEvent::Processed => (OrderStatus::Processing, details([])),
+            OrderEvent::Imported {
+                source,
+                number,
+                user_id,
+                country: _,
+                currency,
+            } => {
+                self.open(event, *user_id, Money::new(0, *currency));
+                let origin = [("source", Some(source)), ("number", Some(number))];
+                Some((OrderStatus::Imported, details(origin)))
+            }
+            OrderEvent::LineImported(line) => {
+                self.import_line(id, line)?;
+                None
+            }
+            OrderEvent::Processed => Some((OrderStatus::Processing, details([]))),
             OrderEvent::Shipped {
                 carrier,
                 tracking_number,
-            } => (
-                OrderStatus::Shipped,
-                details([("carrier", carrier), ("trackingNumber", tracking_number)]),
-            ),
-            OrderEvent::Delivered => (OrderStatus::Delivered, details([])),
-            OrderEvent::Cancelled { reason } => {
-                (OrderStatus::Cancelled, details([("reason", reason)]))
+            } => {
+                let parcel = [("carrier", carrier), ("trackingNumber", tracking_number)];
+                let parcel = parcel.map(|(name, value)| (name, value.as_ref()));
+                Some((OrderStatus::Shipped, details(parcel)))
             }
+            OrderEvent::Delivered => Some((OrderStatus::Delivered, details([]))),
+            OrderEvent::Cancelled { reason } => Some((
+                OrderStatus::Cancelled,
+                details([("reason", reason.as_ref())]),
+            )),
         };
         let row = self.orders.get_mut(&id).ok_or(Unfoldable::NoFirstEvent)?;
-        row.status = status.as_str().to_owned();
         row.version = event.sequence;
         row.updated_at = event.occurred_at;
         self.changed.insert(id);
-        self.history.push(HistoryRow {
-            order_id: id,
-            seq: event.sequence,
-            status: status.as_str(),
-            at: event.occurred_at,
-            actor: event.metadata.actor.to_string(),
-            details: Value::Object(details).to_string(),
-        });
+        if let Some((status, details)) = step {
+            row.status = status.as_str().to_owned();
+            self.history.push(HistoryRow {
+                order_id: id,
+                seq: event.sequence,
+                status: status.as_str(),
+                at: event.occurred_at,
+                actor: event.metadata.actor.to_string(),
+                details: Value::Object(details).to_string(),
+            });
+        }
         Ok(())
     }
 
     fn write<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        schema: &'a SchemaName,
+        target: &'a Target,
     ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
         Box::pin(async move {
-            self.write_orders(&mut *conn, schema).await?;
-            self.write_lines(&mut *conn, schema).await?;
-            self.write_history(conn, schema).await
+            self.write_orders(&mut *conn, target).await?;
+            self.write_lines(&mut *conn, target).await?;
+            self.write_history(conn, target).await
         })
     }
 }
 
 /// The fields that were given.
-fn details<const N: usize>(fields: [(&str, &Option<String>); N]) -> Map<String, Value> {
+fn details<const N: usize>(fields: [(&str, Option<&String>); N]) -> Map<String, Value> {
     let given = fields
         .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value.as_deref()?.into())));
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.as_str().into())));
     given.collect()
 }

@@ -6,8 +6,8 @@ mod query;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::{
-    Money, OrderId, UserId,
-    order::{OrderLine, OrderStatus},
+    Money, OrderId, ProductId, UserId,
+    order::OrderStatus,
 };
 use daybook_log::Position;
 
@@ -20,14 +20,26 @@ pub use self::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Order {
     pub id: OrderId,
-    pub user_id: UserId,
+    /// `None`: an imported order of nobody in particular.
+    pub user_id: Option<UserId>,
     pub status: OrderStatus,
     /// As the customer sent them.
-    pub lines: Vec<OrderLine>,
+    pub lines: Vec<Line>,
+    /// The sum of the lines.
     pub total: Money,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub version: i64,
+}
+
+/// What was ordered, as it was then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    pub product_id: ProductId,
+    pub name: String,
+    /// Below zero for what came back, in imported orders.
+    pub quantity: i64,
+    pub unit_price: Money,
 }
 
 /// An order and the position of the read model that it was read from.
@@ -47,7 +59,7 @@ pub struct HistoryEntry {
     pub at: DateTime<Utc>,
     /// `user:<uuid>`, `system:<part>` or `anonymous`.
     pub actor: String,
-    /// What else the event says: `carrier` and `trackingNumber`, or `reason`.
+    /// What else the event says: `carrier` and `trackingNumber`, `reason`, or `source` and `number`.
     pub details: serde_json::Map<String, serde_json::Value>,
 }
 

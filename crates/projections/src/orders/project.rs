@@ -8,11 +8,15 @@ use uuid::Uuid;
 
 use super::fold::OrderFold;
 use crate::{
-    projection::{Fold, Projection},
-    schema::SchemaName,
+    projection::{Fold, Projection, Target},
+    table::Table,
 };
 
 pub const NAME: &str = "orders";
+
+pub(super) const LINES: Table = Table::appended("order_lines");
+pub(super) const HISTORY: Table = Table::appended("order_history");
+const TABLES: &[Table] = &[Table::keyed("orders"), LINES, HISTORY];
 
 /// The projection `orders`.
 pub struct Orders;
@@ -26,8 +30,8 @@ impl Projection for Orders {
         1
     }
 
-    fn tables(&self) -> &'static [&'static str] {
-        &["orders", "order_lines", "order_history"]
+    fn tables(&self) -> &'static [Table] {
+        TABLES
     }
 
     fn aggregates(&self) -> &'static [AggregateType] {
@@ -44,11 +48,11 @@ impl Projection for Orders {
     fn load<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        schema: &'a SchemaName,
+        target: &'a Target,
         events: &'a [RecordedEvent],
     ) -> BoxFuture<'a, Result<Box<dyn Fold>, sqlx::Error>> {
         Box::pin(async move {
-            Ok(Box::new(OrderFold::load(conn, schema, events).await?) as Box<dyn Fold>)
+            Ok(Box::new(OrderFold::load(conn, target, events).await?) as Box<dyn Fold>)
         })
     }
 }

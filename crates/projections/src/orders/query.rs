@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use daybook_domain::{
     Currency, Money, OrderId, UserId,
-    order::{OrderLine, OrderStatus},
+    order::OrderStatus,
 };
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{HistoryEntry, NAME, Order, OrderAt, OrderFilter, Viewer};
+use super::{HistoryEntry, Line, NAME, Order, OrderAt, OrderFilter, Viewer};
 use crate::{
     paging::{KeyKind, Keyset, Page, Paging, QueryError, fetch_page},
     schema::SchemaName,
@@ -156,7 +156,7 @@ impl OrderQueries {
             order.lines = rows
                 .into_iter()
                 .map(|row| row.into_line(order.total.currency))
-                .collect::<Result<_, _>>()?;
+                .collect();
         }
         Ok(())
     }
@@ -183,13 +183,13 @@ struct LineRow {
 
 impl LineRow {
     /// An order has one currency, which its total has too.
-    fn into_line(self, currency: Currency) -> Result<OrderLine, sqlx::Error> {
-        Ok(OrderLine {
+    fn into_line(self, currency: Currency) -> Line {
+        Line {
             product_id: self.product_id.into(),
             name: self.name,
-            quantity: self.quantity.try_into().map_err(decode)?,
+            quantity: self.quantity,
             unit_price: Money::new(self.unit_price_minor, currency),
-        })
+        }
     }
 }
 
@@ -201,7 +201,7 @@ impl FromRow<'_, PgRow> for Order {
             .map_err(decode)?;
         Ok(Order {
             id: row.try_get::<Uuid, _>("id")?.into(),
-            user_id: row.try_get::<Uuid, _>("user_id")?.into(),
+            user_id: row.try_get::<Option<Uuid>, _>("user_id")?.map(UserId::from),
             status: status(row)?,
             lines: Vec::new(),
             total: Money::new(row.try_get("total_minor")?, currency),

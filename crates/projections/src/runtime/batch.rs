@@ -10,7 +10,7 @@ use super::{
     checkpoint::{Checkpoint, configure_transaction},
     lease::{Lease, LeaseError},
 };
-use crate::projection::{ApplyError, Projection, apply};
+use crate::projection::{ApplyError, Projection, Target, apply};
 
 /// Where every committed batch is announced, as a JSON object.
 pub const PROJECTION_CHANNEL: &str = "daybook_projection";
@@ -65,7 +65,15 @@ pub async fn commit_batch(
     }
     let mut transaction = pool.begin().await?;
     configure_transaction(&mut transaction, lease.ttl(), statement_timeout).await?;
-    apply(projection, &mut transaction, &checkpoint.schema, events).await?;
+    let target = Target::live(checkpoint.schema.clone());
+    apply(
+        projection,
+        &mut transaction,
+        &target,
+        events,
+        &checkpoint.skipped,
+    )
+    .await?;
     // Last, so that the row is locked for as short as possible: a takeover waits for it.
     lease.check(&mut transaction).await?;
     if !checkpoint.advance(&mut transaction, last).await? {

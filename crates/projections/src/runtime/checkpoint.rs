@@ -1,12 +1,12 @@
 //! How far a read model has got.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use daybook_log::Position;
 use sqlx::{PgConnection, PgPool, Row};
 
 use super::obstacle::Obstacle;
-use crate::{projection::Projection, schema::SchemaName};
+use crate::{projection::Projection, schema::SchemaName, skipped::Skipped};
 
 /// A row of `projections.checkpoints`, as it was when it was loaded.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Checkpoint {
     /// Of the last event in the read model; 0 before the first.
     pub position: Position,
     pub state: CheckpointState,
+    /// What was skipped before and after `position`.
+    pub skipped: Arc<Skipped>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,7 @@ impl Checkpoint {
             } else {
                 CheckpointState::Live
             },
+            skipped: Arc::default(),
         })
     }
 

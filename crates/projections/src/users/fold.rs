@@ -14,8 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     column::column,
-    projection::{Fold, Unfoldable, is_next},
-    schema::SchemaName,
+    projection::{Fold, Target, Unfoldable, is_next},
 };
 
 /// The rows that a batch changes.
@@ -31,6 +30,7 @@ struct UserRow {
     first_name: Option<String>,
     last_name: Option<String>,
     roles: Vec<String>,
+    external_id: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i64,
@@ -44,6 +44,7 @@ impl UserRow {
             first_name: None,
             last_name: None,
             roles: Vec::new(),
+            external_id: None,
             created_at: at,
             updated_at: at,
             version: 0,
@@ -62,6 +63,13 @@ impl UserRow {
                 self.first_name = first_name.known().cloned();
                 self.last_name = last_name.known().cloned();
                 self.set_roles(roles);
+            }
+            UserEvent::Imported {
+                source: _,
+                external_id,
+            } => {
+                self.external_id = external_id.known().cloned();
+                self.set_roles(&BTreeSet::from([Role::User]));
             }
             UserEvent::Renamed {
                 first_name,
@@ -82,7 +90,7 @@ impl UserRow {
 impl UserFold {
     pub(super) async fn load(
         conn: &mut PgConnection,
-        schema: &SchemaName,
+        target: &Target,
         events: &[RecordedEvent],
     ) -> Result<UserFold, sqlx::Error> {
         let concerned = events
@@ -90,8 +98,8 @@ impl UserFold {
             .filter(|event| matches!(event.event, Event::User(_)));
         let ids: BTreeSet<Uuid> = concerned.map(|event| event.stream.id).collect();
         let statement = format!(
-            "select id, email, first_name, last_name, roles, created_at, updated_at, version
-             from {schema}.users where id = any($1)"
+            "select id, email, first_name, last_name, roles, external_id, created_at, updated_at, version
+             from {target}.users where id = any($1)"
         );
         let loaded: Vec<UserRow> = sqlx::query_as(&statement)
             .bind(Vec::from_iter(ids))
@@ -106,7 +114,7 @@ impl UserFold {
 }
 
 impl Fold for UserFold {
-    fn event(&mut self, event: &RecordedEvent) -> Result<(), Unfoldable> {
+    fn event(&mut self, event: &RecordedEvent, follows: i64) -> Result<(), Unfoldable> {
         let Event::User(user_event) = &event.event else {
             return Ok(());
         };
@@ -115,7 +123,7 @@ impl Fold for UserFold {
             .rows
             .entry(id)
             .or_insert_with(|| UserRow::blank(id, event.occurred_at));
-        if !is_next(row.version, event)? {
+        if !is_next(row.version, follows, event)? {
             return Ok(());
         }
         row.user(user_event);
@@ -128,7 +136,7 @@ impl Fold for UserFold {
     fn write<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        schema: &'a SchemaName,
+        target: &'a Target,
     ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
         Box::pin(async move {
             let rows = Vec::from_iter(self.changed.iter().filter_map(|id| self.rows.get(id)));
@@ -137,15 +145,16 @@ impl Fold for UserFold {
             }
             // unnest flattens nested arrays, so the roles travel as text.
             let statement = format!(
-                "insert into {schema}.users (id, email, first_name, last_name, roles, created_at, updated_at, version)
-                 select u.id, u.email, u.first_name, u.last_name, string_to_array(u.roles, ','), u.created_at,
-                     u.updated_at, u.version
-                 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-                     $7::timestamptz[], $8::int8[])
-                     as u (id, email, first_name, last_name, roles, created_at, updated_at, version)
+                "insert into {target}.users (id, email, first_name, last_name, roles, external_id, created_at, updated_at,
+                     version)
+                 select u.id, u.email, u.first_name, u.last_name, string_to_array(u.roles, ','),
+                     u.external_id, u.created_at, u.updated_at, u.version
+                 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                     $7::timestamptz[], $8::timestamptz[], $9::int8[])
+                     as u (id, email, first_name, last_name, roles, external_id, created_at, updated_at, version)
                  on conflict (id) do update set
                      email = excluded.email, first_name = excluded.first_name, last_name = excluded.last_name,
-                     roles = excluded.roles, updated_at = excluded.updated_at, version = excluded.version"
+                     roles = excluded.roles, external_id = excluded.external_id, updated_at = excluded.updated_at, version = excluded.version"
             );
             sqlx::query(&statement)
                 .bind(column(&rows, |row| row.id))
@@ -153,6 +162,7 @@ impl Fold for UserFold {
                 .bind(column(&rows, |row| row.first_name.as_deref()))
                 .bind(column(&rows, |row| row.last_name.as_deref()))
                 .bind(column(&rows, |row| row.roles.join(",")))
+                .bind(column(&rows, |row| row.external_id.as_deref()))
                 .bind(column(&rows, |row| row.created_at))
                 .bind(column(&rows, |row| row.updated_at))
                 .bind(column(&rows, |row| row.version))

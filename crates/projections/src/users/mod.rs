@@ -14,7 +14,7 @@ pub use self::{
     query::UserQueries,
 };
 
-/// A person with an account. Who they are is `None` once they have been erased.
+/// A person with an account, or an imported customer. Who they are is `None` once they have been erased.
 #[derive(Clone, PartialEq)]
 pub struct User {
     pub id: UserId,
@@ -22,6 +22,8 @@ pub struct User {
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub roles: BTreeSet<Role>,
+    /// What an imported customer, who has no account, is called where they come from.
+    pub external_id: Option<String>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub version: i64,

@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use super::fold::UserFold;
 use crate::{
-    projection::{Fold, Projection},
-    schema::SchemaName,
+    projection::{Fold, Projection, Target},
+    table::Table,
 };
 
 pub const NAME: &str = "users";
+
+const TABLES: &[Table] = &[Table::keyed("users")];
 
 /// The projection `users`.
 pub struct Users;
@@ -26,8 +28,8 @@ impl Projection for Users {
         1
     }
 
-    fn tables(&self) -> &'static [&'static str] {
-        &["users"]
+    fn tables(&self) -> &'static [Table] {
+        TABLES
     }
 
     fn aggregates(&self) -> &'static [AggregateType] {
@@ -44,11 +46,11 @@ impl Projection for Users {
     fn load<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        schema: &'a SchemaName,
+        target: &'a Target,
         events: &'a [RecordedEvent],
     ) -> BoxFuture<'a, Result<Box<dyn Fold>, sqlx::Error>> {
         Box::pin(async move {
-            Ok(Box::new(UserFold::load(conn, schema, events).await?) as Box<dyn Fold>)
+            Ok(Box::new(UserFold::load(conn, target, events).await?) as Box<dyn Fold>)
         })
     }
 }

@@ -18,7 +18,7 @@ pub struct UserQueries {
 }
 
 const COLUMNS: &str =
-    "u.id, u.email, u.first_name, u.last_name, u.roles, u.created_at, u.updated_at, u.version";
+    "u.id, u.email, u.first_name, u.last_name, u.roles, u.external_id, u.created_at, u.updated_at, u.version";
 
 const NEWEST: Keyset = Keyset {
     order: "users by newest",
@@ -73,6 +73,7 @@ impl FromRow<'_, PgRow> for User {
                 .map(|role| role.parse())
                 .collect::<Result<_, _>>()
                 .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            external_id: row.try_get("external_id")?,
             created_at: row.try_get("created_at")?,
             updated_at: row.try_get("updated_at")?,
             version: row.try_get("version")?,

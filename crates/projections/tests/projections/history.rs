@@ -3,7 +3,7 @@
 use daybook_domain::{
     CategoryId, Event, OrderId, ProductId, StreamId, UserId,
     category::CategoryEvent,
-    order::{Address, OrderEvent, OrderLine, OrderStatus},
+    order::{Address, ImportedLine, OrderEvent, OrderLine, OrderStatus},
     product::ProductEvent,
     stock::StockEvent,
     user::{Role, UserEvent},
@@ -21,18 +21,21 @@ pub(crate) struct History {
     categories: Vec<CategoryId>,
     products: Vec<(ProductId, i64)>,
     orders: Vec<(OrderId, OrderStatus, ProductId, u32)>,
+    /// With the lines that each has so far.
+    imported: Vec<(OrderId, u32)>,
     count: u64,
 }
 
 impl History {
     pub(crate) fn new(seed: u64) -> History {
-        let (users, categories, products, orders) = Default::default();
+        let (users, categories, products, orders, imported) = Default::default();
         History {
             random: seed,
             users,
             categories,
             products,
             orders,
+            imported,
             count: 0,
         }
     }
@@ -65,7 +68,7 @@ impl History {
     fn step(&mut self) -> Option<Step> {
         self.count += 1;
         let count = self.count;
-        match self.below(16) {
+        match self.below(19) {
             0 => {
                 let user = id();
                 self.users.push(user);
@@ -109,6 +112,17 @@ impl History {
             6 | 7 => self.change_product(count),
             8 | 9 => self.change_stock(),
             10..=12 => self.place_order(),
+            13 => {
+                let user = id();
+                self.users.push(user);
+                let event = UserEvent::Imported {
+                    source: "old shop".into(),
+                    external_id: format!("C{count}").into(),
+                };
+                Some(vec![(StreamId::user(user), event.into())])
+            }
+            14 => self.import_order(count),
+            15 => self.import_more_lines(),
             _ => self.continue_order(count),
         }
     }
@@ -228,6 +242,44 @@ impl History {
         ])
     }
 
+    fn import_order(&mut self, count: u64) -> Option<Step> {
+        let order = id();
+        let imported = OrderEvent::Imported {
+            source: "old shop".into(),
+            number: count.to_string(),
+            user_id: self.one_of(&self.users.clone()),
+            country: None,
+            currency: eur(0).currency,
+        };
+        self.imported.push((order, 0));
+        let mut step = vec![(StreamId::order(order), imported.into())];
+        step.extend(self.lines(self.imported.len() - 1)?);
+        Some(step)
+    }
+
+    fn import_more_lines(&mut self) -> Option<Step> {
+        let at = self.below(self.imported.len().max(1));
+        self.lines(at)
+    }
+
+    fn lines(&mut self, at: usize) -> Option<Step> {
+        let (order, known) = *self.imported.get(at)?;
+        let lines = 1 + self.below(4) as u32;
+        self.imported[at].1 += lines;
+        let line = |line| {
+            let (product_id, _) = self.one_of(&self.products.clone()).unwrap_or((id(), 0));
+            let bought = ImportedLine {
+                line,
+                product_id,
+                name: format!("Old product {line}"),
+                quantity: [1, 6, 12, -2][self.below(4)],
+                unit_price: eur([0, 255, 1_250][self.below(3)]),
+            };
+            (StreamId::order(order), OrderEvent::LineImported(bought).into())
+        };
+        Some((known + 1..=known + lines).map(line).collect())
+    }
+
     fn continue_order(&mut self, count: u64) -> Option<Step> {
         let at = self.below(self.orders.len().max(1));
         let (order_id, status, product, quantity) = *self.orders.get(at)?;
@@ -250,7 +302,7 @@ impl History {
                 Some(StockEvent::Shipped { order_id, quantity }),
             ),
             OrderStatus::Shipped => (OrderStatus::Delivered, OrderEvent::Delivered, None),
-            OrderStatus::Delivered | OrderStatus::Cancelled => return None,
+            OrderStatus::Delivered | OrderStatus::Cancelled | OrderStatus::Imported => return None,
         };
         self.orders[at].1 = next;
         if next == OrderStatus::Cancelled

@@ -87,7 +87,7 @@ table! {
 }
 table! {
     Order {
-        id: Uuid, user_id: Uuid, status: String, total_minor: i64, currency: String, created_at: DateTime<Utc>,
+        id: Uuid, user_id: Option<Uuid>, status: String, total_minor: i64, currency: String, created_at: DateTime<Utc>,
         updated_at: DateTime<Utc>, version: i64,
     }
     "select id, user_id, status, total_minor, currency, created_at, updated_at, version
@@ -106,9 +106,9 @@ table! {
 table! {
     User {
         id: Uuid, email: Option<String>, first_name: Option<String>, last_name: Option<String>, roles: Vec<String>,
-        created_at: DateTime<Utc>, updated_at: DateTime<Utc>, version: i64,
+        external_id: Option<String>, created_at: DateTime<Utc>, updated_at: DateTime<Utc>, version: i64,
     }
-    "select id, email, first_name, last_name, roles, created_at, updated_at, version
+    "select id, email, first_name, last_name, roles, external_id, created_at, updated_at, version
      from {schema}.users order by id"
 }
 
@@ -253,6 +253,7 @@ fn category(id: Uuid, events: &[&RecordedEvent]) -> Category {
 fn status(event: &Event) -> &'static str {
     match event {
         Event::Order(OrderEvent::Placed { .. }) => "pending",
+        Event::Order(OrderEvent::Imported { .. } | OrderEvent::LineImported(_)) => "imported",
         Event::Order(OrderEvent::Processed) => "processing",
         Event::Order(OrderEvent::Shipped { .. }) => "shipped",
         Event::Order(OrderEvent::Delivered) => "delivered",
@@ -262,16 +263,25 @@ fn status(event: &Event) -> &'static str {
 }
 
 fn order(id: Uuid, events: &[&RecordedEvent]) -> Order {
-    let Event::Order(OrderEvent::Placed { user_id, total, .. }) = &events[0].event else {
-        panic!("not placed")
+    let (user_id, currency) = match &events[0].event {
+        Event::Order(OrderEvent::Placed { user_id, total, .. }) => {
+            (Some(*user_id), total.currency)
+        }
+        Event::Order(OrderEvent::Imported {
+            user_id, currency, ..
+        }) => (*user_id, *currency),
+        _ => panic!("no first event"),
     };
     let last = events[events.len() - 1];
     Order {
         id,
-        user_id: user_id.as_uuid(),
+        user_id: user_id.map(|id| id.as_uuid()),
         status: status(&last.event).to_owned(),
-        total_minor: total.minor,
-        currency: total.currency.code().to_owned(),
+        total_minor: lines(id, events)
+            .iter()
+            .map(|line| line.quantity * line.unit_price_minor)
+            .sum(),
+        currency: currency.code().to_owned(),
         created_at: events[0].occurred_at,
         updated_at: last.occurred_at,
         version: events.len() as i64,
@@ -279,18 +289,28 @@ fn order(id: Uuid, events: &[&RecordedEvent]) -> Order {
 }
 
 fn lines(order_id: Uuid, events: &[&RecordedEvent]) -> Vec<Line> {
-    let Event::Order(OrderEvent::Placed { lines, .. }) = &events[0].event else {
-        panic!("not placed")
-    };
-    let numbered = lines.iter().zip(1..);
-    numbered
-        .map(|(bought, line)| Line {
+    let bought = events.iter().flat_map(|event| match &event.event {
+        Event::Order(OrderEvent::Placed { lines, .. }) => lines
+            .iter()
+            .map(|line| {
+                let quantity = i64::from(line.quantity);
+                (line.product_id, &line.name, quantity, line.unit_price)
+            })
+            .collect(),
+        Event::Order(OrderEvent::LineImported(line)) => {
+            vec![(line.product_id, &line.name, line.quantity, line.unit_price)]
+        }
+        _ => vec![],
+    });
+    (1..)
+        .zip(bought)
+        .map(|(line, (product_id, name, quantity, unit_price))| Line {
             order_id,
             line,
-            product_id: bought.product_id.as_uuid(),
-            name: bought.name.clone(),
-            quantity: bought.quantity.into(),
-            unit_price_minor: bought.unit_price.minor,
+            product_id: product_id.as_uuid(),
+            name: name.clone(),
+            quantity,
+            unit_price_minor: unit_price.minor,
         })
         .collect()
 }
@@ -312,15 +332,24 @@ fn history(order_id: Uuid, events: &[&RecordedEvent]) -> Vec<Entry> {
             Event::Order(OrderEvent::Cancelled {
                 reason: Some(reason),
             }) => format!(r#"{{"reason": "{reason}"}}"#),
+            Event::Order(OrderEvent::Imported { source, number, .. }) => {
+                format!(r#"{{"number": "{number}", "source": "{source}"}}"#)
+            }
             _ => "{}".to_owned(),
         },
     };
-    events.iter().map(entry).collect()
+    let is_step =
+        |event: &&&RecordedEvent| !matches!(event.event, Event::Order(OrderEvent::LineImported(_)));
+    events.iter().filter(is_step).map(entry).collect()
 }
 
 fn user(id: Uuid, events: &[&RecordedEvent]) -> User {
-    let Event::User(UserEvent::Registered { email, .. }) = &events[0].event else {
-        panic!("not registered")
+    let (email, external_id) = match &events[0].event {
+        Event::User(UserEvent::Registered { email, .. }) => {
+            (email.known().map(ToString::to_string), None)
+        }
+        Event::User(UserEvent::Imported { external_id, .. }) => (None, external_id.known().cloned()),
+        _ => panic!("no first event"),
     };
     let (first_name, last_name) = last(events, |event| match event {
         Event::User(
@@ -336,20 +365,21 @@ fn user(id: Uuid, events: &[&RecordedEvent]) -> User {
         ) => Some((first_name.known().cloned(), last_name.known().cloned())),
         _ => None,
     })
-    .unwrap();
+    .unwrap_or_default();
     let roles = last(events, |event| match event {
         Event::User(UserEvent::Registered { roles, .. } | UserEvent::RolesChanged { roles }) => {
-            Some(roles.clone())
+            Some(roles.iter().map(ToString::to_string).collect())
         }
         _ => None,
     })
-    .unwrap();
+    .unwrap_or_else(|| vec!["user".to_owned()]);
     User {
         id,
-        email: email.known().map(ToString::to_string),
+        email,
         first_name,
         last_name,
-        roles: roles.iter().map(ToString::to_string).collect(),
+        roles,
+        external_id,
         created_at: events[0].occurred_at,
         updated_at: events[events.len() - 1].occurred_at,
         version: events.len() as i64,

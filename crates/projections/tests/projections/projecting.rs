@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use daybook_log::RecordedEvent;
 use daybook_projections::{
-    projection::{Projection, apply},
+    projection::{Projection, Target, apply},
     registry,
     runtime::{Checkpoint, Lease, commit_batch},
     schema::{SchemaName, create_like},
+    skipped::Skipped,
+    table::Table,
 };
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -57,7 +59,7 @@ async fn digest(
     schema: &SchemaName,
 ) -> BTreeMap<&'static str, String> {
     let mut digests = BTreeMap::new();
-    for table in projection.tables() {
+    for Table { name: table, .. } in projection.tables() {
         let statement = format!(
             "select count(*) || ' ' || coalesce(md5(string_agg(to_jsonb(t)::text, '|' order by to_jsonb(t)::text)), '')
              from {schema}.{table} t"
@@ -88,6 +90,7 @@ async fn applying_events_again_changes_nothing() {
         let live = SchemaName::live(projection.name());
         project(&shop, &*projection, &events, &[50]).await;
         let before = digest(&shop.pool, &*projection, &live).await;
+        let target = Target::live(live.clone());
         let mut conn = shop.pool.acquire().await.unwrap();
         // The last one ends in mid-history: the rows know better than all that it says.
         let half = &events[..events.len() / 2];
@@ -98,7 +101,9 @@ async fn applying_events_again_changes_nothing() {
             half.chunks(20),
         ] {
             for batch in again {
-                apply(&*projection, &mut conn, &live, batch).await.unwrap();
+                apply(&*projection, &mut conn, &target, batch, &Skipped::default())
+                    .await
+                    .unwrap();
             }
             assert_eq!(digest(&shop.pool, &*projection, &live).await, before);
         }
@@ -118,9 +123,15 @@ async fn a_rebuild_from_the_beginning_equals_the_live_rows() {
         create_like(&mut conn, &live, &rebuilt, projection.tables())
             .await
             .unwrap();
-        apply(&*projection, &mut conn, &rebuilt, &events)
-            .await
-            .unwrap();
+        apply(
+            &*projection,
+            &mut conn,
+            &Target::live(rebuilt.clone()),
+            &events,
+            &Skipped::default(),
+        )
+        .await
+        .unwrap();
         assert_eq!(
             digest(&owner, &*projection, &rebuilt).await,
             digest(&owner, &*projection, &live).await
@@ -143,6 +154,7 @@ async fn events_of_different_keys_can_be_applied_side_by_side() {
         create_like(&mut conn, &live, &rebuilt, projection.tables())
             .await
             .unwrap();
+        let target = Target::live(rebuilt.clone());
         // The last part first and in small batches: the worst that parallel workers could do.
         for part in (0..PARTS).rev() {
             let in_part = |key: Uuid| key.as_u128() % PARTS == part;
@@ -152,7 +164,7 @@ async fn events_of_different_keys_can_be_applied_side_by_side() {
                 .cloned()
                 .collect();
             for batch in of_part.chunks(10) {
-                apply(&*projection, &mut conn, &rebuilt, batch)
+                apply(&*projection, &mut conn, &target, batch, &Skipped::default())
                     .await
                     .unwrap();
             }

@@ -10,9 +10,10 @@ use daybook_projections::{
     Paging,
     catalog::{Facet, ProductFilter, ProductSort},
     orders::{OrderFilter, Viewer},
-    projection::apply,
+    projection::{Target, apply},
     registry,
     schema::SchemaName,
+    skipped::Skipped,
 };
 use rust_decimal::Decimal;
 
@@ -377,9 +378,16 @@ async fn an_erased_person_is_gone_from_a_read_model_made_afterwards() {
         .find(|projection| projection.name() == "users")
         .unwrap();
     let mut conn = shop.pool.acquire().await.unwrap();
-    apply(&*projection, &mut conn, &SchemaName::live("users"), &events)
-        .await
-        .unwrap();
+    let target = Target::live(SchemaName::live("users"));
+    apply(
+        &*projection,
+        &mut conn,
+        &target,
+        &events,
+        &Skipped::default(),
+    )
+    .await
+    .unwrap();
 
     let read_models = daybook_projections::ReadModels::new(
         shop.pool.clone(),

@@ -8,8 +8,8 @@ use std::sync::{
 use daybook_domain::AggregateType;
 use daybook_log::{Position, RecordedEvent};
 use daybook_projections::{
-    projection::{Fold, Projection, Unfoldable},
-    schema::SchemaName,
+    projection::{Fold, Projection, Target, Unfoldable},
+    table::Table,
 };
 use futures::future::BoxFuture;
 use sqlx::{PgConnection, PgPool};
@@ -97,8 +97,9 @@ impl Projection for Tally {
         1
     }
 
-    fn tables(&self) -> &'static [&'static str] {
-        &["seen"]
+    fn tables(&self) -> &'static [Table] {
+        const TABLES: &[Table] = &[Table::keyed("seen")];
+        TABLES
     }
 
     fn aggregates(&self) -> &'static [AggregateType] {
@@ -112,7 +113,7 @@ impl Projection for Tally {
     fn load<'a>(
         &'a self,
         _conn: &'a mut PgConnection,
-        _schema: &'a SchemaName,
+        _target: &'a Target,
         _events: &'a [RecordedEvent],
     ) -> BoxFuture<'a, Result<Box<dyn Fold>, sqlx::Error>> {
         let fold = TallyFold {
@@ -129,7 +130,7 @@ struct TallyFold {
 }
 
 impl Fold for TallyFold {
-    fn event(&mut self, event: &RecordedEvent) -> Result<(), Unfoldable> {
+    fn event(&mut self, event: &RecordedEvent, _follows: i64) -> Result<(), Unfoldable> {
         if event.position == self.tally.unfoldable.load(Ordering::SeqCst) {
             return Err(Unfoldable::OutOfRange("the tally"));
         }
@@ -140,12 +141,12 @@ impl Fold for TallyFold {
     fn write<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        schema: &'a SchemaName,
+        target: &'a Target,
     ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
         Box::pin(async move {
             // Not an upsert: an event that takes effect twice is an error.
             let statement = format!(
-                "insert into {schema}.seen (position, checked)
+                "insert into {target}.seen (position, checked)
                  select p, 1 / (case when p = $2 then 0 else 1 end) from unnest($1::int8[]) as p"
             );
             sqlx::query(&statement)

@@ -1,13 +1,13 @@
 //! The command path in this process: load or cache, decide, append.
 
-mod orders;
+pub(super) mod orders;
 mod receive;
 
 use std::time::Duration;
 
 use chrono::Utc;
 use daybook_commands::{Answer, Command, CommandBus, Context, IdempotencyKey, Refusal};
-use daybook_log::{Actor, Metadata};
+use daybook_log::{Actor, Metadata, Position};
 use uuid::Uuid;
 
 use super::load::closed_loop;
@@ -43,8 +43,12 @@ pub async fn run_orders(
     .await
 }
 
-/// Executes a command that must be carried out.
-async fn execute<C: Command>(bus: &CommandBus, command: C, keyed: bool) -> Result<(), BenchError> {
+/// Executes a command that must be carried out; answers what a read model must reach to show it.
+async fn execute<C: Command>(
+    bus: &CommandBus,
+    command: C,
+    keyed: bool,
+) -> Result<Position, BenchError> {
     let metadata = Metadata {
         actor: Actor::System("bench".to_owned()),
         correlation_id: Uuid::now_v7(),
@@ -74,7 +78,7 @@ async fn execute<C: Command>(bus: &CommandBus, command: C, keyed: bool) -> Resul
         .await
         .map_err(|error| BenchError(format!("a command failed: {error}")))?;
     match answered.answer.status {
-        201 => Ok(()),
+        201 => Ok(answered.position),
         _ => Err(BenchError(format!(
             "a command was refused: {}",
             String::from_utf8_lossy(&answered.answer.body)

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use daybook_commands::{CommandBus, CreateProduct, PlaceOrder, RegisterUser};
 use daybook_domain::user::Role;
 use daybook_domain::{Currency, Money, ProductId, UserId};
+use daybook_log::Position;
 use futures::future::try_join_all;
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ impl Spread {
     }
 }
 
-pub(super) struct Customer {
+pub(in crate::bench) struct Customer {
     bus: CommandBus,
     keyed: bool,
     user_id: UserId,
@@ -43,7 +44,7 @@ pub(super) struct Customer {
 }
 
 /// Makes a user and the products, then as many customers as are asked for.
-pub(super) async fn customers(
+pub(in crate::bench) async fn customers(
     bus: &CommandBus,
     count: usize,
     keyed: bool,
@@ -65,6 +66,14 @@ pub(super) async fn customers(
 
 impl Client for Customer {
     async fn send(&mut self) -> Result<(), BenchError> {
+        self.order().await?;
+        Ok(())
+    }
+}
+
+impl Customer {
+    /// Places an order; answers its position.
+    pub(in crate::bench) async fn order(&self) -> Result<Position, BenchError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let product = self.products[number % self.products.len()];
         let command = PlaceOrder {

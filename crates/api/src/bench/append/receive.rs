@@ -25,7 +25,8 @@ impl Client for Receiver {
         let command = ReceiveStock {
             product_id: Uuid::now_v7().into(),
         };
-        execute(&self.bus, command, self.keyed).await
+        execute(&self.bus, command, self.keyed).await?;
+        Ok(())
     }
 }
 

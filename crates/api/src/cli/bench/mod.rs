@@ -1,5 +1,6 @@
 mod append;
 mod http;
+mod lag;
 mod scratch;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::failure::Failure;
 pub(crate) enum Command {
     Append(append::Arguments),
     Http(http::Arguments),
+    Lag(lag::Arguments),
 }
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -42,6 +44,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Append(arguments) => append::run(arguments),
         Command::Http(arguments) => http::run(arguments),
+        Command::Lag(arguments) => lag::run(arguments),
     }
 }
 

@@ -141,7 +141,7 @@ fn the_state_is_what_happened() {
     order.evolve(&OrderEvent::Delivered);
     let expected = Order {
         placed: true,
-        user_id: customer(),
+        user_id: Some(customer()),
         lines: lines(2),
         total: money(200, "EUR"),
         status: OrderStatus::Delivered,
@@ -149,6 +149,7 @@ fn the_state_is_what_happened() {
         carrier: Some("DHL".to_owned()),
         tracking_number: Some("JD1".to_owned()),
         cancellation_reason: None,
+        imported: None,
     };
     assert_eq!(order, expected);
 }

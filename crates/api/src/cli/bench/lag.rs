@@ -1,0 +1,113 @@
+use clap::Args;
+use daybook_projections::{Progress, ProjectorConfig, registry, run as run_projectors};
+use tokio_util::sync::CancellationToken;
+
+use super::scratch::Scratch;
+use super::{print_json, print_line};
+use crate::bench::lag::{self, LagReport};
+use crate::cli::runtime;
+use crate::config::{DataConfig, DatabaseConfig, LogConfig};
+use crate::failure::Failure;
+use crate::keys::MasterKey;
+use crate::server::core::Core;
+use crate::server::database::{Database, IfRunning};
+use crate::server::schema;
+
+/// From a command's acknowledgement until the read models show it, at a steady pace.
+///
+/// Single-unit orders of a thousand products, with every projector at work in this process. Without
+/// DATABASE_URL a scratch PostgreSQL is started and removed again.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  daybook bench lag --per-second 2000 --seconds 10")]
+pub(crate) struct Arguments {
+    /// Orders placed each second
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    per_second: u32,
+    /// How long it is measured
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    database: DatabaseConfig,
+    #[command(flatten)]
+    data: DataConfig,
+    #[command(flatten)]
+    log: LogConfig,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let log = arguments.log.clone();
+    runtime::run_quietly(&log, |stop| async move {
+        let scratch = Scratch::new(&arguments.database, &arguments.data);
+        let measured = in_database(&arguments, &scratch.data, stop).await;
+        scratch.remove();
+        let report = measured?;
+        if arguments.json {
+            return print_json(&report);
+        }
+        print(&report);
+        Ok(())
+    })
+}
+
+async fn in_database(
+    arguments: &Arguments,
+    data: &DataConfig,
+    stop: CancellationToken,
+) -> Result<LagReport, Failure> {
+    let master_key = MasterKey::obtain(&data.folder, data.master_key())?;
+    let database = Database::open(&arguments.database, data, IfRunning::Refuse).await?;
+    let measured = async {
+        schema::ready(&database).await?;
+        let core = Core::start(&database, &master_key).await?;
+        let measured = tokio::select! {
+            measured = beside_projectors(arguments, &database, &core) => measured,
+            () = stop.cancelled() => Err(Failure::Interrupted),
+        };
+        core.stop().await;
+        measured
+    };
+    let measured = measured.await;
+    database.close().await;
+    measured
+}
+
+async fn beside_projectors(
+    arguments: &Arguments,
+    database: &Database,
+    core: &Core,
+) -> Result<LagReport, Failure> {
+    let stop = CancellationToken::new();
+    let progress = Progress::new();
+    // One connection for each projector, and one each to listen to the log and to the projectors.
+    let pool = database.worker_pool(registry().len() as u32 + 3);
+    let projectors = run_projectors(
+        core.feed.clone(),
+        pool.clone(),
+        ProjectorConfig::default(),
+        stop.clone(),
+    );
+    let tracker = progress.run(pool, stop.clone());
+    let measure = async {
+        let duration = std::time::Duration::from_secs(arguments.seconds);
+        let per_second = f64::from(arguments.per_second);
+        let report = lag::run(&core.bus, &progress, per_second, duration).await;
+        stop.cancel();
+        report
+    };
+    let ((), (), report) = tokio::join!(projectors, tracker, measure);
+    Ok(report?)
+}
+
+fn print(report: &LagReport) {
+    println!("orders, until every read model shows them:");
+    print_line("from when it was due", &report.orders);
+    println!("from the acknowledgement:");
+    for (name, lag) in &report.lag {
+        print_line(name, lag);
+    }
+}

@@ -1,0 +1,94 @@
+//! Events that a projection passes over because an operator said so.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use daybook_domain::StreamId;
+use daybook_log::Position;
+use sqlx::PgConnection;
+
+/// One projection's dead letters. Its live read model and every build pass over the same events.
+#[derive(Clone, Debug, Default)]
+pub struct Skipped {
+    positions: HashSet<Position>,
+    /// By stream, as it is shown: a dead letter may be of an aggregate that this binary doesn't know.
+    sequences: HashMap<String, BTreeSet<i64>>,
+}
+
+impl Skipped {
+    pub async fn load(conn: &mut PgConnection, projection: &str) -> Result<Skipped, sqlx::Error> {
+        let rows: Vec<(Position, String, i64)> = sqlx::query_as(
+            "select position, stream, sequence from projections.dead_letters where name = $1",
+        )
+        .bind(projection)
+        .fetch_all(conn)
+        .await?;
+        let mut skipped = Skipped::default();
+        for (position, stream, sequence) in rows {
+            skipped.insert(position, stream, sequence);
+        }
+        Ok(skipped)
+    }
+
+    pub fn insert(&mut self, position: Position, stream: String, sequence: i64) {
+        self.positions.insert(position);
+        self.sequences.entry(stream).or_default().insert(sequence);
+    }
+
+    /// Whether the event at this position was skipped by itself, decodable or not.
+    pub fn contains(&self, position: Position) -> bool {
+        self.positions.contains(&position)
+    }
+
+    /// The sequence of the last event of the stream that is folded before this one, 0 before the
+    /// first. `None` if this one is passed over: it was skipped, or the stream's first event was, and
+    /// then nothing can be made of the rest.
+    pub fn follows(&self, stream: StreamId, sequence: i64) -> Option<i64> {
+        if self.sequences.is_empty() {
+            return Some(sequence - 1);
+        }
+        let Some(skipped) = self.sequences.get(&stream.to_string()) else {
+            return Some(sequence - 1);
+        };
+        if skipped.contains(&1) || skipped.contains(&sequence) {
+            return None;
+        }
+        (1..sequence)
+            .rev()
+            .find(|before| !skipped.contains(before))
+            .or(Some(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::ProductId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn stream(number: u128) -> StreamId {
+        StreamId::product(ProductId::from(Uuid::from_u128(number)))
+    }
+
+    #[test]
+    fn an_event_follows_the_last_that_was_not_skipped() {
+        let mut skipped = Skipped::default();
+        skipped.insert(7, stream(1).to_string(), 3);
+        skipped.insert(8, stream(1).to_string(), 4);
+        let follows = |sequence| skipped.follows(stream(1), sequence);
+        assert_eq!(
+            [1, 2, 3, 4, 5, 6].map(follows),
+            [Some(0), Some(1), None, None, Some(2), Some(5)]
+        );
+        assert_eq!(skipped.follows(stream(2), 3), Some(2));
+        assert!(skipped.contains(7) && !skipped.contains(6));
+    }
+
+    #[test]
+    fn nothing_follows_a_skipped_first_event() {
+        let mut skipped = Skipped::default();
+        skipped.insert(7, stream(1).to_string(), 1);
+        assert_eq!(skipped.follows(stream(1), 1), None);
+        assert_eq!(skipped.follows(stream(1), 9), None);
+    }
+}
