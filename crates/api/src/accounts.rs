@@ -17,8 +17,8 @@ use crate::system;
 /// The admin of a demo for which none was asked for.
 pub(crate) const DEMO_ADMIN: &str = "admin@daybook.example";
 
-/// Makes the admin unless the e-mail address is somebody's already. Only a new admin is given the
-/// password: one that was changed since stays.
+/// Makes the admin unless the e-mail address is somebody's already. Only an admin without a password is
+/// given this one, a new admin or one that came with an imported log: a password that was changed since stays.
 pub(crate) async fn ensure_admin(
     bus: &CommandBus,
     pool: &PgPool,
@@ -33,7 +33,7 @@ pub(crate) async fn ensure_admin(
         .parse()
         .map_err(|wrong: InvalidField| failed(wrong.detail))?;
     if let Some(owner) = bus.email_owner(&address).await? {
-        return warn_unless_admin(bus, owner).await;
+        return let_in(bus, pool, owner, password).await;
     }
     password::check(password).map_err(|wrong| failed(wrong.to_string()))?;
     // The same from every process, so that of several that start at once one makes the admin.
@@ -70,7 +70,12 @@ pub(crate) async fn set_password(pool: &PgPool, id: UserId, password: &str) -> R
         .map_err(Failure::database("storing a password's hash"))
 }
 
-async fn warn_unless_admin(bus: &CommandBus, owner: UserId) -> Result<(), Failure> {
+async fn let_in(
+    bus: &CommandBus,
+    pool: &PgPool,
+    owner: UserId,
+    password: &str,
+) -> Result<(), Failure> {
     let user = bus.load(StreamId::user(owner)).await?;
     let is_admin = user
         .state
@@ -78,6 +83,14 @@ async fn warn_unless_admin(bus: &CommandBus, owner: UserId) -> Result<(), Failur
         .is_some_and(|user| user.roles.contains(&Role::Admin));
     if !is_admin {
         warn!(user.id = %owner, "DAYBOOK_ADMIN_EMAIL is the address of a user who is no admin");
+        return Ok(());
+    }
+    let known = credentials::find(pool, owner)
+        .await
+        .map_err(Failure::database("looking up a password's hash"))?;
+    if known.is_none() {
+        set_password(pool, owner, password).await?;
+        info!(user.id = %owner, "gave the admin a password");
     }
     Ok(())
 }

@@ -12,14 +12,17 @@ use chrono::{DateTime, SubsecRound, Utc};
 use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
 use daybook_log::{Actor, Feed};
-use daybook_projections::ReadModels;
+use daybook_projections::{ReadModels, measure, status};
+use daybook_usage::UsageStore;
 use sqlx::PgPool;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 use uuid::Uuid;
 
 use crate::answer::refused;
 use crate::auth::token::TokenKeys;
+use crate::builds::Builds;
 use crate::cache::ProductCache;
 use crate::extract::CommandRequest;
 use crate::gateway::rate_limit::Limits;
@@ -39,9 +42,11 @@ pub struct Shared {
     pub read_models: ReadModels,
     pub feed: Feed,
     pub pool: PgPool,
+    pub usage: UsageStore,
     pub token_keys: TokenKeys,
     pub http: HttpConfig,
     pub products: ProductCache,
+    pub builds: Builds,
     gateway: Gateway,
 }
 
@@ -50,7 +55,7 @@ pub struct AppParts {
     pub commands: CommandBus,
     pub read_models: ReadModels,
     pub feed: Feed,
-    /// For credentials and refresh tokens; queries have the read models' own.
+    /// For credentials, refresh tokens and usage events; queries have the read models' own.
     pub pool: PgPool,
     pub token_keys: TokenKeys,
     pub http: HttpConfig,
@@ -88,6 +93,9 @@ impl Default for HttpConfig {
     }
 }
 
+/// A database that takes longer has other worries.
+const MEASURING: Duration = Duration::from_secs(2);
+
 const EUR: &str = "EUR";
 
 impl App {
@@ -104,10 +112,12 @@ impl App {
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,
+            usage: UsageStore::new(parts.pool.clone()),
             pool: parts.pool,
             token_keys: parts.token_keys,
             http: parts.http,
             products,
+            builds: Builds::default(),
         }))
     }
 
@@ -169,14 +179,20 @@ async fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 
-/// Chores that no request waits for, until `shutdown`: empties the metrics' buffers, forgets idle clients.
+/// Chores that no request waits for, until `shutdown`: measures the projections, empties the metrics'
+/// buffers, forgets idle clients.
 pub async fn run_background(app: App, shutdown: CancellationToken) {
+    measure::describe();
     let mut turn = interval(Duration::from_secs(5));
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = turn.tick() => {}
             () = shutdown.cancelled() => return,
+        }
+        match timeout(MEASURING, status(&app.pool, &app.feed)).await {
+            Ok(Ok(statuses)) => measure::status(&statuses),
+            _ => debug!("the projections could not be measured"),
         }
         if let Some(recorder) = metrics::install() {
             recorder.run_upkeep();

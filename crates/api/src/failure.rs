@@ -6,13 +6,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use daybook_commands::CommandError;
+use daybook_log::transfer::TransferError;
 use daybook_log::{LogError, MasterKeyMismatch};
 use daybook_private_postgres::PrivateServerError;
 use daybook_projections::StatusError;
+use daybook_projections::operate::OperateError;
+use daybook_projections::rebuild::BuildError;
+use daybook_projections::registry::UnknownProjection;
 use sqlx::migrate::MigrateError;
 
 use crate::bench::BenchError;
 use crate::config::HalfAnAdmin;
+use crate::import::ImportError;
 use crate::keys::KeyError;
 
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +50,8 @@ pub enum Failure {
     MigrationsNewer { version: i64 },
     #[error("the database has migration {version} as another build of Daybook wrote it")]
     MigrationsDiffer { version: i64 },
+    #[error("the database has not the schema that this binary expects")]
+    NotMigrated,
     #[error("the database could not be migrated")]
     Migration(#[source] MigrateError),
     #[error(transparent)]
@@ -61,6 +68,8 @@ pub enum Failure {
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error(transparent)]
     Command(#[from] CommandError),
     #[error("{what} was refused ({code})")]
     Refused { what: String, code: String },
@@ -69,7 +78,20 @@ pub enum Failure {
     #[error(transparent)]
     Bench(#[from] BenchError),
     #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
     Status(#[from] StatusError),
+    #[error(transparent)]
+    UnknownProjection(#[from] UnknownProjection),
+    #[error(transparent)]
+    Operate(#[from] OperateError),
+    #[error("{name} was not built")]
+    Build {
+        name: &'static str,
+        source: BuildError,
+    },
+    #[error("the rows of {names} are not what their events make")]
+    Differs { names: String },
     #[error("the process could not {what}")]
     Process {
         what: &'static str,
@@ -132,6 +154,7 @@ impl Failure {
             Failure::MigrationsNewer { .. } => {
                 "run the newer Daybook that this database was migrated by"
             }
+            Failure::NotMigrated => "run `daybook migrate`; `daybook serve` does so too",
             Failure::MigrationsDiffer { .. } => "run that build, or use another database",
             Failure::Migration(_) => {
                 "give DATABASE_MIGRATION_URL a role that may create roles and schemas, then run `daybook migrate`"
@@ -155,10 +178,34 @@ impl Failure {
             | Failure::Status(_) => {
                 "see that PostgreSQL runs and that its log is clean, then try again"
             }
+            Failure::Transfer(error) => match error {
+                TransferError::Database(_) => {
+                    "see that PostgreSQL runs and that its log is clean, then try again"
+                }
+                TransferError::File(_) => "see that the file is there and that its disk has room",
+                TransferError::Broken { .. } => "export it again; nothing of it was imported",
+                TransferError::NotEmpty => {
+                    "import into a database of its own, with --data or DATABASE_URL"
+                }
+                TransferError::OtherMasterKey => {
+                    "import into a database that no server has been started on"
+                }
+                TransferError::Stopped => "run it again; nothing of it is left",
+                TransferError::NotPermitted { .. } => {
+                    "set DATABASE_MIGRATION_URL to the role that migrates the database"
+                }
+            },
+            Failure::UnknownProjection(_) => "name one of those",
+            Failure::Operate(error) => of_operation(error),
+            Failure::Build { source, .. } => of_build(source),
+            Failure::Differs { .. } => {
+                "`daybook projections rebuild` makes them anew; keep what was shown, to find out why"
+            }
             Failure::Refused { .. } => {
                 "the demo shop wants a database without a shop of its own in it; use another DATABASE_URL"
             }
             Failure::Admin { .. } => "mend DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD",
+            Failure::Import(error) => error.remedy(),
             Failure::Bench(_) => "see `daybook bench --help`",
             Failure::Process { .. } => "see the system's limits for this user (`ulimit -a`)",
             Failure::NoData { .. } => {
@@ -171,3 +218,38 @@ impl Failure {
         }
     }
 }
+
+fn of_operation(error: &OperateError) -> &'static str {
+    match error {
+        OperateError::WrongState { .. } | OperateError::HaltedElsewhere { .. } => {
+            "see `daybook projections status`"
+        }
+        OperateError::LogHasGap { .. } => "restore the log from a backup that has them",
+        OperateError::LaterVersion { .. } => "use the newer Daybook",
+        OperateError::Busy { .. } => "try again when they have ended",
+        OperateError::Build(error) => of_build(error),
+        OperateError::Status(_) | OperateError::Database(_) => DATABASE_REMEDY,
+    }
+}
+
+fn of_build(error: &BuildError) -> &'static str {
+    match error {
+        BuildError::BeingBuilt { .. } => {
+            "wait for it, and see `daybook projections status --watch`"
+        }
+        BuildError::LaterVersion { .. } => "use the newer Daybook",
+        BuildError::Obstacle { .. } => {
+            "the live projector halts there; mend or skip the event when it does, then try again"
+        }
+        BuildError::LiveChanged | BuildError::TakenOver | BuildError::Stopped => "run it again",
+        BuildError::NoPrevious => "only what a rebuild has replaced can be switched back in",
+        BuildError::PreviousVersion { .. } => "use the Daybook that made it",
+        BuildError::BeyondHead { .. } => "give a position that the log has",
+        BuildError::SchemaExists(_) => "choose another with --into, or drop it",
+        BuildError::SchemaReserved(..) => "choose another with --into",
+        BuildError::Task(_) => "run it again; the log of errors tells what to report",
+        BuildError::Log(_) | BuildError::Database(_) => DATABASE_REMEDY,
+    }
+}
+
+const DATABASE_REMEDY: &str = "see that PostgreSQL runs and that its log is clean, then try again";

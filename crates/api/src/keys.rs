@@ -40,17 +40,38 @@ pub struct MasterKey(SecretBox<[u8; 32]>);
 impl MasterKey {
     /// The given key, or the one in the data folder, made there where it is missing.
     pub fn obtain(data: &Path, given: Option<&str>) -> Result<MasterKey, KeyError> {
+        MasterKey::take(data, given, |path| {
+            read_or_create(path, || {
+                let mut key = Zeroizing::new([0; 32]);
+                rand::fill(key.as_mut_slice()).map_err(|_| KeyError::NoRandomness)?;
+                Ok(format!("{}\n", BASE64_STANDARD.encode(*key)).into_bytes())
+            })
+        })
+    }
+
+    /// The same for commands that only look: makes no key.
+    pub fn existing(data: &Path, given: Option<&str>) -> Result<MasterKey, KeyError> {
+        MasterKey::take(data, given, |path| {
+            let failed = |source| KeyError::File {
+                path: path.to_owned(),
+                source,
+            };
+            fs::read(path).map(Zeroizing::new).map_err(failed)
+        })
+    }
+
+    fn take(
+        data: &Path,
+        given: Option<&str>,
+        read: impl FnOnce(&Path) -> Result<Zeroizing<Vec<u8>>, KeyError>,
+    ) -> Result<MasterKey, KeyError> {
         if let Some(text) = given {
             return parse(text).ok_or_else(|| KeyError::MasterKeyMalformed {
                 origin: "DAYBOOK_MASTER_KEY".to_owned(),
             });
         }
         let path = data.join("keys").join("master.key");
-        let text = read_or_create(&path, || {
-            let mut key = Zeroizing::new([0; 32]);
-            rand::fill(key.as_mut_slice()).map_err(|_| KeyError::NoRandomness)?;
-            Ok(format!("{}\n", BASE64_STANDARD.encode(*key)).into_bytes())
-        })?;
+        let text = read(&path)?;
         std::str::from_utf8(&text)
             .ok()
             .and_then(parse)

@@ -28,6 +28,7 @@ sees at least as much, or is answered 503 `read-model-behind` after two seconds.
         (name = "users", description = "Accounts and signing in"),
         (name = "catalog", description = "Products, categories, stock"),
         (name = "orders", description = "Orders and their history"),
+        (name = "analytics", description = "What visitors and customers do"),
         (name = "operations", description = "Read models and the log"),
     ),
 )]
@@ -114,11 +115,17 @@ fn complete_command(operation: &mut Operation) {
         "Where the resource is",
         Type::String,
     );
-    let signs_in = operation
-        .operation_id
-        .as_deref()
-        .is_some_and(|id| matches!(id, "login" | "refresh"));
-    for status in ["200", "201", "204"].into_iter().filter(|_| !signs_in) {
+    let of_operators = operation
+        .tags
+        .iter()
+        .flatten()
+        .any(|tag| tag == "operations");
+    let appends = !of_operators
+        && !operation
+            .operation_id
+            .as_deref()
+            .is_some_and(|id| matches!(id, "login" | "refresh" | "recordUsageEvents"));
+    for status in ["200", "201", "204"].into_iter().filter(|_| appends) {
         add_header(
             operation,
             status,

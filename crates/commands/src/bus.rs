@@ -1,12 +1,14 @@
 //! The way in: from a command to its durable answer.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use daybook_domain::{Email, State, StreamId, Versioned};
+use daybook_domain::{Email, ProductId, State, StreamId, UserId, Versioned};
 use daybook_log::{Codec, LogError, SealError, claim, idempotency, stream};
 use metrics::counter;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Builder;
 
 use crate::answer::{Answer, Answered, CommandError, Context};
 use crate::attempt::{
@@ -102,14 +104,42 @@ impl CommandBus {
     }
 
     /// Whose e-mail address it is.
-    pub async fn email_owner(
-        &self,
-        email: &Email,
-    ) -> Result<Option<daybook_domain::UserId>, CommandError> {
+    pub async fn email_owner(&self, email: &Email) -> Result<Option<UserId>, CommandError> {
         let kind = ClaimKind::Email;
         let value = kind.stored(&email.canonical(), self.0.codec.secrets());
         let owner = claim::owner(&self.0.pool, kind.as_str(), &value).await?;
         Ok(owner.and_then(|owner| owner.parse().ok()))
+    }
+
+    /// The products that are sold under these SKUs, where there are any.
+    pub async fn sku_owners<'s>(
+        &self,
+        skus: impl IntoIterator<Item = &'s str>,
+    ) -> Result<HashMap<String, ProductId>, CommandError> {
+        let kind = ClaimKind::Sku;
+        let values: Vec<Vec<u8>> = skus
+            .into_iter()
+            .map(|sku| kind.stored(sku, self.0.codec.secrets()))
+            .collect();
+        let owners = claim::owners(&self.0.pool, kind.as_str(), &values).await?;
+        Ok(owners
+            .into_iter()
+            .filter_map(|(sku, owner)| Some((String::from_utf8(sku).ok()?, owner.parse().ok()?)))
+            .collect())
+    }
+
+    /// The id of a customer of another system: always the same, and without the master key it does not
+    /// tell what they are called there.
+    pub fn imported_customer(&self, source: &str, external_id: &str) -> UserId {
+        let value = format!("{source}\n{external_id}");
+        let tag = self
+            .0
+            .codec
+            .secrets()
+            .claim_value("imported-customer", &value);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&tag[..16]);
+        Builder::from_custom_bytes(bytes).into_uuid().into()
     }
 }
 

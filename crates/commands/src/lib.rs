@@ -19,6 +19,7 @@ mod tasks;
 mod writer;
 
 mod category;
+mod import;
 mod order;
 mod product;
 mod stock;
@@ -29,6 +30,7 @@ pub use bus::CommandBus;
 pub use category::{ChangeCategory, CreateCategory, DeleteCategory};
 pub use claims::{ClaimKind, NewClaim};
 pub use command::{Aggregates, Command, Decision, Person, Seen, StreamUse};
+pub use import::{ImportCustomer, ImportOrder, OrderImported, OrderToImport};
 pub use order::{
     Acting, CancelOrder, DeliverOrder, OrderOutcome, PlaceOrder, ProcessOrder, ShipOrder,
 };

@@ -1,6 +1,8 @@
 //! Looking claims up.
 
-use sqlx::{PgPool, query_scalar};
+use std::collections::HashMap;
+
+use sqlx::{PgPool, query_as, query_scalar};
 
 use crate::LogError;
 
@@ -12,4 +14,19 @@ pub async fn owner(pool: &PgPool, kind: &str, value: &[u8]) -> Result<Option<Str
         .fetch_optional(pool)
         .await?;
     Ok(owner)
+}
+
+/// The owners of those of `values` that somebody holds.
+pub async fn owners(
+    pool: &PgPool,
+    kind: &str,
+    values: &[Vec<u8>],
+) -> Result<HashMap<Vec<u8>, String>, LogError> {
+    let owners: Vec<(Vec<u8>, String)> =
+        query_as("select value, owner from log.claims where kind = $1 and value = any($2)")
+            .bind(kind)
+            .bind(values)
+            .fetch_all(pool)
+            .await?;
+    Ok(owners.into_iter().collect())
 }

@@ -1,5 +1,6 @@
 //! Between a domain event and its row: JSON, upcasting, sealing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -96,20 +97,16 @@ impl Codec {
             events: Vec::with_capacity(rows.len()),
             poison: None,
         };
-        for row in rows {
-            let at = (
-                row.position,
-                format!("{}/{}", row.aggregate_type, row.aggregate_id),
-                row.event_type.clone(),
-            );
-            match self.decode_row(row, &keys) {
+        // One command's events share their metadata.
+        let mut metadata = None;
+        for row in &rows {
+            match self.decode_row(row, &keys, &mut metadata) {
                 Ok(event) => batch.events.push(event),
                 Err(error) => {
-                    let (position, stream, event_type) = at;
                     batch.poison = Some(Poison {
-                        position,
-                        stream,
-                        event_type,
+                        position: row.position,
+                        stream: format!("{}/{}", row.aggregate_type, row.aggregate_id),
+                        event_type: row.event_type.clone(),
                         error,
                     });
                     break;
@@ -122,7 +119,7 @@ impl Codec {
     /// Opens the sealed fields of JSON texts that stand at `place`.
     pub(crate) async fn open(&self, json: String, place: &[u8]) -> Result<String, LogError> {
         let keys = self.keys_for(std::iter::once(json.as_str())).await?;
-        open(json, &keys, place).map_err(Into::into)
+        Ok(open(&json, &keys, place)?.into_owned())
     }
 
     async fn keys_for<'a>(
@@ -139,32 +136,45 @@ impl Codec {
         self.keys.load(&Vec::from_iter(persons)).await
     }
 
-    fn decode_row(&self, row: EventRow, keys: &Keys) -> Result<RecordedEvent, String> {
+    /// `metadata` is the text of the row before and what it says.
+    fn decode_row<'r>(
+        &self,
+        row: &'r EventRow,
+        keys: &Keys,
+        metadata: &mut Option<(&'r str, Metadata)>,
+    ) -> Result<RecordedEvent, String> {
         let aggregate_type: AggregateType = row
             .aggregate_type
             .parse()
             .map_err(|error| format!("{error}"))?;
         let id =
             Uuid::parse_str(&row.aggregate_id).map_err(|error| format!("aggregate id: {error}"))?;
-        let metadata: Metadata =
-            serde_json::from_str(&row.metadata).map_err(|error| format!("metadata: {error}"))?;
-        let payload =
-            open(row.payload, keys, row.event_id.as_bytes()).map_err(|error| format!("{error}"))?;
+        let metadata = match metadata {
+            Some((text, metadata)) if *text == row.metadata => metadata.clone(),
+            _ => {
+                let parsed: Metadata = serde_json::from_str(&row.metadata)
+                    .map_err(|error| format!("metadata: {error}"))?;
+                *metadata = Some((&row.metadata, parsed.clone()));
+                parsed
+            }
+        };
+        let payload = open(&row.payload, keys, row.event_id.as_bytes())
+            .map_err(|error| format!("{error}"))?;
         let payload = if self.upcasters.is_empty() {
             payload
         } else {
             let value =
                 serde_json::from_str(&payload).map_err(|error| format!("payload: {error}"))?;
             let stored = SerializedEvent::new(
-                row.aggregate_id,
+                row.aggregate_id.clone(),
                 usize::try_from(row.sequence).unwrap_or_default(),
-                row.aggregate_type,
-                row.event_type,
-                row.event_version,
+                row.aggregate_type.clone(),
+                row.event_type.clone(),
+                row.event_version.clone(),
                 value,
                 Value::Null,
             );
-            upcast::upcast(&self.upcasters, stored).payload.to_string()
+            Cow::Owned(upcast::upcast(&self.upcasters, stored).payload.to_string())
         };
         let event = Event::from_json(aggregate_type, &payload)
             .map_err(|error| format!("payload: {error}"))?;
@@ -181,15 +191,15 @@ impl Codec {
     }
 }
 
-fn open(json: String, keys: &Keys, place: &[u8]) -> Result<String, SealError> {
-    if !seal::may_be_sealed(&json) {
-        return Ok(json);
+fn open<'j>(json: &'j str, keys: &Keys, place: &[u8]) -> Result<Cow<'j, str>, SealError> {
+    if !seal::may_be_sealed(json) {
+        return Ok(Cow::Borrowed(json));
     }
-    let mut value: Value = serde_json::from_str(&json).map_err(|_| SealError::Malformed)?;
+    let mut value: Value = serde_json::from_str(json).map_err(|_| SealError::Malformed)?;
     seal::open(
         &mut value,
         &|person| keys.get(&person).map(Arc::as_ref),
         place,
     )?;
-    Ok(value.to_string())
+    Ok(Cow::Owned(value.to_string()))
 }

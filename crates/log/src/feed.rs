@@ -1,5 +1,6 @@
 //! Reading the log: by position, or one stream.
 
+use chrono::{DateTime, Utc};
 use daybook_domain::StreamId;
 use sqlx::postgres::PgListener;
 use sqlx::{PgPool, query_as, query_scalar};
@@ -17,6 +18,20 @@ pub struct Feed {
 pub struct FeedBatch {
     pub events: Vec<RecordedEvent>,
     pub poison: Option<Poison>,
+}
+
+/// Events as they were fetched, in the order of their positions.
+pub struct Undecoded(Vec<EventRow>);
+
+impl Undecoded {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The position of the last event.
+    pub fn last(&self) -> Option<Position> {
+        self.0.last().map(|row| row.position)
+    }
 }
 
 impl Feed {
@@ -42,6 +57,52 @@ impl Feed {
             .fetch_all(&self.pool)
             .await?;
         self.codec.decode(rows).await
+    }
+
+    /// The rows of up to `limit` events after a position and not after another, to be decoded apart
+    /// from being read.
+    pub async fn fetch_between(
+        &self,
+        after: Position,
+        to: Position,
+        limit: i64,
+    ) -> Result<Undecoded, LogError> {
+        let statement = format!(
+            "select {EVENT_COLUMNS} from log.events e
+             where e.position > $1 and e.position <= $2 order by e.position limit $3"
+        );
+        let rows = query_as(&statement)
+            .bind(after)
+            .bind(to)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(Undecoded(rows))
+    }
+
+    /// Decodes what was fetched, up to the first event that cannot be decoded.
+    pub async fn decode(&self, fetched: Undecoded) -> Result<FeedBatch, LogError> {
+        self.codec.decode(fetched.0).await
+    }
+
+    /// The position of the last event that was recorded at or before an instant, 0 if none was. Looks
+    /// at a few dozen events, whatever the log's length.
+    pub async fn position_at(&self, instant: DateTime<Utc>) -> Result<Position, LogError> {
+        let (mut before, mut after) = (0, self.head().await? + 1);
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            let recorded_at: DateTime<Utc> =
+                query_scalar("select recorded_at from log.events where position = $1")
+                    .bind(middle)
+                    .fetch_one(&self.pool)
+                    .await?;
+            if recorded_at <= instant {
+                before = middle;
+            } else {
+                after = middle;
+            }
+        }
+        Ok(before)
     }
 
     /// A stream's events after the sequence given, oldest first. An undecodable one is an error.

@@ -2,8 +2,9 @@
 //!
 //! Every event has a position: 1, 2, 3 … dense and in commit order, so that a reader needs nothing but
 //! `position > $1 order by position`. Everything is written by [`append::append_batch`], one call of the
-//! database function of that name; everything is read through [`Feed`] (in position order) or
-//! [`stream::load`] (one stream's events). The crate knows the table's columns, so that no other does.
+//! database function of that name, but for a whole log that [`transfer`] takes into an empty one; everything
+//! is read through [`Feed`] (in position order) or [`stream::load`] (one stream's events). The crate knows
+//! the table's columns, so that no other does.
 
 pub mod append;
 pub mod claim;
@@ -15,16 +16,19 @@ mod feed;
 pub mod idempotency;
 mod metadata;
 mod person_keys;
+mod replay;
 mod seal;
 mod secrets;
 pub mod snapshot;
 pub mod stream;
+pub mod transfer;
 
 pub use codec::Codec;
 pub use error::LogError;
 pub use event::{Poison, RecordedEvent};
-pub use feed::{Feed, FeedBatch};
+pub use feed::{Feed, FeedBatch, Undecoded};
 pub use metadata::{Actor, Metadata, UnknownActor};
+pub use replay::{Replay, Selection, StoredEvent};
 pub use seal::{PersonKey, SealError};
 pub use secrets::{MasterKeyMismatch, Secrets};
 

@@ -67,6 +67,17 @@ pub(crate) async fn create_database(
     ] {
         superuser.execute(statement.as_str()).await?;
     }
+    if let Origin::Template(_) = origin {
+        // What the migrations granted on the database itself does not come with a copy of it.
+        let grant = format!(
+            "do $$ begin
+                 if exists (select from pg_roles where rolname = 'daybook_server') then
+                     grant create on database {database} to daybook_server;
+                 end if;
+             end $$"
+        );
+        superuser.execute(grant.as_str()).await?;
+    }
     if let Origin::Scratch { url } = origin {
         let mut inside = PgConnection::connect(url).await?;
         for statement in [

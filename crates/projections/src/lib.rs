@@ -7,14 +7,19 @@
 //!
 //! Nothing here writes to the log or has any effect but on the read models' own tables.
 
+pub mod analytics;
 pub mod catalog;
 mod column;
+pub mod measure;
+pub mod operate;
 pub mod orders;
 mod paging;
 pub mod progress;
 pub mod projection;
 mod read_models;
+pub mod rebuild;
 pub mod registry;
+mod rows;
 pub mod runtime;
 pub mod schema;
 pub mod skipped;
@@ -27,4 +32,6 @@ pub use progress::{Change, Progress};
 pub use read_models::{Behind, ReadModels};
 pub use registry::registry;
 pub use runtime::{ProjectorConfig, run};
-pub use status::{ProjectionState, ProjectionStatus, StatusError, status};
+pub use status::{
+    BuildStatus, PreviousVersion, ProjectionState, ProjectionStatus, StatusError, status, status_of,
+};

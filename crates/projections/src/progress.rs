@@ -73,6 +73,9 @@ type Listener = Box<dyn Fn(&Change) + Send + Sync>;
 #[derive(Default)]
 struct Tracked {
     announced: AtomicI64,
+    /// Where the rows were last exchanged for others. Who has read at this position may have read
+    /// either.
+    switched: AtomicI64,
     published: watch::Sender<Position>,
 }
 
@@ -135,7 +138,10 @@ impl Progress {
                 .shared
                 .projections
                 .get(name)
-                .is_some_and(|tracked| tracked.announced.load(Ordering::SeqCst) <= position)
+                .is_some_and(|tracked| {
+                    tracked.announced.load(Ordering::SeqCst) <= position
+                        && tracked.switched.load(Ordering::SeqCst) < position
+                })
     }
 
     /// Tracks until `shutdown`. Occupies one connection of `pool`, and a second one now and then.
@@ -225,7 +231,13 @@ impl Progress {
                 name,
                 position,
                 keys,
-            }) => self.advance(&name, position, keys),
+                switched,
+            }) => {
+                if switched {
+                    self.switch(&name, position);
+                }
+                self.advance(&name, position, keys);
+            }
             Err(error) => {
                 warn!(
                     error = &error as &dyn std::error::Error,
@@ -253,6 +265,19 @@ impl Progress {
         tracked.published.send_replace(position);
     }
 
+    /// All rows were exchanged for others: nothing that was read up to this position may be kept.
+    fn switch(&self, name: &str, position: Position) {
+        if let Some(tracked) = self.shared.projections.get(name) {
+            tracked.switched.store(position, Ordering::SeqCst);
+            self.resync();
+            // After a reset, whoever waits for a position waits until the new rows hold it.
+            if position < tracked.announced.load(Ordering::SeqCst) {
+                tracked.announced.store(position, Ordering::SeqCst);
+                tracked.published.send_replace(position);
+            }
+        }
+    }
+
     /// After a crash of the database a read model can stand a little behind what was heard before,
     /// so what is known is forgotten until it is looked up again.
     fn lose_track(&self) {
@@ -260,6 +285,7 @@ impl Progress {
         for tracked in self.shared.projections.values() {
             tracked.published.send_replace(0);
             tracked.announced.store(0, Ordering::SeqCst);
+            tracked.switched.store(0, Ordering::SeqCst);
         }
         self.resync();
     }

@@ -6,9 +6,9 @@ use daybook_log::Position;
 use sqlx::PgPool;
 use tokio::time::timeout;
 
-use crate::{catalog, orders, users};
+use crate::{analytics, catalog, orders, users};
 use crate::{
-    catalog::CatalogQueries, orders::OrderQueries, progress::Progress, schema::SchemaName,
+    analytics::AnalyticsQueries, catalog::CatalogQueries, orders::OrderQueries, progress::Progress, schema::SchemaName,
     users::UserQueries,
 };
 
@@ -18,6 +18,7 @@ pub struct ReadModels {
     catalog: CatalogQueries,
     orders: OrderQueries,
     users: UserQueries,
+    analytics: AnalyticsQueries,
     progress: Progress,
 }
 
@@ -35,7 +36,8 @@ impl ReadModels {
         ReadModels {
             catalog: CatalogQueries::new(pool.clone(), SchemaName::live(catalog::NAME)),
             orders: OrderQueries::new(pool.clone(), SchemaName::live(orders::NAME)),
-            users: UserQueries::new(pool, SchemaName::live(users::NAME)),
+            users: UserQueries::new(pool.clone(), SchemaName::live(users::NAME)),
+            analytics: AnalyticsQueries::new(pool, SchemaName::live(analytics::NAME)),
             progress,
         }
     }
@@ -50,6 +52,10 @@ impl ReadModels {
 
     pub fn users(&self) -> &UserQueries {
         &self.users
+    }
+
+    pub fn analytics(&self) -> &AnalyticsQueries {
+        &self.analytics
     }
 
     pub fn progress(&self) -> &Progress {

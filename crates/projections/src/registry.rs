@@ -2,9 +2,34 @@
 
 use std::sync::Arc;
 
-use crate::{catalog::Catalog, orders::Orders, projection::Projection, users::Users};
+use crate::{
+    analytics::Analytics, catalog::Catalog, orders::Orders, projection::Projection, users::Users,
+};
 
 /// Every projection there is, in the order in which they are shown.
 pub fn registry() -> Vec<Arc<dyn Projection>> {
-    vec![Arc::new(Catalog), Arc::new(Orders), Arc::new(Users)]
+    vec![
+        Arc::new(Catalog),
+        Arc::new(Orders),
+        Arc::new(Users),
+        Arc::new(Analytics),
+    ]
+}
+
+/// The projection of this name.
+pub fn projection(name: &str) -> Result<Arc<dyn Projection>, UnknownProjection> {
+    registry()
+        .into_iter()
+        .find(|projection| projection.name() == name)
+        .ok_or_else(|| UnknownProjection(name.to_owned()))
+}
+
+/// There is no projection of this name.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no projection {0:?}, but {names}", names = names())]
+pub struct UnknownProjection(pub String);
+
+fn names() -> String {
+    let names: Vec<_> = registry().iter().map(|projection| projection.name()).collect();
+    names.join(", ")
 }

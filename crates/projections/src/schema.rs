@@ -18,13 +18,14 @@ pub struct SchemaName(Cow<'static, str>);
 /// PostgreSQL cuts longer identifiers off without an error.
 const MAX_BYTES: usize = 63;
 
-const NOT_READ_MODELS: [&str; 6] = [
+const NOT_READ_MODELS: [&str; 7] = [
     "auth",
     "commands",
     "information_schema",
     "log",
     "projections",
     "public",
+    "usage",
 ];
 
 impl SchemaName {
@@ -32,6 +33,13 @@ impl SchemaName {
     pub fn live(projection: &'static str) -> SchemaName {
         debug_assert!(is_valid(projection));
         SchemaName(Cow::Borrowed(projection))
+    }
+
+    /// A schema for another build of a projection's read model, such as `catalog_build`.
+    pub(crate) fn beside(projection: &'static str, suffix: &str) -> SchemaName {
+        let name = format!("{projection}_{suffix}");
+        debug_assert!(is_valid(&name));
+        SchemaName(Cow::Owned(name))
     }
 
     pub fn as_str(&self) -> &str {

@@ -1,15 +1,17 @@
 //! Events that a projection passes over because an operator said so.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use daybook_domain::StreamId;
-use daybook_log::Position;
+use daybook_log::{Poison, Position, RecordedEvent};
 use sqlx::PgConnection;
+
+use crate::projection::Projection;
 
 /// One projection's dead letters. Its live read model and every build pass over the same events.
 #[derive(Clone, Debug, Default)]
 pub struct Skipped {
-    positions: HashSet<Position>,
+    positions: BTreeMap<Position, (String, i64)>,
     /// By stream, as it is shown: a dead letter may be of an aggregate that this binary doesn't know.
     sequences: HashMap<String, BTreeSet<i64>>,
 }
@@ -30,13 +32,54 @@ impl Skipped {
     }
 
     pub fn insert(&mut self, position: Position, stream: String, sequence: i64) {
-        self.positions.insert(position);
+        self.positions.insert(position, (stream.clone(), sequence));
         self.sequences.entry(stream).or_default().insert(sequence);
     }
 
-    /// Whether the event at this position was skipped by itself, decodable or not.
-    pub fn contains(&self, position: Position) -> bool {
-        self.positions.contains(&position)
+    /// Whether an event that cannot be decoded is passed over: it was skipped, or its stream's first
+    /// event was.
+    pub fn passes_over(&self, poison: &Poison) -> bool {
+        self.contains(poison.position) || self.drops(&poison.stream)
+    }
+
+    /// Whether the event at this position was skipped by itself.
+    fn contains(&self, position: Position) -> bool {
+        self.positions.contains_key(&position)
+    }
+
+    /// Whether nothing can be made of a stream.
+    fn drops(&self, stream: &str) -> bool {
+        let skipped = self.sequences.get(stream);
+        skipped.is_some_and(|skipped| skipped.contains(&1))
+    }
+
+    /// The positions of those events that the projection would fold if their streams' first events
+    /// had not been skipped.
+    pub(crate) fn passed_over(
+        &self,
+        projection: &dyn Projection,
+        events: &[RecordedEvent],
+    ) -> Vec<Position> {
+        if self.sequences.is_empty() {
+            return Vec::new();
+        }
+        events
+            .iter()
+            .filter(|event| self.follows(event.stream, event.sequence).is_none())
+            .filter(|event| !self.contains(event.position))
+            .filter(|event| projection.key(event).is_some())
+            .map(|event| event.position)
+            .collect()
+    }
+
+    /// Whether rows that were made knowing of these, up to `position`, hold an event that is among
+    /// `later`.
+    pub(crate) fn has_folded(&self, later: &Skipped, position: Position) -> bool {
+        later
+            .positions
+            .range(..=position)
+            .filter(|(position, _)| !self.contains(**position))
+            .any(|(_, (stream, _))| !self.drops(stream))
     }
 
     /// The sequence of the last event of the stream that is folded before this one, 0 before the
@@ -81,7 +124,14 @@ mod tests {
             [Some(0), Some(1), None, None, Some(2), Some(5)]
         );
         assert_eq!(skipped.follows(stream(2), 3), Some(2));
-        assert!(skipped.contains(7) && !skipped.contains(6));
+        let poison = |position, stream: StreamId| Poison {
+            position,
+            stream: stream.to_string(),
+            event_type: String::new(),
+            error: String::new(),
+        };
+        assert!(skipped.passes_over(&poison(7, stream(1))));
+        assert!(!skipped.passes_over(&poison(6, stream(1))));
     }
 
     #[test]
@@ -90,5 +140,11 @@ mod tests {
         skipped.insert(7, stream(1).to_string(), 1);
         assert_eq!(skipped.follows(stream(1), 1), None);
         assert_eq!(skipped.follows(stream(1), 9), None);
+        let mut later = skipped.clone();
+        later.insert(9, stream(1).to_string(), 2);
+        assert!(!skipped.has_folded(&later, 20));
+        later.insert(12, stream(2).to_string(), 2);
+        assert!(!skipped.has_folded(&later, 11));
+        assert!(skipped.has_folded(&later, 12));
     }
 }

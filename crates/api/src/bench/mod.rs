@@ -8,6 +8,7 @@ pub mod append;
 pub mod http;
 pub mod lag;
 mod load;
+pub mod rebuild;
 mod report;
 
 pub use load::{Client, closed_loop, open_loop};

@@ -1,9 +1,14 @@
 //! The command line: one subcommand, one function.
 
 mod bench;
+mod export;
+mod import_log;
+mod meter;
+mod import;
 mod migrate;
 mod openapi;
 mod projections;
+mod replay;
 mod runtime;
 mod seed;
 mod serve;
@@ -28,9 +33,15 @@ enum Command {
     Serve(serve::Arguments),
     Migrate(migrate::Arguments),
     Seed(seed::Arguments),
+    /// Bring in what another shop recorded
+    #[command(subcommand)]
+    Import(import::Command),
     /// Look at the read models and the projectors that keep them
     #[command(subcommand)]
     Projections(projections::Command),
+    Replay(replay::Arguments),
+    Export(export::Arguments),
+    ImportLog(import_log::Arguments),
     /// Measure how fast this machine is
     #[command(subcommand)]
     Bench(bench::Command),
@@ -43,7 +54,9 @@ Examples:
   daybook serve                              a shop on this machine, on http://127.0.0.1:8080
   daybook serve --listen 0.0.0.0:80          the same, for others too
   DATABASE_URL=postgres://shop@db/daybook daybook serve --role api
+  daybook import orders sales.csv            another shop's past
   daybook projections status                 how far the read models are
+  daybook replay --type order.placed         events as lines of JSON
   daybook bench append --clients 64 --seconds 10
 
 Settings come from flags or from the environment, the flag winning:
@@ -73,7 +86,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Serve(arguments) => serve::run(arguments),
         Command::Migrate(arguments) => migrate::run(arguments),
         Command::Seed(arguments) => seed::run(arguments),
+        Command::Import(command) => import::run(command),
         Command::Projections(command) => projections::run(command),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
+        Command::ImportLog(arguments) => import_log::run(arguments),
         Command::Bench(command) => bench::run(command),
         Command::Openapi => openapi::run(),
     }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -26,17 +26,21 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        require_json(request.headers())?;
-        // Told at once, before the client sends what nobody will read.
-        if declared_length(request.headers()) > app.http.body_limit {
-            return Err(too_large());
-        }
-        let bytes = Bytes::from_request(request, app)
-            .await
-            .map_err(unreadable)?;
+        let bytes = receive(request, app.http.body_limit).await?;
         let value = read(&bytes)?;
         Ok(Json { value, bytes })
     }
+}
+
+/// The bytes of a JSON body of at most `limit` bytes.
+pub(super) async fn receive(mut request: Request, limit: usize) -> Result<Bytes, Problem> {
+    require_json(request.headers())?;
+    // Told at once, before the client sends what nobody will read.
+    if declared_length(request.headers()) > limit {
+        return Err(too_large());
+    }
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    Bytes::from_request(request, &()).await.map_err(unreadable)
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
@@ -99,7 +103,7 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-fn malformed(detail: impl Into<Cow<'static, str>>) -> Problem {
+pub(super) fn malformed(detail: impl Into<Cow<'static, str>>) -> Problem {
     Problem::bad_request("malformed-json", detail)
 }
 
@@ -164,7 +168,7 @@ fn misfit(path: &Path, message: &str) -> Problem {
         .with_error(error)
 }
 
-pub(super) fn misfit_code(message: &str) -> &'static str {
+pub(crate) fn misfit_code(message: &str) -> &'static str {
     const CODES: [(&str, &str); 5] = [
         ("missing field", "required"),
         ("unknown field", "unknown-field"),

@@ -1,5 +1,6 @@
 //! What handlers take from a request. Each extractor refuses what it cannot take with the contract's answer.
 
+mod elements;
 mod json;
 mod page;
 mod path;
@@ -8,8 +9,9 @@ mod precondition;
 mod query;
 mod submission;
 
-pub(crate) use json::{Json, Object};
-pub(crate) use page::{list, of_database, paging};
+pub(crate) use elements::Elements;
+pub(crate) use json::{Json, Object, misfit_code};
+pub(crate) use page::{limit, list, of_database, page_headers, paging};
 pub(crate) use path::Id;
 pub(crate) use position::MinPosition;
 pub(crate) use precondition::{IfMatch, IfNoneMatch};

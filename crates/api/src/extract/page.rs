@@ -1,9 +1,10 @@
 //! Pages of lists: `page` and `limit` in, `X-Total-Count` and `Link` out.
 
-use axum::http::{HeaderName, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
 use daybook_projections::{Page, Paging, QueryError, Start};
 use serde::Serialize;
+use sqlx::error::DatabaseError;
 use tracing::warn;
 
 use super::query::invalid;
@@ -23,14 +24,7 @@ pub(crate) fn paging(
     limit: Option<u32>,
     cursor: Option<String>,
 ) -> ApiResult<Paging> {
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(invalid(
-            "/limit",
-            "out-of-range",
-            format!("limit is 1 to {MAX_LIMIT}."),
-        ));
-    }
+    let limit = self::limit(limit)?;
     let page = page.unwrap_or(1);
     if !(1..=MAX_PAGE).contains(&page) {
         return Err(invalid(
@@ -45,16 +39,34 @@ pub(crate) fn paging(
     })
 }
 
+/// How much of a list is asked for.
+pub(crate) fn limit(limit: Option<u32>) -> ApiResult<u32> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(invalid(
+            "/limit",
+            "out-of-range",
+            format!("limit is 1 to {MAX_LIMIT}."),
+        ));
+    }
+    Ok(limit)
+}
+
 /// A page as an array, with links to its neighbours.
 pub(crate) fn list<T, A: Serialize>(uri: &Uri, page: Page<T>, shape: impl Fn(T) -> A) -> ApiResult {
+    let headers = page_headers(uri, &page);
     let items: Vec<A> = page.items.into_iter().map(shape).collect();
-    let mut response = json(&items)?.into_response();
-    let headers = response.headers_mut();
+    Ok((headers, json(&items)?).into_response())
+}
+
+/// How many there are on all pages, and how to get to the neighbours of this one.
+pub(crate) fn page_headers<T>(uri: &Uri, page: &Page<T>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     headers.insert(TOTAL_COUNT, HeaderValue::from(page.total));
     if let Some(links) = links(uri, page.next.as_deref(), page.prev.as_deref()) {
         headers.insert(header::LINK, links);
     }
-    Ok(response)
+    headers
 }
 
 fn links(uri: &Uri, next: Option<&str>, prev: Option<&str>) -> Option<HeaderValue> {
@@ -105,11 +117,24 @@ pub(crate) fn of_database(error: &sqlx::Error) -> Problem {
             warn!(error = chain(error), "a query found no database");
             unreachable_database()
         }
+        sqlx::Error::Database(refusal) if is_passing(refusal.as_ref()) => {
+            warn!(error = chain(error), "the database could not answer a query");
+            unreachable_database()
+        }
         _ => {
             tracing::error!(error = chain(error), "a query failed");
             Problem::internal()
         }
     }
+}
+
+/// Whether the server is to blame and not the statement, so that it may be answered later: a connection
+/// that broke, a disk that is full, a shutdown, an error of the system's.
+fn is_passing(refusal: &dyn DatabaseError) -> bool {
+    let code = refusal.code().unwrap_or_default();
+    ["08", "53", "57", "58"]
+        .iter()
+        .any(|class| code.starts_with(class))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Rate limits by client address, told as `draft-ietf-httpapi-ratelimit-headers` has it.
 //!
 //! Requests come in classes. Signing in is strict, as that is where passwords are guessed; a sign-in that
-//! succeeds is given back, so only failures count. Commands and queries are generous and do not count for a
-//! client on the machine itself: that is a proxy, a probe or a load test, and many clients in one.
+//! succeeds is given back, so only failures count. The others are generous and do not count for a client on
+//! the machine itself: that is a proxy, a probe or a load test, and many clients in one.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -27,6 +27,8 @@ pub enum Class {
     SignIn,
     Command,
     Query,
+    /// Batches of usage events: of little weight each, and from anyone.
+    Usage,
 }
 
 impl Class {
@@ -36,6 +38,7 @@ impl Class {
         Some(match (method, resource) {
             (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) => Class::Query,
             (_, "/users/login" | "/users/refresh") => Class::SignIn,
+            (_, "/analytics/events") => Class::Usage,
             _ => Class::Command,
         })
     }
@@ -53,6 +56,7 @@ pub struct Limits {
     pub sign_in: Allowance,
     pub command: Allowance,
     pub query: Allowance,
+    pub usage: Allowance,
 }
 
 impl Default for Limits {
@@ -66,6 +70,7 @@ impl Default for Limits {
             sign_in: allowance(100, 200),
             command: allowance(6_000, 60),
             query: allowance(60_000, 60),
+            usage: allowance(1_200, 60),
         }
     }
 }
@@ -74,6 +79,7 @@ pub struct RateLimiter {
     sign_in: Buckets,
     command: Buckets,
     query: Buckets,
+    usage: Buckets,
     /// Sign-ins that succeeded and were not yet set against a later one.
     given_back: Cache<IpAddr, Arc<AtomicU32>>,
 }
@@ -84,6 +90,7 @@ impl RateLimiter {
             sign_in: Buckets::new("sign-in", limits.sign_in),
             command: Buckets::new("commands", limits.command),
             query: Buckets::new("queries", limits.query),
+            usage: Buckets::new("usage", limits.usage),
             given_back: Cache::builder()
                 .max_capacity(100_000)
                 .time_to_idle(limits.sign_in.window)
@@ -96,7 +103,7 @@ impl RateLimiter {
         let buckets = self.buckets(class);
         let free = match class {
             Class::SignIn => self.take_back(client),
-            Class::Command | Class::Query => client.is_loopback(),
+            Class::Command | Class::Query | Class::Usage => client.is_loopback(),
         };
         if free {
             buckets.untouched.clone()
@@ -115,7 +122,7 @@ impl RateLimiter {
     }
 
     pub fn tidy(&self) {
-        for buckets in [&self.sign_in, &self.command, &self.query] {
+        for buckets in [&self.sign_in, &self.command, &self.query, &self.usage] {
             buckets.governor.retain_recent();
             buckets.governor.shrink_to_fit();
         }
@@ -126,6 +133,7 @@ impl RateLimiter {
             Class::SignIn => &self.sign_in,
             Class::Command => &self.command,
             Class::Query => &self.query,
+            Class::Usage => &self.usage,
         }
     }
 
@@ -255,6 +263,7 @@ mod tests {
             sign_in: allowance,
             command: allowance,
             query: allowance,
+            usage: allowance,
         })
     }
 
@@ -351,6 +360,10 @@ mod tests {
         assert_eq!(
             Class::of(&Method::POST, "/api/v1/users/register"),
             Some(Class::Command)
+        );
+        assert_eq!(
+            Class::of(&Method::POST, "/api/v1/analytics/events"),
+            Some(Class::Usage)
         );
         assert_eq!(Class::of(&Method::GET, "/healthz"), None);
     }

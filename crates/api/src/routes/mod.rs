@@ -1,6 +1,7 @@
 //! The endpoints, a file for each resource: handlers, request and answer types, and the resource's router.
 //! [`api`] is the one list of resources.
 
+mod analytics;
 mod audit;
 mod categories;
 pub(crate) mod docs;
@@ -13,6 +14,7 @@ mod products;
 mod projections;
 mod sessions;
 mod stock;
+mod usage;
 mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -32,4 +34,6 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(order_steps::router())
         .merge(projections::router())
         .merge(audit::router())
+        .merge(analytics::router())
+        .merge(usage::router())
 }

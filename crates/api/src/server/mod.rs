@@ -162,7 +162,14 @@ impl Server<'_> {
 
         info!(%address, "serving");
         opened(address, &accounts);
-        http::serve(listener, app::router(app), stop).await;
+        // Before requests are waited for: whoever watches a build would not end by themselves.
+        let closing = async {
+            stop.cancelled().await;
+            app.builds.close();
+        };
+        let serving = http::serve(listener, app::router(app.clone()), stop.clone());
+        tokio::join!(serving, closing);
+        app.builds.ended().await;
         chores.stop().await;
         tracker.stop().await;
         Ok(())

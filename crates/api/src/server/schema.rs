@@ -30,6 +30,14 @@ async fn check_durability(pool: &PgPool) -> Result<(), Failure> {
     off.map_or(Ok(()), |setting| Err(Failure::NotDurable { setting }))
 }
 
+/// For commands that work on what is there, and leave it to others to migrate.
+pub(crate) async fn must_be_current(database: &Database) -> Result<(), Failure> {
+    match is_current(&database.pool).await? {
+        true => Ok(()),
+        false => Err(Failure::NotMigrated),
+    }
+}
+
 /// Migrates where that is needed. A server whose role may not migrate starts all the same on a
 /// database that is up to date.
 async fn bring_up_to_date(database: &Database) -> Result<(), Failure> {

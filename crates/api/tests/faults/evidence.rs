@@ -1,11 +1,33 @@
 //! What must be true of a database after anything, found by plain SQL over the log.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{PgPool, query_as, query_scalar};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::fold;
+
+/// Far more than anything takes; whoever waits longer waits for something that won't come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Looks again and again until it is so.
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let so = async || is_so().await.then_some(());
+    eventually_some(what, so).await;
+}
+
+/// Looks again and again until there is something.
+pub async fn eventually_some<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "in vain waited until {what}");
+        sleep(LOOK_AGAIN).await;
+    }
+}
 
 pub async fn head(pool: &PgPool) -> i64 {
     query_scalar("select coalesce(max(position), 0) from log.events")
@@ -79,52 +101,26 @@ pub async fn stock_adds_up(pool: &PgPool) {
     assert_eq!(wrong, 0, "more was sold than there was");
 }
 
+/// Returns once these read models have seen the log up to there.
+pub async fn reach(pool: &PgPool, projections: &[&str], position: i64) {
+    eventually("the projectors catch up", async || {
+        let there: i64 = query_scalar(
+            "select count(*) from projections.checkpoints where name = any($1) and position >= $2",
+        )
+        .bind(projections)
+        .bind(position)
+        .fetch_one(pool)
+        .await
+        .unwrap();
+        there == projections.len() as i64
+    })
+    .await;
+}
+
 /// Waits until the read models have seen the whole log, and compares them with it.
 pub async fn read_models_equal_the_log(pool: &PgPool) {
-    let caught_up = async {
-        let head = head(pool).await;
-        let behind = "select count(*) from projections.checkpoints where position < $1";
-        while query_scalar::<_, i64>(behind)
-            .bind(head)
-            .fetch_one(pool)
-            .await
-            .unwrap()
-            > 0
-        {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, caught_up)
-        .await
-        .expect("the projectors catch up");
-    let stocks: i64 = query_scalar(
-        "with folded as (
-             select aggregate_id::uuid as id, sum(case
-                 when event_type in ('stock.received', 'stock.released') then (payload->>'quantity')::bigint
-                 when event_type in ('stock.reserved', 'stock.written_off') then -(payload->>'quantity')::bigint
-                 else 0 end) as stock, max(sequence) as version
-             from log.events where aggregate_type = 'stock' group by 1)
-         select count(*) from folded full join catalog.products p using (id)
-         where p.id is null or coalesce(folded.stock, 0) <> p.stock
-             or coalesce(folded.version, 0) <> p.stock_version",
-    )
-    .fetch_one(pool)
-    .await
-    .unwrap();
-    assert_eq!(stocks, 0, "products in the catalog differ from the log");
-    let orders: i64 = query_scalar(
-        "with folded as (
-             select distinct on (aggregate_id) aggregate_id::uuid as id, sequence as version,
-                 case event_type when 'order.placed' then 'pending' when 'order.processed' then 'processing'
-                     else split_part(event_type, '.', 2) end as status
-             from log.events where aggregate_type = 'order' order by aggregate_id, sequence desc)
-         select count(*) from folded full join orders.orders o using (id)
-         where o.id is null or folded.id is null or o.status <> folded.status or o.version <> folded.version",
-    )
-    .fetch_one(pool)
-    .await
-    .unwrap();
-    assert_eq!(orders, 0, "orders in the order history differ from the log");
+    reach(pool, &fold::PROJECTIONS, head(pool).await).await;
+    fold::equals_the_read_models(pool).await;
 }
 
 pub async fn everything_holds(pool: &PgPool) {

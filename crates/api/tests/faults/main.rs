@@ -4,7 +4,17 @@
 mod crashes;
 mod crowds;
 mod evidence;
+mod fold;
+mod full_disk;
+mod gate;
+mod journal;
+mod load;
+mod poison;
 #[path = "../process/mod.rs"]
 mod process;
+mod projectors;
+mod rebuilds;
 mod site;
+mod small_disk;
 mod two_servers;
+mod worker;

@@ -1,5 +1,6 @@
 //! A shop served by real processes on a database that the test holds.
 
+use std::net::TcpListener;
 use std::path::Path;
 
 use daybook_log::MIGRATOR;
@@ -10,22 +11,37 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::process::{self, Server};
+use crate::worker::Worker;
 
 const ADMIN: (&str, &str) = ("admin@example.com", "correct horse battery");
 
 /// `daybook serve` on a database given by URL.
 pub fn serve(folder: &Path, server_url: &str, migration_url: &str, listen: &str) -> Command {
     let mut command = process::daybook(folder);
-    command
+    with_admin(&mut command)
         .arg("serve")
         .env("DATABASE_URL", server_url)
         .env("DATABASE_MIGRATION_URL", migration_url)
         .env("DAYBOOK_LISTEN", listen)
+        .env("DAYBOOK_LOG", "off");
+    command
+}
+
+/// A shop in which [`Visitor::admin`] can sign in, and everybody may send as much as they like.
+pub fn with_admin(command: &mut Command) -> &mut Command {
+    command
         .env("DAYBOOK_ADMIN_EMAIL", ADMIN.0)
         .env("DAYBOOK_ADMIN_PASSWORD", ADMIN.1)
         .env("DAYBOOK_RATE_LIMITS", "off")
-        .env("DAYBOOK_LOG", "off");
-    command
+}
+
+/// An address that nobody listens on, to come back to after a crash.
+pub fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
 }
 
 /// A database and the data folder that its servers share.
@@ -43,8 +59,36 @@ impl Site {
     }
 
     pub async fn open(&self, listen: &str) -> Server {
-        let (server, migration) = (self.database.server_url(), self.database.migration_url());
-        Server::start_command(&mut serve(self.folder.path(), &server, &migration, listen)).await
+        let url = self.database.server_url();
+        Server::start_command(&mut self.serve(&url, listen)).await
+    }
+
+    /// A server that takes orders and answers queries, and leaves the read models to workers.
+    pub async fn open_without_projectors(&self) -> Server {
+        let url = self.database.server_url();
+        Server::start_command(self.serve(&url, "127.0.0.1:0").args(["--role", "api"])).await
+    }
+
+    /// A worker whose connections carry a name that the database's side can ask for.
+    pub fn worker(&self, name: &str) -> Worker {
+        let url = self.database.server_url();
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{separator}options[daybook.worker]={name}");
+        Worker::start(self.serve(&url, "127.0.0.1:0"))
+    }
+
+    /// Another command on the same database and folder.
+    pub fn daybook(&self, arguments: &[&str]) -> Command {
+        let mut command = process::daybook(self.folder.path());
+        command
+            .args(arguments)
+            .env("DATABASE_URL", self.database.server_url())
+            .env("DATABASE_MIGRATION_URL", self.database.migration_url());
+        command
+    }
+
+    fn serve(&self, server_url: &str, listen: &str) -> Command {
+        serve(self.folder.path(), server_url, &self.database.migration_url(), listen)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Journeys through the router, against real PostgreSQL, with projectors running behind it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod analytics;
 mod audit;
 mod catalog;
 mod conditions;
@@ -11,6 +12,9 @@ mod lists;
 mod operations;
 mod orders;
 mod own_writes;
+mod projections;
 mod sessions;
 mod shop;
+mod usage;
+mod usage_kept;
 mod users;

@@ -117,6 +117,15 @@ async fn every_query_knows_when_it_is_behind() {
         format!("orders/{id}/history"),
         "users".into(),
         format!("users/{}", ann.id),
+        "analytics/sales".into(),
+        "analytics/top-products".into(),
+        "analytics/customers".into(),
+        "analytics/cohorts".into(),
+        "analytics/funnel".into(),
+        "projections".into(),
+        "projections/catalog".into(),
+        "projections/catalog/dead-letters".into(),
+        "projections/catalog/actions".into(),
     ] {
         let behind = shop
             .get(&path)

@@ -23,6 +23,8 @@ pub(super) struct Connection {
     options: PgConnectOptions,
     open: Option<PgConnection>,
     abandon: CancellationToken,
+    /// Before the next attempt at a call. The first follows at once: it mends what a restart broke.
+    pause: Duration,
 }
 
 /// Why a batch is not in the log.
@@ -44,6 +46,7 @@ impl Connection {
             options,
             open: None,
             abandon,
+            pause: Duration::ZERO,
         }
     }
 
@@ -80,6 +83,7 @@ impl Connection {
             if let Some(verdict) = self.verdict(outcome) {
                 return verdict;
             }
+            self.rest().await?;
         }
     }
 
@@ -91,6 +95,7 @@ impl Connection {
             if let Some(verdict) = self.verdict(outcome) {
                 return verdict;
             }
+            self.rest().await?;
         }
     }
 
@@ -102,6 +107,7 @@ impl Connection {
             if let Some(verdict) = self.verdict(outcome) {
                 return verdict;
             }
+            self.rest().await?;
         }
     }
 
@@ -110,13 +116,32 @@ impl Connection {
         &mut self,
         outcome: Result<Result<T, sqlx::Error>, Elapsed>,
     ) -> Option<Result<T, Refused>> {
-        match outcome {
-            Ok(Ok(answer)) => return Some(Ok(answer)),
-            Ok(Err(error)) if is_verdict(&error) => return Some(Err(Refused::ByDatabase(error))),
-            Ok(Err(error)) => self.broken(&describe(&error)),
-            Err(_) => self.broken("no answer in time"),
+        let verdict = match outcome {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if is_verdict(&error) => Err(Refused::ByDatabase(error)),
+            Ok(Err(error)) => {
+                self.broken(&describe(&error));
+                return None;
+            }
+            Err(_) => {
+                self.broken("no answer in time");
+                return None;
+            }
+        };
+        self.pause = Duration::ZERO;
+        Some(verdict)
+    }
+
+    /// Waits longer and longer between attempts that fail one after another: a full disk takes new
+    /// connections, but nothing that is to be appended, for as long as it is full.
+    async fn rest(&mut self) -> Result<(), Refused> {
+        tokio::select! {
+            biased;
+            () = self.abandon.cancelled() => return Err(Refused::Abandoned),
+            () = sleep(self.pause) => {}
         }
-        None
+        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        Ok(())
     }
 
     pub(super) fn broken(&mut self, why: &str) {

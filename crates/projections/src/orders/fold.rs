@@ -13,17 +13,19 @@ use serde_json::{Map, Value};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::project::{HISTORY, LINES};
 use crate::{
     column::column,
     projection::{Fold, Target, Unfoldable, is_next},
+    rows::{Column, ColumnType, Jsonb, Rows},
 };
 
 /// The rows that a batch changes.
 pub(super) struct OrderFold {
     orders: BTreeMap<Uuid, OrderRow>,
     changed: BTreeSet<Uuid>,
-    lines: Vec<LineRow>,
-    history: Vec<HistoryRow>,
+    lines: Rows,
+    history: Rows,
 }
 
 #[derive(FromRow)]
@@ -38,23 +40,23 @@ struct OrderRow {
     version: i64,
 }
 
-struct LineRow {
-    order_id: Uuid,
-    line: i32,
-    product_id: Uuid,
-    name: String,
-    quantity: i64,
-    unit_price_minor: i64,
-}
+const LINE_COLUMNS: &[Column] = &[
+    ("order_id", ColumnType::Uuid),
+    ("line", ColumnType::Int4),
+    ("product_id", ColumnType::Uuid),
+    ("name", ColumnType::Text),
+    ("quantity", ColumnType::Int8),
+    ("unit_price_minor", ColumnType::Int8),
+];
 
-struct HistoryRow {
-    order_id: Uuid,
-    seq: i64,
-    status: &'static str,
-    at: DateTime<Utc>,
-    actor: String,
-    details: String,
-}
+const HISTORY_COLUMNS: &[Column] = &[
+    ("order_id", ColumnType::Uuid),
+    ("seq", ColumnType::Int8),
+    ("status", ColumnType::Text),
+    ("at", ColumnType::Timestamptz),
+    ("actor", ColumnType::Text),
+    ("details", ColumnType::Jsonb),
+];
 
 impl OrderFold {
     /// Orders that are placed in this batch are not looked for: nearly all that it holds, when the
@@ -91,8 +93,8 @@ impl OrderFold {
         Ok(OrderFold {
             orders,
             changed: BTreeSet::new(),
-            lines: Vec::new(),
-            history: Vec::new(),
+            lines: Rows::new(LINES, LINE_COLUMNS),
+            history: Rows::new(HISTORY, HISTORY_COLUMNS),
         })
     }
 
@@ -105,15 +107,16 @@ impl OrderFold {
     ) {
         let id = event.stream.id;
         self.open(event, Some(user_id), *total);
-        self.lines
-            .extend((1..).zip(lines).map(|(line, bought)| LineRow {
-                order_id: id,
-                line,
-                product_id: bought.product_id.as_uuid(),
-                name: bought.name.clone(),
-                quantity: i64::from(bought.quantity),
-                unit_price_minor: bought.unit_price.minor,
-            }));
+        for (line, bought) in (1_i32..).zip(lines) {
+            self.lines
+                .row()
+                .field(id)
+                .field(line)
+                .field(bought.product_id.as_uuid())
+                .field(bought.name.as_str())
+                .field(i64::from(bought.quantity))
+                .field(bought.unit_price.minor);
+        }
     }
 
     /// A row for an order whose first event this is.
@@ -136,14 +139,16 @@ impl OrderFold {
         let out_of_range = Unfoldable::OutOfRange("the order's total");
         let total = line.total().ok_or(Unfoldable::OutOfRange("a line's total"))?;
         row.total_minor = row.total_minor.checked_add(total.minor).ok_or(out_of_range)?;
-        self.lines.push(LineRow {
-            order_id: id,
-            line: i32::try_from(line.line).map_err(|_| Unfoldable::OutOfRange("a line's number"))?,
-            product_id: line.product_id.as_uuid(),
-            name: line.name.clone(),
-            quantity: line.quantity,
-            unit_price_minor: line.unit_price.minor,
-        });
+        let number =
+            i32::try_from(line.line).map_err(|_| Unfoldable::OutOfRange("a line's number"))?;
+        self.lines
+            .row()
+            .field(id)
+            .field(number)
+            .field(line.product_id.as_uuid())
+            .field(line.name.as_str())
+            .field(line.quantity)
+            .field(line.unit_price.minor);
         Ok(())
     }
 
@@ -176,60 +181,6 @@ impl OrderFold {
             .bind(column(&rows, |row| row.created_at))
             .bind(column(&rows, |row| row.updated_at))
             .bind(column(&rows, |row| row.version))
-            .execute(conn)
-            .await?;
-        Ok(())
-    }
-
-    async fn write_lines(
-        &self,
-        conn: &mut PgConnection,
-        target: &Target,
-    ) -> Result<(), sqlx::Error> {
-        if self.lines.is_empty() {
-            return Ok(());
-        }
-        let rows = Vec::from_iter(&self.lines);
-        let statement = format!(
-            "insert into {target}.order_lines (order_id, line, product_id, name, quantity, unit_price_minor)
-             select * from unnest($1::uuid[], $2::int4[], $3::uuid[], $4::text[], $5::int8[], $6::int8[])
-             on conflict do nothing"
-        );
-        sqlx::query(&statement)
-            .bind(column(&rows, |row| row.order_id))
-            .bind(column(&rows, |row| row.line))
-            .bind(column(&rows, |row| row.product_id))
-            .bind(column(&rows, |row| row.name.as_str()))
-            .bind(column(&rows, |row| row.quantity))
-            .bind(column(&rows, |row| row.unit_price_minor))
-            .execute(conn)
-            .await?;
-        Ok(())
-    }
-
-    async fn write_history(
-        &self,
-        conn: &mut PgConnection,
-        target: &Target,
-    ) -> Result<(), sqlx::Error> {
-        if self.history.is_empty() {
-            return Ok(());
-        }
-        let rows = Vec::from_iter(&self.history);
-        let statement = format!(
-            "insert into {target}.order_history (order_id, seq, status, at, actor, details)
-             select h.order_id, h.seq, h.status, h.at, h.actor, h.details::jsonb
-             from unnest($1::uuid[], $2::int8[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
-                 as h (order_id, seq, status, at, actor, details)
-             on conflict do nothing"
-        );
-        sqlx::query(&statement)
-            .bind(column(&rows, |row| row.order_id))
-            .bind(column(&rows, |row| row.seq))
-            .bind(column(&rows, |row| row.status))
-            .bind(column(&rows, |row| row.at))
-            .bind(column(&rows, |row| row.actor.as_str()))
-            .bind(column(&rows, |row| row.details.as_str()))
             .execute(conn)
             .await?;
         Ok(())
@@ -293,14 +244,14 @@ impl Fold for OrderFold {
         self.changed.insert(id);
         if let Some((status, details)) = step {
             row.status = status.as_str().to_owned();
-            self.history.push(HistoryRow {
-                order_id: id,
-                seq: event.sequence,
-                status: status.as_str(),
-                at: event.occurred_at,
-                actor: event.metadata.actor.to_string(),
-                details: Value::Object(details).to_string(),
-            });
+            self.history
+                .row()
+                .field(id)
+                .field(event.sequence)
+                .field(status.as_str())
+                .field(event.occurred_at)
+                .field(event.metadata.actor.to_string())
+                .field(Jsonb(&Value::Object(details).to_string()));
         }
         Ok(())
     }
@@ -312,8 +263,8 @@ impl Fold for OrderFold {
     ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
         Box::pin(async move {
             self.write_orders(&mut *conn, target).await?;
-            self.write_lines(&mut *conn, target).await?;
-            self.write_history(conn, target).await
+            self.lines.write(&mut *conn, target).await?;
+            self.history.write(conn, target).await
         })
     }
 }

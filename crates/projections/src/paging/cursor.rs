@@ -39,6 +39,7 @@ pub(super) enum Key {
     Amount(Decimal),
     Instant(DateTime<Utc>),
     Rank(f32),
+    Number(i64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,7 @@ pub(crate) enum KeyKind {
     Amount,
     Instant,
     Rank,
+    Number,
 }
 
 impl Cursor {
@@ -81,6 +83,7 @@ impl Key {
             KeyKind::Amount => Key::Amount(row.try_get(column)?),
             KeyKind::Instant => Key::Instant(row.try_get(column)?),
             KeyKind::Rank => Key::Rank(row.try_get(column)?),
+            KeyKind::Number => Key::Number(row.try_get(column)?),
         })
     }
 
@@ -90,6 +93,7 @@ impl Key {
             Key::Amount(amount) => query.push_bind(*amount),
             Key::Instant(instant) => query.push_bind(*instant),
             Key::Rank(rank) => query.push_bind(*rank),
+            Key::Number(number) => query.push_bind(*number),
         };
     }
 
@@ -99,6 +103,7 @@ impl Key {
             Key::Amount(amount) => amount.to_string(),
             Key::Instant(instant) => instant.timestamp_micros().to_string(),
             Key::Rank(rank) => rank.to_bits().to_string(),
+            Key::Number(number) => number.to_string(),
         }
     }
 
@@ -117,6 +122,7 @@ impl Key {
                 let rank = f32::from_bits(text.parse().ok()?);
                 rank.is_finite().then_some(Key::Rank(rank))
             }
+            KeyKind::Number => text.parse().ok().map(Key::Number),
         }
     }
 }
@@ -145,6 +151,7 @@ mod tests {
                 KeyKind::Instant,
             ),
             (Key::Rank(0.607_927_1), KeyKind::Rank),
+            (Key::Number(i64::MIN), KeyKind::Number),
         ];
         for (key, kind) in keys {
             let cursor = cursor(key);

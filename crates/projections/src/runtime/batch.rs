@@ -9,8 +9,12 @@ use sqlx::{PgConnection, PgPool};
 use super::{
     checkpoint::{Checkpoint, configure_transaction},
     lease::{Lease, LeaseError},
+    wake::announce_operation,
 };
-use crate::projection::{ApplyError, Projection, Target, apply};
+use crate::{
+    operate::note_passed_over,
+    projection::{ApplyError, Projection, Target, apply},
+};
 
 /// Where every committed batch is announced, as a JSON object.
 pub const PROJECTION_CHANNEL: &str = "daybook_projection";
@@ -25,6 +29,9 @@ pub(crate) struct Notification {
     pub(crate) position: Position,
     /// The ids of what changed, `None` when there are too many.
     pub(crate) keys: Option<Vec<String>>,
+    /// Whether all rows were exchanged for others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) switched: bool,
 }
 
 /// Why a batch was not committed.
@@ -74,6 +81,8 @@ pub async fn commit_batch(
         &checkpoint.skipped,
     )
     .await?;
+    let passed_over = checkpoint.skipped.passed_over(projection, events);
+    note_passed_over(&mut transaction, checkpoint.name, &passed_over).await?;
     // Last, so that the row is locked for as short as possible: a takeover waits for it.
     lease.check(&mut transaction).await?;
     if !checkpoint.advance(&mut transaction, last).await? {
@@ -84,15 +93,20 @@ pub async fn commit_batch(
     Ok(last)
 }
 
-/// Moves the checkpoint past the next event, which has no effect on this read model.
+/// Moves the checkpoint past the next event, which has no effect on this read model: because it is of
+/// no concern to it, or else because it, or its stream, was skipped.
 pub(super) async fn commit_skip(
     pool: &PgPool,
     projection: &dyn Projection,
     lease: &Lease,
     checkpoint: &Checkpoint,
+    concerned: bool,
 ) -> Result<Position, BatchError> {
     let next = checkpoint.position + 1;
     let mut transaction = pool.begin().await?;
+    if concerned {
+        note_passed_over(&mut transaction, checkpoint.name, &[next]).await?;
+    }
     lease.check(&mut transaction).await?;
     if !checkpoint.advance(&mut transaction, next).await? {
         return Err(BatchError::CheckpointMoved(checkpoint.position));
@@ -133,8 +147,34 @@ async fn notify(
         name: projection.name().to_owned(),
         position,
         keys,
+        switched: false,
     };
-    let text = serde_json::to_string(&notification)
+    announce(conn, &notification).await
+}
+
+/// Tells everybody that a read model's rows were exchanged for others, within the transaction that
+/// does it.
+pub(crate) async fn announce_switch(
+    conn: &mut PgConnection,
+    name: &str,
+    position: Position,
+) -> Result<(), sqlx::Error> {
+    let notification = Notification {
+        name: name.to_owned(),
+        position,
+        keys: None,
+        switched: true,
+    };
+    announce(conn, &notification).await?;
+    // Its worker, too, has to look where it stands.
+    announce_operation(conn, name).await
+}
+
+async fn announce(
+    conn: &mut PgConnection,
+    notification: &Notification,
+) -> Result<(), sqlx::Error> {
+    let text = serde_json::to_string(notification)
         .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     sqlx::query("select pg_notify($1, $2)")
         .bind(PROJECTION_CHANNEL)

@@ -28,15 +28,20 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-pub(crate) use self::{backoff::Backoff, batch::Notification};
+pub(crate) use self::{
+    backoff::Backoff,
+    batch::{Notification, announce_switch},
+    checkpoint::RATE_SECONDS,
+    wake::announce_operation,
+};
 pub use self::{
     batch::{BatchError, PROJECTION_CHANNEL, commit_batch},
-    checkpoint::{Checkpoint, CheckpointState},
+    checkpoint::{Checkpoint, CheckpointState, UnknownState},
     config::ProjectorConfig,
     lease::{Lease, LeaseError},
 };
 use self::{wake::Wake, worker::Worker};
-use crate::{projection::Projection, registry::registry};
+use crate::{measure, projection::Projection, registry::registry};
 
 /// Runs every projector until `shutdown`, and returns when each has let go of its lease.
 ///
@@ -53,7 +58,7 @@ pub async fn run_projections(
     config: ProjectorConfig,
     shutdown: CancellationToken,
 ) {
-    describe_metrics();
+    measure::describe();
     let holder: Arc<str> = config.holder().into();
     let config = Arc::new(config);
     let wake = Wake::new(feed.clone(), config.poll_interval);
@@ -89,24 +94,4 @@ async fn keep_running(mut worker: Worker, shutdown: CancellationToken) {
         );
         backoff.wait(&shutdown).await;
     }
-}
-
-fn describe_metrics() {
-    metrics::describe_gauge!(
-        "daybook_projection_position",
-        "Position of the last event in the read model"
-    );
-    metrics::describe_gauge!(
-        "daybook_projection_lag_events",
-        "Events in the log that the read model lacks"
-    );
-    metrics::describe_histogram!(
-        "daybook_projection_batch_size",
-        "Events applied in one transaction"
-    );
-    metrics::describe_histogram!(
-        "daybook_projection_apply_seconds",
-        metrics::Unit::Seconds,
-        "Time from the start of a batch's transaction to its commit"
-    );
 }

@@ -2,8 +2,10 @@
 //! role that a server logs in as.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod analytics;
 mod fencing;
 mod history;
+mod operating;
 mod oracle;
 mod paging;
 mod poison;
@@ -13,4 +15,6 @@ mod queries;
 mod running;
 mod search;
 mod shop;
+mod skipping;
 mod tally;
+mod versions;

@@ -112,6 +112,16 @@ impl Shop {
         before + append.events.len() as i64
     }
 
+    /// Appends events that happened at `at`, whenever that was.
+    pub(crate) async fn append_at(
+        &mut self,
+        at: DateTime<Utc>,
+        events: impl IntoIterator<Item = (StreamId, Event)>,
+    ) -> Position {
+        self.clock = at - TimeDelta::seconds(1);
+        self.append(events).await
+    }
+
     fn key_of(&mut self, person: UserId, append: &mut Append) -> Arc<PersonKey> {
         let key = self.keys.entry(person).or_insert_with(|| {
             let (key, wrapped) = self.codec.create_key(person).unwrap();
@@ -147,6 +157,11 @@ impl Shop {
         .fetch_one(&superuser)
         .await
         .unwrap()
+    }
+
+    /// Counts an event of a stream that `append_raw` wrote.
+    pub(crate) fn pass(&mut self, stream: StreamId) {
+        *self.versions.entry(stream).or_default() += 1;
     }
 
     /// Projectors and the tracker of one process.
@@ -186,7 +201,7 @@ pub(crate) struct Serving {
 impl Serving {
     /// Waits until every read model holds the event at `position`.
     pub(crate) async fn reach(&self, position: Position) {
-        for name in ["catalog", "orders", "users"] {
+        for name in ["catalog", "orders", "users", "analytics"] {
             self.read_models
                 .wait_for(name, position, LONG)
                 .await

@@ -1,6 +1,7 @@
 mod append;
 mod http;
 mod lag;
+mod rebuild;
 mod scratch;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub(crate) enum Command {
     Append(append::Arguments),
     Http(http::Arguments),
     Lag(lag::Arguments),
+    Rebuild(rebuild::Arguments),
 }
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -45,6 +47,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Append(arguments) => append::run(arguments),
         Command::Http(arguments) => http::run(arguments),
         Command::Lag(arguments) => lag::run(arguments),
+        Command::Rebuild(arguments) => rebuild::run(arguments),
     }
 }
 

@@ -1,0 +1,157 @@
+//! What takes effect at once: pause, resume, reset, retry, skip.
+
+use std::sync::Arc;
+
+use clap::Args;
+use daybook_log::Position;
+use daybook_projections::operate::{self, OperateError, Reason};
+use daybook_projections::projection::Projection;
+use daybook_projections::registry::projection;
+use daybook_projections::status_of;
+
+use super::place::{Place, Site, operator};
+use crate::failure::Failure;
+
+/// Hold a projector: its read model stays as it is, and is answered from, until it is resumed
+#[derive(Args, Debug)]
+pub(crate) struct PauseArguments {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Let a paused projector go on
+#[derive(Args, Debug)]
+pub(crate) struct ResumeArguments {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Have a halted projector try again, after what stopped it was mended
+#[derive(Args, Debug)]
+pub(crate) struct RetryArguments {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Empty a read model and fill it again from the first event, before the readers' eyes.
+///
+/// Whoever asks meanwhile finds part of it only. `rebuild` makes it anew aside instead, and readers
+/// notice nothing.
+#[derive(Args, Debug)]
+pub(crate) struct ResetArguments {
+    #[command(flatten)]
+    target: Target,
+    /// Yes, empty it
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Have a halted projector pass over the event that it is halted at.
+///
+/// The event has no effect on the read model from then on, live or rebuilt; the rest of its stream
+/// goes on without it, or is passed over too if it was the stream's first. That is never taken back.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  daybook projections skip orders --position 4711 --reason 'written by a defect, see ticket 12'")]
+pub(crate) struct SkipArguments {
+    /// The projection
+    name: String,
+    /// Of the event, as `status` shows it
+    #[arg(long)]
+    position: Position,
+    /// Why, for whoever reads it later
+    #[arg(long)]
+    reason: Reason,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args, Debug)]
+struct Target {
+    /// The projection
+    name: String,
+    /// Why, for whoever reads it later
+    #[arg(long)]
+    reason: Option<Reason>,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn pause(arguments: PauseArguments) -> Result<(), Failure> {
+    arguments
+        .target
+        .act("is paused", async |site, projection, reason| {
+            operate::pause(&site.database.pool, projection, &operator(), reason).await
+        })
+}
+
+pub(super) fn resume(arguments: ResumeArguments) -> Result<(), Failure> {
+    arguments
+        .target
+        .act("goes on", async |site, projection, reason| {
+            operate::resume(&site.database.pool, projection, &operator(), reason).await
+        })
+}
+
+pub(super) fn retry(arguments: RetryArguments) -> Result<(), Failure> {
+    arguments
+        .target
+        .act("tries again", async |site, projection, reason| {
+            operate::retry(&site.database.pool, projection, &operator(), reason).await
+        })
+}
+
+pub(super) fn reset(arguments: ResetArguments) -> Result<(), Failure> {
+    if !arguments.yes {
+        let name = &arguments.target.name;
+        return Err(Failure::Arguments(format!(
+            "this empties the read model {name} until it is filled again; say --yes, or use `rebuild`, which readers don't notice"
+        )));
+    }
+    arguments
+        .target
+        .act("is empty and begins anew", async |site, projection, reason| {
+            operate::reset(&site.database.pool, projection, &operator(), reason).await
+        })
+}
+
+pub(super) fn skip(arguments: SkipArguments) -> Result<(), Failure> {
+    let SkipArguments {
+        name,
+        position,
+        reason,
+        place,
+    } = arguments;
+    let target = Target {
+        name,
+        reason: Some(reason.clone()),
+        place,
+    };
+    target.act("passes over that event", async move |site, projection, _| {
+        operate::skip(&site.database.pool, projection, position, &operator(), &reason).await
+    })
+}
+
+impl Target {
+    /// Does it, and tells how the projection stands after it.
+    fn act(
+        self,
+        done: &str,
+        deed: impl AsyncFn(&Site, &dyn Projection, Option<&Reason>) -> Result<(), OperateError>,
+    ) -> Result<(), Failure> {
+        let projection: Arc<dyn Projection> = projection(&self.name)?;
+        self.place.run(|site, _stop| {
+            let (target, projection) = (&self, &projection);
+            async move {
+                deed(&site, &**projection, target.reason.as_ref()).await?;
+                let name = projection.name();
+                let found = status_of(&site.database.pool, &site.blind_feed(), name).await?;
+                target.place.tell(&found, || {
+                    let position = found.as_ref().map_or(0, |status| status.position);
+                    format!("{name} {done}, at position {position}.\n")
+                })
+            }
+        })
+    }
+}

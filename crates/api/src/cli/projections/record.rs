@@ -1,0 +1,117 @@
+//! What was skipped, and what operators did.
+
+use clap::Args;
+use daybook_projections::operate::{self, Action, DeadLetter};
+use daybook_projections::registry::projection;
+use daybook_projections::{Paging, QueryError};
+
+use super::place::Place;
+use super::table::table;
+use crate::failure::Failure;
+
+/// The events that a projection passes over, by position
+#[derive(Args, Debug)]
+pub(crate) struct DeadLettersArguments {
+    /// The projection
+    name: String,
+    #[command(flatten)]
+    page: PageArguments,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// What operators did, the newest first
+#[derive(Args, Debug)]
+pub(crate) struct ActionsArguments {
+    /// Only on this projection
+    name: Option<String>,
+    #[command(flatten)]
+    page: PageArguments,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+struct PageArguments {
+    /// Of so many each, from 1
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    page: u32,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+}
+
+pub(super) fn dead_letters(arguments: DeadLettersArguments) -> Result<(), Failure> {
+    let name = projection(&arguments.name)?.name();
+    let paging = Paging::page(arguments.page.page, arguments.page.limit);
+    let place = &arguments.place;
+    place.run(|site, _stop| async move {
+        let found = operate::dead_letters(&site.database.pool, name, &paging).await;
+        let found = found.map_err(failure("looking at the dead letters"))?;
+        place.tell(&found.items, || {
+            let columns = [
+                "POSITION", "STREAM", "SEQUENCE", "TYPE", "AT", "ACTOR", "REASON", "ERROR",
+            ];
+            let shown = table(&columns, found.items.iter().map(letter));
+            format!("{shown}{}", rest(found.items.len(), found.total))
+        })
+    })
+}
+
+pub(super) fn actions(arguments: ActionsArguments) -> Result<(), Failure> {
+    let name = match &arguments.name {
+        Some(name) => Some(projection(name)?.name()),
+        None => None,
+    };
+    let paging = Paging::page(arguments.page.page, arguments.page.limit);
+    let place = &arguments.place;
+    place.run(|site, _stop| async move {
+        let found = operate::actions(&site.database.pool, name, &paging).await;
+        let found = found.map_err(failure("looking at the operators' actions"))?;
+        place.tell(&found.items, || {
+            let columns = ["AT", "ACTOR", "ACTION", "PROJECTION", "DETAIL"];
+            let shown = table(&columns, found.items.iter().map(action));
+            format!("{shown}{}", rest(found.items.len(), found.total))
+        })
+    })
+}
+
+fn letter(letter: &DeadLetter) -> Vec<String> {
+    vec![
+        letter.position.to_string(),
+        letter.stream.clone(),
+        letter.sequence.to_string(),
+        letter.event_type.clone(),
+        letter.at.format("%Y-%m-%d %H:%M:%S").to_string(),
+        letter.actor.clone(),
+        letter.reason.clone(),
+        letter.error.clone(),
+    ]
+}
+
+fn action(action: &Action) -> Vec<String> {
+    vec![
+        action.at.format("%Y-%m-%d %H:%M:%S").to_string(),
+        action.actor.clone(),
+        action.action.clone(),
+        action.name.clone(),
+        action.detail.0.to_string(),
+    ]
+}
+
+fn rest(shown: usize, total: i64) -> String {
+    match total > shown as i64 {
+        true => format!("{shown} of {total}; see --page and --limit.\n"),
+        false => String::new(),
+    }
+}
+
+fn failure(what: &'static str) -> impl FnOnce(QueryError) -> Failure {
+    move |error| match error {
+        QueryError::Database(source) => Failure::Database { what, source },
+        error @ QueryError::BadCursor => Failure::Unusable {
+            what,
+            source: error.into(),
+        },
+    }
+}

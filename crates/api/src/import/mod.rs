@@ -1,0 +1,180 @@
+//! A merchant's past: orders from the CSV that another shop exports, brought in as commands like any other.
+//!
+//! The file is read twice. The first pass learns what only the whole file tells (its encoding, whether days or
+//! months come first, which mark stands before decimals) and sorts the rows by order, in temporary files. The
+//! second reads the sorted rows, makes the products and customers that they speak of, and sends one command for
+//! each order, many at a time. Ids follow from the source and the other shop's own numbers, and an order takes only
+//! lines that it doesn't have, so that a run may be repeated, also after it was killed, and nothing is there twice.
+//! What cannot be taken goes into a file of its own with the reason; nothing is lost in silence.
+
+mod catalog;
+mod columns;
+mod dates;
+mod encoding;
+mod error;
+mod fields;
+mod line;
+mod numbers;
+mod orders;
+mod progress;
+mod read;
+mod reason;
+mod rejects;
+mod rows;
+mod send;
+mod sender;
+mod separator;
+mod sort;
+mod summary;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use daybook_commands::CommandBus;
+use daybook_domain::{Currency, Money};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, spawn_blocking};
+
+pub(crate) use columns::NamedColumn;
+pub(crate) use dates::given as date_format;
+pub use error::ImportError;
+pub(crate) use numbers::DecimalMark;
+pub(crate) use summary::Summary;
+
+use crate::decimal::Amount;
+use crate::failure::Failure;
+use catalog::Catalog;
+use progress::Progress;
+use read::Table;
+use rejects::Rejects;
+use sender::Sender;
+use summary::{Figures, Made};
+
+/// Orders that wait to be sent.
+const FORMED: usize = 64;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// None for stdin.
+    pub(crate) input: Option<PathBuf>,
+    pub(crate) columns: Vec<NamedColumn>,
+    pub(crate) has_header: bool,
+    pub(crate) separator: Option<u8>,
+    pub(crate) encoding: Option<&'static encoding_rs::Encoding>,
+    pub(crate) decimal_mark: Option<DecimalMark>,
+    pub(crate) date_format: Option<String>,
+    /// Of times without an offset.
+    pub(crate) zone: Tz,
+    pub(crate) currency: Currency,
+    /// What the other shop is called here; order numbers, SKUs and customers are its own.
+    pub(crate) source: String,
+    pub(crate) rejects: Option<PathBuf>,
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// Imports a file to its end.
+pub(crate) async fn run(bus: &CommandBus, options: Options) -> Result<Summary, Failure> {
+    let began = Instant::now();
+    let progress = Arc::new(Progress::new());
+    let rejects = Arc::new(Rejects::new(rejects_path(&options)?));
+    let (source, currency) = (options.source.clone(), options.currency);
+    let table = {
+        let (rejects, progress) = (Arc::clone(&rejects), Arc::clone(&progress));
+        spawn_blocking(move || read::read(&options, &rejects, &progress))
+    };
+    let Table {
+        rows,
+        reading,
+        separator,
+        encoding,
+        lines_read,
+        sorted,
+    } = table.await.map_err(panicked)??;
+
+    progress.begin("importing", "lines", sorted);
+    let (formed, orders) = mpsc::channel(FORMED);
+    let forming = {
+        let (rejects, progress) = (Arc::clone(&rejects), Arc::clone(&progress));
+        spawn_blocking(move || {
+            orders::form(rows, separator, &reading, &rejects, &progress, &formed)
+        })
+    };
+    let sender = Arc::new(Sender::new(bus.clone(), source));
+    let mut catalog = Catalog::new(Arc::clone(&sender));
+    let mut summary = Summary {
+        lines_read,
+        taken: 0,
+        already_there: 0,
+        rejected: Default::default(),
+        rejects_file: None,
+        figures: nothing(currency),
+        made: Made::default(),
+        position: 0,
+        encoding,
+        separator: char::from(separator),
+        seconds: 0.0,
+        lines_per_second: 0,
+    };
+    let sent = send::all(
+        orders,
+        &sender,
+        &mut catalog,
+        &rejects,
+        &progress,
+        &mut summary,
+    )
+    .await;
+    forming.await.map_err(panicked)??;
+    sent?;
+    progress.end();
+
+    (summary.figures.products, summary.figures.customers) = catalog.count();
+    summary.made = Made {
+        orders: summary.made.orders,
+        ..catalog.made()
+    };
+    summary.position = sender.position();
+    summary.rejected = rejects.end()?;
+    summary.rejects_file = (!summary.rejected.is_empty()).then(|| rejects.path().to_owned());
+    Ok(summary.timed(began.elapsed()))
+}
+
+fn rejects_path(options: &Options) -> Result<PathBuf, ImportError> {
+    let input = options.input.as_deref();
+    let path = match &options.rejects {
+        Some(path) => path.clone(),
+        None => rejects::usual_path(input),
+    };
+    let same = input
+        .and_then(|input| input.canonicalize().ok())
+        .is_some_and(|input| path.canonicalize().is_ok_and(|path| path == input));
+    if same {
+        return Err(ImportError::RejectsIsInput { path });
+    }
+    Ok(path)
+}
+
+fn nothing(currency: Currency) -> Figures {
+    let none = Amount(Money::new(0, currency));
+    Figures {
+        orders: 0,
+        returns: 0,
+        products: 0,
+        customers: 0,
+        units: 0,
+        revenue: none,
+        returned: 0,
+        refunded: none,
+        currency: currency.code(),
+    }
+}
+
+fn panicked(error: JoinError) -> Failure {
+    Failure::Process {
+        what: "finish a part of its work",
+        source: error.into(),
+    }
+}

@@ -1,0 +1,163 @@
+//! What an import did, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use daybook_domain::Money;
+use daybook_log::Position;
+use serde::Serialize;
+
+use crate::decimal::Amount;
+
+/// `lines_read` is the sum of `taken`, `already_there` and what was rejected.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Summary {
+    pub(crate) lines_read: u64,
+    /// By this run.
+    pub(crate) taken: u64,
+    /// Taken by an earlier run.
+    pub(crate) already_there: u64,
+    pub(crate) rejected: BTreeMap<&'static str, u64>,
+    pub(crate) rejects_file: Option<PathBuf>,
+    /// What the shop has of this file now, by whichever run.
+    #[serde(flatten)]
+    pub(crate) figures: Figures,
+    /// What was not there before this run.
+    pub(crate) made: Made,
+    /// A read model at this position of the log has seen it all.
+    pub(crate) position: Position,
+    pub(crate) encoding: &'static str,
+    pub(crate) separator: char,
+    pub(crate) seconds: f64,
+    pub(crate) lines_per_second: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Figures {
+    /// Order numbers with something sold.
+    pub(crate) orders: u64,
+    /// Order numbers with nothing but returns.
+    pub(crate) returns: u64,
+    pub(crate) products: u64,
+    pub(crate) customers: u64,
+    pub(crate) units: i64,
+    pub(crate) revenue: Amount,
+    pub(crate) returned: i64,
+    pub(crate) refunded: Amount,
+    pub(crate) currency: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Made {
+    pub(crate) orders: u64,
+    pub(crate) products: u64,
+    pub(crate) customers: u64,
+}
+
+impl Summary {
+    pub(crate) fn timed(mut self, took: Duration) -> Summary {
+        self.seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
+        self.lines_per_second = (self.lines_read as f64 / took.as_secs_f64().max(0.001)) as u64;
+        self
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rejected = self.rejected.values().sum();
+        writeln!(
+            f,
+            "{} lines read: {} taken, {} there already, {} rejected.",
+            grouped(self.lines_read),
+            grouped(self.taken),
+            grouped(self.already_there),
+            grouped(rejected)
+        )?;
+        for (reason, count) in &self.rejected {
+            writeln!(f, "  {:>9}  {reason}", grouped(*count))?;
+        }
+        if let Some(path) = &self.rejects_file {
+            writeln!(f, "The rejected lines and why: {}", path.display())?;
+        }
+        let Figures {
+            orders,
+            returns,
+            products,
+            customers,
+            units,
+            revenue,
+            returned,
+            refunded,
+            currency: _,
+        } = &self.figures;
+        writeln!(f, "The shop has of this file:")?;
+        let of = |count: &u64| grouped(*count);
+        writeln!(
+            f,
+            "  orders     {}, and {} returns",
+            of(orders),
+            of(returns)
+        )?;
+        writeln!(f, "  products   {}", of(products))?;
+        writeln!(f, "  customers  {}", of(customers))?;
+        writeln!(
+            f,
+            "  sold       {} units for {}",
+            grouped(units.unsigned_abs()),
+            revenue.0
+        )?;
+        writeln!(
+            f,
+            "  returned   {} units for {}",
+            grouped(returned.unsigned_abs()),
+            refunded.0
+        )?;
+        write!(
+            f,
+            "{:.1} seconds, {} lines a second.",
+            self.seconds,
+            grouped(self.lines_per_second)
+        )
+    }
+}
+
+impl Figures {
+    pub(crate) fn add_line(&mut self, quantity: i64, price: Money) {
+        let minor = price.minor.saturating_mul(quantity.saturating_abs());
+        let (units, amount) = if quantity < 0 {
+            (&mut self.returned, &mut self.refunded)
+        } else {
+            (&mut self.units, &mut self.revenue)
+        };
+        *units = units.saturating_add(quantity.saturating_abs());
+        amount.0.minor = amount.0.minor.saturating_add(minor);
+    }
+}
+
+/// `541,909`
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_are_grouped() {
+        let shown = [0, 999, 1_000, 541_909, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "541,909", "1,234,567"]);
+    }
+}

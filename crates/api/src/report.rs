@@ -1,0 +1,173 @@
+//! Reports: rows, as JSON or, where `Accept` asks for it, as CSV with the same columns.
+
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use csv::{Terminator, WriterBuilder};
+use headers_accept::Accept;
+use mediatype::MediaType;
+use mediatype::names::{APPLICATION, CHARSET, CSV, JSON, TEXT};
+use mediatype::values::UTF_8;
+use serde::Serialize;
+use tracing::error;
+
+use crate::answer::json;
+use crate::problem::{ApiResult, Problem};
+
+/// What a report is answered as. Who accepts neither is answered JSON, as everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Csv,
+}
+
+/// A row of a report: an object of plain values.
+pub(crate) trait Row: Serialize {
+    /// The names of its fields in their order, as in JSON.
+    const COLUMNS: &'static [&'static str];
+}
+
+impl Format {
+    /// All the rows there are.
+    pub(crate) fn answer<R: Row>(self, rows: &[R]) -> ApiResult {
+        match self {
+            Format::Json => json(&rows).map(varying),
+            Format::Csv => self.csv(rows),
+        }
+    }
+
+    /// An answer whose JSON is no list of rows.
+    pub(crate) fn answer_with<R: Row>(
+        self,
+        body: &impl Serialize,
+        rows: impl FnOnce() -> Vec<R>,
+    ) -> ApiResult {
+        match self {
+            Format::Json => json(body).map(varying),
+            Format::Csv => self.csv(&rows()),
+        }
+    }
+
+    fn csv<R: Row>(self, rows: &[R]) -> ApiResult {
+        let bytes = to_csv(rows).map_err(|error| {
+            error!(%error, "a report could not be written as CSV");
+            Problem::internal()
+        })?;
+        let content_type = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+        Ok(varying(
+            ([(header::CONTENT_TYPE, content_type)], bytes).into_response(),
+        ))
+    }
+}
+
+/// Caches tell JSON and CSV apart by what was asked for.
+fn varying(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// RFC 4180, with a header even where there are no rows.
+fn to_csv<R: Row>(rows: &[R]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = WriterBuilder::new()
+        .has_headers(false)
+        .terminator(Terminator::CRLF)
+        .from_writer(Vec::new());
+    writer.write_record(R::COLUMNS)?;
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    writer
+        .into_inner()
+        .map_err(|error| error.into_error().into())
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Format {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let values: Vec<&str> = parts
+            .headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        Ok(asked_for(&values.join(",")))
+    }
+}
+
+/// JSON unless CSV is preferred to it. A header that cannot be read asks for nothing.
+fn asked_for(accept: &str) -> Format {
+    const AVAILABLE: [MediaType; 3] = [
+        MediaType::new(APPLICATION, JSON),
+        MediaType::new(TEXT, CSV),
+        // Asked for with its parameter it would not be found otherwise.
+        MediaType::from_parts(TEXT, CSV, None, &[(CHARSET, UTF_8)]),
+    ];
+    let accepted = Accept::from_str(accept).ok();
+    let best = accepted.and_then(|accept| accept.negotiate(&AVAILABLE).map(|best| best.subty));
+    if best == Some(CSV) {
+        Format::Csv
+    } else {
+        Format::Json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::Money;
+
+    use super::*;
+    use crate::decimal::Amount;
+
+    #[test]
+    fn csv_is_answered_where_it_is_preferred() {
+        for (accept, format) in [
+            ("", Format::Json),
+            ("*/*", Format::Json),
+            ("application/json", Format::Json),
+            ("text/csv", Format::Csv),
+            ("Text/CSV", Format::Csv),
+            ("text/csv; charset=utf-8", Format::Csv),
+            ("text/*", Format::Csv),
+            ("text/csv, */*;q=0.1", Format::Csv),
+            ("text/csv;q=0.5, application/json", Format::Json),
+            ("text/csv, application/json;q=0.9", Format::Csv),
+            ("application/json, text/csv", Format::Json),
+            ("text/csv;q=0, */*", Format::Json),
+            ("image/png", Format::Json),
+            (";;;", Format::Json),
+        ] {
+            assert_eq!(asked_for(accept), format, "{accept}");
+        }
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Sold {
+        product_name: Option<&'static str>,
+        amount: Amount,
+    }
+
+    impl Row for Sold {
+        const COLUMNS: &'static [&'static str] = &["productName", "amount"];
+    }
+
+    #[test]
+    fn csv_has_a_header_and_exact_amounts() {
+        let sold = |product_name, minor| Sold {
+            product_name,
+            amount: Amount(Money::new(minor, "EUR".parse().unwrap())),
+        };
+        let rows = [sold(Some("Pot, \"old\""), 1250), sold(None, -5)];
+        let text = String::from_utf8(to_csv(&rows).unwrap()).unwrap();
+        assert_eq!(
+            text,
+            "productName,amount\r\n\"Pot, \"\"old\"\"\",12.50\r\n,-0.05\r\n"
+        );
+        assert_eq!(to_csv::<Sold>(&[]).unwrap(), b"productName,amount\r\n");
+    }
+}

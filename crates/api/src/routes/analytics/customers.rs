@@ -1,0 +1,155 @@
+//! What each customer bought.
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::IntoResponse;
+use daybook_domain::UserId;
+use daybook_projections::analytics::{self, CustomerFigures, CustomerRank};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::window::Asked;
+use crate::app::App;
+use crate::auth::Admin;
+use crate::decimal::Amount;
+use crate::extract::{MinPosition, Query, page_headers, paging};
+use crate::problem::ApiResult;
+use crate::report::{Format, Row};
+use crate::timestamp::Timestamp;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(super) struct CustomersQuery {
+    /// Inclusive: an RFC 3339 instant, or a date, which is its first instant in the time zone. Without it: from the
+    /// beginning.
+    #[param(min_length = 10)]
+    from: Option<String>,
+    /// Exclusive, like `from`. Without it: to the end.
+    #[param(min_length = 10)]
+    to: Option<String>,
+    /// By its IANA name. Without it: UTC.
+    #[param(min_length = 1)]
+    time_zone: Option<String>,
+    /// What the list is sorted by, the largest first. Without it: by revenue. Amounts of different currencies are
+    /// compared in their minor units.
+    #[param(inline)]
+    by: Option<By>,
+    #[param(minimum = 1, maximum = 1_000_000)]
+    page: Option<u32>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// From a `Link` header; stands above `page`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
+    cursor: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+enum By {
+    Revenue,
+    Orders,
+    LastOrder,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CustomerFigures)]
+pub(super) struct CustomerRow {
+    #[schema(value_type = Uuid)]
+    user_id: UserId,
+    /// Orders in which something was sold.
+    orders: i64,
+    units: i64,
+    revenue: Amount,
+    /// Orders cancelled. Revenue is not reduced by them.
+    cancellations: i64,
+    cancelled: Amount,
+    /// Units that came back.
+    returned: i64,
+    refunded: Amount,
+    /// Null for who only ever brought something back.
+    first_order_at: Option<Timestamp>,
+    last_order_at: Option<Timestamp>,
+    currency: &'static str,
+}
+
+impl Row for CustomerRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "userId",
+        "orders",
+        "units",
+        "revenue",
+        "cancellations",
+        "cancelled",
+        "returned",
+        "refunded",
+        "firstOrderAt",
+        "lastOrderAt",
+        "currency",
+    ];
+}
+
+/// What customers bought, by customer and currency: in all their time, or in a window. Orders of nobody in
+/// particular are not among it.
+#[utoipa::path(
+    get, path = "/api/v1/analytics/customers", operation_id = "reportCustomers", tag = "analytics",
+    params(CustomersQuery), security(("bearer" = ["admin"])),
+    responses((status = 200, description = "A page of customers", content(
+        (Vec<CustomerRow> = "application/json"), (String = "text/csv"),
+    ))),
+)]
+pub(super) async fn report(
+    State(app): State<App>,
+    _: Admin,
+    min_position: MinPosition,
+    format: Format,
+    uri: Uri,
+    Query(query): Query<CustomersQuery>,
+) -> ApiResult {
+    let asked = Asked {
+        from: query.from,
+        to: query.to,
+        time_zone: query.time_zone,
+    };
+    let (window, _) = asked.window()?;
+    let paging = paging(query.page, query.limit, query.cursor)?;
+    let by = query.by.unwrap_or(By::Revenue).into();
+    min_position.reached(&app, analytics::NAME).await?;
+    let page = app
+        .read_models
+        .analytics()
+        .customers(&window, by, &paging)
+        .await?;
+    let headers = page_headers(&uri, &page);
+    let rows: Vec<CustomerRow> = page.items.into_iter().map(CustomerRow::from).collect();
+    Ok((headers, format.answer(&rows)?).into_response())
+}
+
+impl From<By> for CustomerRank {
+    fn from(by: By) -> CustomerRank {
+        match by {
+            By::Revenue => CustomerRank::Revenue,
+            By::Orders => CustomerRank::Orders,
+            By::LastOrder => CustomerRank::LastOrder,
+        }
+    }
+}
+
+impl From<CustomerFigures> for CustomerRow {
+    fn from(customer: CustomerFigures) -> CustomerRow {
+        CustomerRow {
+            user_id: customer.user_id,
+            orders: customer.orders,
+            units: customer.units,
+            revenue: Amount(customer.revenue),
+            cancellations: customer.cancellations,
+            cancelled: Amount(customer.cancelled),
+            returned: customer.returned,
+            refunded: Amount(customer.refunded),
+            first_order_at: customer.first_order_at.map(Timestamp),
+            last_order_at: customer.last_order_at.map(Timestamp),
+            currency: customer.revenue.currency.code(),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! How far visitors and orders get.
+
+use axum::extract::State;
+use daybook_projections::analytics::{self, FunnelStep};
+use daybook_usage::Sessions;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::window::Asked;
+use crate::app::App;
+use crate::auth::Admin;
+use crate::extract::{MinPosition, Query, of_database};
+use crate::problem::ApiResult;
+use crate::report::{Format, Row};
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(super) struct FunnelQuery {
+    /// Inclusive: an RFC 3339 instant, or a date, which is its first instant in the time zone. Without it: from the
+    /// beginning.
+    #[param(min_length = 10)]
+    from: Option<String>,
+    /// Exclusive, like `from`. Without it: to the end.
+    #[param(min_length = 10)]
+    to: Option<String>,
+    /// By its IANA name. Without it: UTC.
+    #[param(min_length = 1)]
+    time_zone: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Funnel)]
+pub(super) struct Funnel {
+    /// Sessions with usage events in the window: `viewed`, then `clicked`, then `addedToCart`, then `ordered`.
+    sessions: Vec<SessionStep>,
+    /// Orders placed in the window that have come this far by now: `placed`, `processing`, `shipped`, `delivered`,
+    /// `cancelled`; and `imported`, of which no more is known.
+    orders: Vec<OrderStep>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SessionStep)]
+struct SessionStep {
+    step: &'static str,
+    count: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrderStep)]
+struct OrderStep {
+    step: &'static str,
+    count: i64,
+    /// From the step before, or to a cancellation from the order; null where there is none.
+    median_seconds: Option<f64>,
+    mean_seconds: Option<f64>,
+}
+
+/// A step of either, for CSV.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FunnelRow {
+    funnel: &'static str,
+    step: &'static str,
+    count: i64,
+    median_seconds: Option<f64>,
+    mean_seconds: Option<f64>,
+}
+
+impl Row for FunnelRow {
+    const COLUMNS: &'static [&'static str] =
+        &["funnel", "step", "count", "medianSeconds", "meanSeconds"];
+}
+
+/// How far sessions and orders get, and how long orders take.
+#[utoipa::path(
+    get, path = "/api/v1/analytics/funnel", operation_id = "reportFunnel", tag = "analytics", params(FunnelQuery),
+    security(("bearer" = ["admin"])),
+    responses((status = 200, description = "Both funnels", content(
+        (Funnel = "application/json"), (String = "text/csv"),
+    ))),
+)]
+pub(super) async fn report(
+    State(app): State<App>,
+    _: Admin,
+    min_position: MinPosition,
+    format: Format,
+    Query(query): Query<FunnelQuery>,
+) -> ApiResult {
+    let FunnelQuery {
+        from,
+        to,
+        time_zone,
+    } = query;
+    let (window, _) = Asked {
+        from,
+        to,
+        time_zone,
+    }
+    .window()?;
+    min_position.reached(&app, analytics::NAME).await?;
+    let orders = app.read_models.analytics().order_funnel(&window).await?;
+    let sessions = app.usage.sessions(window.from, window.to).await;
+    let funnel = Funnel {
+        sessions: steps(sessions.map_err(|error| of_database(&error))?),
+        orders: orders.into_iter().map(OrderStep::from).collect(),
+    };
+    format.answer_with(&funnel, || funnel.rows())
+}
+
+fn steps(sessions: Sessions) -> Vec<SessionStep> {
+    [
+        ("viewed", sessions.viewed),
+        ("clicked", sessions.clicked),
+        ("addedToCart", sessions.added_to_cart),
+        ("ordered", sessions.ordered),
+    ]
+    .map(|(step, count)| SessionStep { step, count })
+    .into()
+}
+
+impl From<FunnelStep> for OrderStep {
+    fn from(step: FunnelStep) -> OrderStep {
+        let to_the_millisecond = |seconds: f64| (seconds * 1_000.0).round() / 1_000.0;
+        OrderStep {
+            step: step.step,
+            count: step.orders,
+            median_seconds: step.median_seconds.map(to_the_millisecond),
+            mean_seconds: step.mean_seconds.map(to_the_millisecond),
+        }
+    }
+}
+
+impl Funnel {
+    fn rows(&self) -> Vec<FunnelRow> {
+        let sessions = self.sessions.iter().map(|step| FunnelRow {
+            funnel: "sessions",
+            step: step.step,
+            count: step.count,
+            median_seconds: None,
+            mean_seconds: None,
+        });
+        let orders = self.orders.iter().map(|step| FunnelRow {
+            funnel: "orders",
+            step: step.step,
+            count: step.count,
+            median_seconds: step.median_seconds,
+            mean_seconds: step.mean_seconds,
+        });
+        sessions.chain(orders).collect()
+    }
+}

@@ -1,0 +1,202 @@
+//! What takes its time: it is begun here, and goes on after the answer.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use daybook_projections::operate::{self, Order, Reason};
+use daybook_projections::projection::Projection;
+use daybook_projections::rebuild::{BuildError, BuildProgress, Builder, Built, Results};
+use daybook_projections::status_of;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::act::{ReasonBody, operator};
+use super::named::{NameParam, Named};
+use super::refusal::{being_built, no_previous, of_reason};
+use crate::answer::json;
+use crate::app::{App, BASE};
+use crate::auth::Admin;
+use crate::extract::Json;
+use crate::problem::ApiResult;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RebuildBody {
+    /// Stop after the comparison.
+    #[serde(default)]
+    #[schema(default = false)]
+    dry_run: bool,
+    /// For whoever reads it later.
+    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
+    reason: Option<String>,
+}
+
+/// A build that was begun.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BegunBuild)]
+pub(super) struct BegunAnswer {
+    /// By which `lastBuild` tells that it has ended, and what came of it.
+    id: Uuid,
+}
+
+/// Makes a read model anew aside, compares it with the live one and switches it in.
+#[utoipa::path(
+    post, path = "/api/v1/projections/{name}/rebuild", operation_id = "rebuildProjection", tag = "operations",
+    params(NameParam), request_body = RebuildBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 202, description = "It has begun; Location shows how far it is", body = BegunAnswer,
+            headers(("Location" = String))),
+        (status = 409, description = "It is being built already"),
+    ),
+)]
+pub(super) async fn rebuild(
+    State(app): State<App>,
+    admin: Admin,
+    Named(projection): Named,
+    body: Json<RebuildBody>,
+) -> ApiResult {
+    let reason = body.value.reason()?;
+    let dry_run = body.value.dry_run;
+    let order = Order::new(operator(admin), reason);
+    begin(&app, projection, order, Work::Rebuild { dry_run }).await
+}
+
+/// Makes a read model anew aside and compares it with the live one.
+#[utoipa::path(
+    post, path = "/api/v1/projections/{name}/verify", operation_id = "verifyProjection", tag = "operations",
+    params(NameParam), request_body = ReasonBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 202, description = "It has begun; Location shows how far it is", body = BegunAnswer,
+            headers(("Location" = String))),
+        (status = 409, description = "It is being built already"),
+    ),
+)]
+pub(super) async fn verify(
+    State(app): State<App>,
+    admin: Admin,
+    Named(projection): Named,
+    body: Json<ReasonBody>,
+) -> ApiResult {
+    let order = Order::new(operator(admin), body.value.reason()?);
+    begin(&app, projection, order, Work::Verify).await
+}
+
+/// Switches the version back in that the last rebuild replaced, brought up to date.
+#[utoipa::path(
+    post, path = "/api/v1/projections/{name}/rollback", operation_id = "rollBackProjection", tag = "operations",
+    params(NameParam), request_body = ReasonBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 202, description = "It has begun; Location shows how far it is", body = BegunAnswer,
+            headers(("Location" = String))),
+        (status = 409, description = "There is no version to go back to, or it is being built"),
+    ),
+)]
+pub(super) async fn rollback(
+    State(app): State<App>,
+    admin: Admin,
+    Named(projection): Named,
+    body: Json<ReasonBody>,
+) -> ApiResult {
+    let reason = body.value.reason()?;
+    let found = status_of(&app.pool, &app.feed, projection.name()).await?;
+    if found.is_none_or(|status| status.previous.is_none()) {
+        return Err(no_previous());
+    }
+    let order = Order::new(operator(admin), reason);
+    begin(&app, projection, order, Work::Rollback).await
+}
+
+#[derive(Clone, Copy)]
+enum Work {
+    Rebuild { dry_run: bool },
+    Verify,
+    Rollback,
+}
+
+/// Begins the work, unless a build of that projection is running anywhere.
+async fn begin(
+    app: &App,
+    projection: Arc<dyn Projection>,
+    order: Order,
+    work: Work,
+) -> ApiResult {
+    let name = projection.name();
+    let found = status_of(&app.pool, &app.feed, name).await?;
+    let is_built = found
+        .and_then(|status| status.build)
+        .is_some_and(|build| build.purpose != "as-of");
+    if is_built {
+        return Err(being_built());
+    }
+    let id = order.id;
+    let builder = format!("{} pid-{}", order.operator, std::process::id());
+    let builder = Builder::new(app.feed.clone(), app.pool.clone(), builder);
+    let begun = app.builds.start(name, id, |stop| async move {
+        work.carry_out(&builder, projection, &order, &stop).await;
+    });
+    if !begun {
+        return Err(being_built());
+    }
+    let location = format!("{BASE}/projections/{name}/progress?build={id}");
+    let answer = json(&BegunAnswer { id })?;
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], answer).into_response())
+}
+
+impl Work {
+    /// What comes of it is in the record of operators' actions.
+    async fn carry_out(
+        self,
+        builder: &Builder,
+        projection: Arc<dyn Projection>,
+        order: &Order,
+        stop: &CancellationToken,
+    ) {
+        let name = projection.name();
+        let report = |_: &BuildProgress| {};
+        let result = match self {
+            Work::Rebuild { dry_run } => {
+                let projections = [projection];
+                let results =
+                    operate::rebuild(builder, &projections, dry_run, order, &report, stop).await;
+                only(results)
+            }
+            Work::Verify => {
+                only(operate::verify(builder, &[projection], order, &report, stop).await)
+            }
+            Work::Rollback => {
+                operate::rollback(builder, &projection, order, &report, stop).await
+            }
+        };
+        match result {
+            Ok(built) => info!(
+                projection = name,
+                position = built.position,
+                switched = built.switched,
+                "built a read model"
+            ),
+            Err(error) => warn!(
+                projection = name,
+                error = &error as &dyn std::error::Error,
+                "a read model was not built"
+            ),
+        }
+    }
+}
+
+/// Of the one projection that was given.
+fn only(results: Results) -> Result<Built, BuildError> {
+    let result = results.into_iter().next().map(|(_, result)| result);
+    result.unwrap_or(Err(BuildError::Stopped))
+}
+
+impl RebuildBody {
+    fn reason(&self) -> ApiResult<Option<Reason>> {
+        let reason = self.reason.as_deref().map(str::parse).transpose();
+        reason.map_err(of_reason)
+    }
+}

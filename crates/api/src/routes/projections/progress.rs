@@ -1,0 +1,178 @@
+//! How a build goes, as server-sent events.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use daybook_projections::operate::{Outcome, last_outcomes, outcome};
+use daybook_projections::{ProjectionState, ProjectionStatus, status_of};
+use futures::{Stream, stream};
+use serde::Deserialize;
+use tokio::time::sleep;
+use tracing::debug;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::answer::ProjectionAnswer;
+use super::named::{NameParam, Named};
+use crate::app::App;
+use crate::auth::Admin;
+use crate::extract::{Query, of_database};
+use crate::problem::{ApiResult, Problem};
+
+/// How often the status is looked at.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Looks after which a build that is nowhere to be seen has ended unrecorded, with its process.
+const LOST_AFTER: u32 = 8;
+
+/// Proxies close what has been silent for a minute.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ProgressQuery {
+    /// Until this build has ended, as its beginning was answered.
+    build: Option<Uuid>,
+}
+
+/// The projection with each change, until its build has ended or it has caught up.
+///
+/// `event: status` with the projection as `data` at the beginning and whenever something about it has
+/// changed, then `event: done` with how it stands at the end.
+#[utoipa::path(
+    get, path = "/api/v1/projections/{name}/progress", operation_id = "watchProjection", tag = "operations",
+    params(NameParam, ProgressQuery), security(("bearer" = ["admin"])),
+    responses((status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream")),
+)]
+pub(super) async fn watch(
+    State(app): State<App>,
+    _: Admin,
+    Named(projection): Named,
+    Query(query): Query<ProgressQuery>,
+) -> ApiResult {
+    let name = projection.name();
+    if let Some(id) = query.build {
+        let known = outcome(&app.pool, name, id).await;
+        // It is recorded a moment after it was answered.
+        let known = known.map_err(|error| of_database(&error))?.is_some() || app.builds.has(id);
+        if !known {
+            return Err(Problem::not_found("No build of this projection has this id."));
+        }
+    }
+    let watching = Watching {
+        app,
+        name,
+        build: query.build,
+        last: None,
+        ready: VecDeque::new(),
+        quiet: 0,
+        is_done: false,
+    };
+    let alive = KeepAlive::new().interval(HEARTBEAT);
+    Ok(Sse::new(watching.events()).keep_alive(alive).into_response())
+}
+
+struct Watching {
+    app: App,
+    name: &'static str,
+    build: Option<Uuid>,
+    last: Option<(ProjectionStatus, Option<Outcome>)>,
+    /// Events that were made and not yet sent.
+    ready: VecDeque<Event>,
+    /// Looks in a row that have shown no build.
+    quiet: u32,
+    is_done: bool,
+}
+
+impl Watching {
+    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, |mut watching| async move {
+            let event = watching.next().await?;
+            Some((Ok(event), watching))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.is_done {
+                return None;
+            }
+            if self.last.is_some() {
+                // A process that is about to end lets its clients go; they come back to another.
+                let closing = self.app.builds.closing();
+                closing.run_until_cancelled(sleep(EVERY)).await?;
+            }
+            if let Err(error) = self.look().await {
+                debug!(code = error.code(), "could not look at a projection");
+                return None;
+            }
+        }
+    }
+
+    /// Makes the events that tell what has changed.
+    async fn look(&mut self) -> ApiResult<()> {
+        // Before the status: what has ended by now shows in that.
+        let has_ended = self.has_ended().await?;
+        let found = status_of(&self.app.pool, &self.app.feed, self.name).await?;
+        let status = found.ok_or_else(Problem::nothing_here)?;
+        let outcomes = last_outcomes(&self.app.pool).await;
+        let last_build = outcomes
+            .map_err(|error| of_database(&error))?
+            .remove(self.name);
+        self.is_done = match self.build {
+            Some(id) => has_ended || self.is_lost(id, &status),
+            None => !is_moving(&status),
+        };
+        let seen = Some((status.clone(), last_build.clone()));
+        if seen != self.last || self.is_done {
+            let answer = ProjectionAnswer::of(status, last_build);
+            if seen != self.last {
+                self.ready.push_back(event("status", &answer));
+            }
+            if self.is_done {
+                self.ready.push_back(event("done", &answer));
+            }
+            self.last = seen;
+        }
+        Ok(())
+    }
+
+    /// Whether the build that is waited for has ended, in success or failure.
+    async fn has_ended(&self) -> ApiResult<bool> {
+        let Some(id) = self.build else {
+            return Ok(false);
+        };
+        let found = outcome(&self.app.pool, self.name, id).await;
+        let found = found.map_err(|error| of_database(&error))?;
+        Ok(found.flatten().is_some())
+    }
+
+    fn is_lost(&mut self, id: Uuid, status: &ProjectionStatus) -> bool {
+        let is_seen = status.build.is_some() || self.app.builds.has(id);
+        self.quiet = if is_seen { 0 } else { self.quiet + 1 };
+        self.quiet >= LOST_AFTER
+    }
+}
+
+/// Whether waiting will show something else.
+fn is_moving(status: &ProjectionStatus) -> bool {
+    let catches_up = matches!(
+        status.state,
+        ProjectionState::CatchingUp | ProjectionState::Rebuilding
+    );
+    status.build.is_some() || catches_up
+}
+
+fn event(name: &str, answer: &ProjectionAnswer) -> Event {
+    let event = Event::default().event(name);
+    // Strings and numbers only: there is nothing in it that could fail to serialise.
+    event.json_data(answer).unwrap_or_default()
+}

@@ -1,0 +1,122 @@
+//! Customers who order all the time, and what must be true of their orders afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::PgPool;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::evidence::{self, eventually};
+use crate::site::Visitor;
+
+const CLIENTS: usize = 16;
+
+/// Customers who order, each order under a key of its own, and repeat it until it is answered.
+pub struct Load {
+    clients: Vec<JoinHandle<Vec<String>>>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    acknowledged: AtomicU64,
+    /// Attempts of which the server said that it could not carry them out, or not yet.
+    refused: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Load {
+    pub fn start(customer: &Visitor, product: &str) -> Load {
+        let counts = Arc::new(Counts::default());
+        let client = |n| {
+            let (customer, product) = (customer.clone(), product.to_owned());
+            tokio::spawn(order_until_stopped(customer, product, n, counts.clone()))
+        };
+        Load {
+            clients: (0..CLIENTS).map(client).collect(),
+            counts: counts.clone(),
+        }
+    }
+
+    /// Waits until so many more orders have been acknowledged: the load is really running.
+    pub async fn acknowledged(&self, more: u64) {
+        counted("the shop goes on taking orders", &self.counts.acknowledged, more).await;
+    }
+
+    /// Waits until so many more attempts were answered 503.
+    pub async fn refused(&self, more: u64) {
+        counted("the shop turns orders away", &self.counts.refused, more).await;
+    }
+
+    /// Every order that was acknowledged.
+    pub async fn end(self) -> Vec<String> {
+        self.counts.stop.store(true, Ordering::Relaxed);
+        let mut orders = Vec::new();
+        for client in self.clients {
+            orders.extend(client.await.unwrap());
+        }
+        orders
+    }
+}
+
+async fn counted(what: &str, count: &AtomicU64, more: u64) {
+    let goal = count.load(Ordering::Relaxed) + more;
+    eventually(what, async || count.load(Ordering::Relaxed) >= goal).await;
+}
+
+async fn order_until_stopped(
+    customer: Visitor,
+    product: String,
+    client: usize,
+    counts: Arc<Counts>,
+) -> Vec<String> {
+    let mut placed = Vec::new();
+    for n in 0.. {
+        if counts.stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let key = format!("client-{client}-order-{n}");
+        loop {
+            // Several of a client's attempts at one order are one request to the log's metadata.
+            let request = customer
+                .order(&product, 1)
+                .header("idempotency-key", &key)
+                .header("x-request-id", &key);
+            match request.send().await {
+                Ok(answer) if answer.status() == 201 => {
+                    let order: Value = match answer.json().await {
+                        Ok(order) => order,
+                        Err(_) => continue,
+                    };
+                    placed.push(order["id"].as_str().unwrap().to_owned());
+                    counts.acknowledged.fetch_add(1, Ordering::Relaxed);
+                    break;
+                }
+                Ok(answer) if answer.status() == 503 => {
+                    counts.refused.fetch_add(1, Ordering::Relaxed);
+                }
+                // Still under way from the attempt before.
+                Ok(answer) if answer.status() == 409 => {}
+                Ok(answer) => panic!(
+                    "{} {}",
+                    answer.status(),
+                    answer.text().await.unwrap_or_default()
+                ),
+                Err(_) => {}
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    placed
+}
+
+/// To be asked once the load has ended.
+pub async fn judge(pool: &PgPool, orders: &[String]) {
+    let others = evidence::orders_stand_once(pool, orders).await;
+    // Every key was repeated until it was answered, so there is nothing but what was acknowledged.
+    assert_eq!(others, 0, "an order was placed that nobody was told of");
+    evidence::everything_holds(pool).await;
+}

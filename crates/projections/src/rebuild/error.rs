@@ -1,0 +1,72 @@
+use chrono::{DateTime, Utc};
+use daybook_log::{LogError, Position};
+
+use super::Purpose;
+use crate::{projection::ApplyError, schema::SchemaName};
+
+/// Why a read model was not built, or not switched in. The live one is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("{name} is being built ({purpose}) by {builder} since {since}")]
+    BeingBuilt {
+        name: &'static str,
+        purpose: String,
+        builder: String,
+        since: DateTime<Utc>,
+    },
+    #[error("the live rows were made by version {stored}, this binary makes version {own}")]
+    LaterVersion { stored: i32, own: i32 },
+    #[error("it cannot get past position {position}: {reason}")]
+    Obstacle { position: Position, reason: String },
+    #[error("the live rows were reset or exchanged meanwhile")]
+    LiveChanged,
+    #[error("another builder has taken over")]
+    TakenOver,
+    #[error("it was stopped")]
+    Stopped,
+    #[error("there is no version to go back to")]
+    NoPrevious,
+    #[error("the previous rows were made by version {stored}, this binary makes version {own}")]
+    PreviousVersion { stored: i32, own: i32 },
+    #[error("the log ends at position {head}")]
+    BeyondHead { head: Position },
+    #[error("the schema {0} exists already")]
+    SchemaExists(SchemaName),
+    #[error("the schema {0} is where {1} is built")]
+    SchemaReserved(SchemaName, &'static str),
+    #[error("a task of the builder ended unexpectedly")]
+    Task(#[from] tokio::task::JoinError),
+    #[error("the log could not be read")]
+    Log(#[from] LogError),
+    #[error("the database did not answer as expected")]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<ApplyError> for BuildError {
+    fn from(error: ApplyError) -> BuildError {
+        match error {
+            ApplyError::Unfoldable { position, source } => BuildError::Obstacle {
+                position,
+                reason: source.to_string(),
+            },
+            ApplyError::Database(error) => BuildError::Database(error),
+        }
+    }
+}
+
+impl BuildError {
+    pub(super) fn being_built(
+        name: &'static str,
+        found: Option<(String, String, DateTime<Utc>)>,
+    ) -> BuildError {
+        // Its row comes a moment after its lock.
+        let (purpose, builder, since) =
+            found.unwrap_or_else(|| (Purpose::Rebuild.to_string(), "another".to_owned(), Utc::now()));
+        BuildError::BeingBuilt {
+            name,
+            purpose,
+            builder,
+            since,
+        }
+    }
+}

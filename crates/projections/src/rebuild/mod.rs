@@ -1,0 +1,155 @@
+//! Building read models anew, beside the live ones.
+//!
+//! A build goes through these steps; readers and projectors go on all the while.
+//!
+//! 1. Empty tables in a schema of their own, made like the live ones.
+//! 2. The bulk: one pass over the log, up to where the live projector is, into tables without indices.
+//! 3. Merging, keys, indices, statistics.
+//! 4. The comparison: a snapshot of the live rows is held, the build is brought to the very same
+//!    position, and the two are walked through.
+//! 5. The switch, for a rebuild: the last events, and schemas renamed, in one transaction.
+//!
+//! The live tables are untouched until that transaction commits. Whatever a builder leaves behind that
+//! dies on the way is dropped by the next one, which starts from the beginning.
+
+mod bulk;
+mod catch_up;
+mod compare;
+mod error;
+mod layout;
+mod progress;
+mod run;
+mod session;
+mod switch;
+mod unit;
+
+use std::{sync::Arc, thread};
+
+use daybook_log::{Feed, Position};
+use serde::Serialize;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::session::keep_builders_out;
+use self::run::Run;
+pub use self::{
+    compare::{Comparison, Difference},
+    error::BuildError,
+    progress::{BuildPhase, BuildProgress, Purpose, Report},
+};
+use crate::{projection::Projection, schema::SchemaName};
+
+/// What a builder works with. Clones share the pool, of which a build takes a connection for each
+/// part and three more at most.
+#[derive(Clone)]
+pub struct Builder {
+    pub feed: Feed,
+    pub pool: PgPool,
+    /// Names the builder to people.
+    pub name: String,
+    /// How many tasks fold at the same time.
+    pub parts: usize,
+    /// Events in a chunk. A few chunks are in memory at a time.
+    pub chunk: i64,
+}
+
+impl Builder {
+    pub fn new(feed: Feed, pool: PgPool, name: impl Into<String>) -> Builder {
+        Builder {
+            feed,
+            pool,
+            name: name.into(),
+            parts: thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+            chunk: 8_192,
+        }
+    }
+}
+
+/// A read model that was built.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Built {
+    pub name: &'static str,
+    pub version: i32,
+    /// Of the last event in it.
+    pub position: Position,
+    /// Positions that the bulk went through, and how many in a second, keys and indices included.
+    pub events: i64,
+    pub events_per_second: f64,
+    /// With the live rows, at the position of their snapshot; `None` where there was nothing to
+    /// compare with: no live rows, or rows of another version.
+    pub comparison: Option<Comparison>,
+    pub switched: bool,
+}
+
+/// What became of each projection, in the order in which they were given.
+pub type Results = Vec<(&'static str, Result<Built, BuildError>)>;
+
+/// Builds anew, compares and switches in; with `dry_run` all but the switch. Rows that differ keep
+/// nothing from being switched in: the log is right. One that fails does not keep the others.
+pub async fn rebuild(
+    builder: &Builder,
+    projections: &[Arc<dyn Projection>],
+    dry_run: bool,
+    report: &Report<'_>,
+    stop: &CancellationToken,
+) -> Results {
+    build(builder, projections, Purpose::Rebuild, !dry_run, report, stop).await
+}
+
+/// Builds aside, compares and drops what was built.
+pub async fn verify(
+    builder: &Builder,
+    projections: &[Arc<dyn Projection>],
+    report: &Report<'_>,
+    stop: &CancellationToken,
+) -> Results {
+    build(builder, projections, Purpose::Verify, false, report, stop).await
+}
+
+async fn build(
+    builder: &Builder,
+    projections: &[Arc<dyn Projection>],
+    purpose: Purpose,
+    switch: bool,
+    report: &Report<'_>,
+    stop: &CancellationToken,
+) -> Results {
+    match Run::open(builder, report, stop).await {
+        Ok(run) => run.build(projections, purpose, switch).await,
+        Err(error) => {
+            // Whoever asked for several is told once.
+            let mut error = Some(error);
+            let results = projections.iter().map(|projection| {
+                let error = error.take().unwrap_or(BuildError::Stopped);
+                (projection.name(), Err(error))
+            });
+            results.collect()
+        }
+    }
+}
+
+/// Switches the previous version back, brought up to date; the live one becomes the previous. Takes
+/// a previous version that this binary knows how to bring up to date.
+pub async fn rollback(
+    builder: &Builder,
+    projection: &Arc<dyn Projection>,
+    report: &Report<'_>,
+    stop: &CancellationToken,
+) -> Result<Built, BuildError> {
+    let run = Run::open(builder, report, stop).await?;
+    run.rollback(projection).await
+}
+
+/// Builds the read model as it was at a position, in a schema that stays until somebody drops it.
+pub async fn build_as_of(
+    builder: &Builder,
+    projection: &Arc<dyn Projection>,
+    position: Position,
+    schema: &SchemaName,
+    report: &Report<'_>,
+    stop: &CancellationToken,
+) -> Result<Built, BuildError> {
+    let run = Run::open(builder, report, stop).await?;
+    run.build_as_of(projection, position, schema).await
+}

@@ -1,0 +1,144 @@
+//! How far a build is.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use daybook_log::Position;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+/// What a build is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    Rebuild,
+    Verify,
+    Rollback,
+    AsOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuildPhase {
+    /// Folding the log.
+    Building,
+    /// Merging, keys, indices and statistics.
+    Indexing,
+    /// Walking through the live rows and the new ones.
+    Comparing,
+    /// Applying what was appended meanwhile.
+    CatchingUp,
+    Switching,
+}
+
+/// How far the build of one read model is.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuildProgress {
+    pub name: &'static str,
+    pub phase: BuildPhase,
+    /// Of the last event that is in it.
+    pub position: Position,
+    /// Where the phase ends.
+    pub target: Position,
+    /// Since the phase began; 0 in phases that apply no events.
+    pub events_per_second: f64,
+    /// Until the end of the phase, in seconds where it is written out.
+    #[serde(rename = "etaSeconds", serialize_with = "in_seconds")]
+    pub eta: Option<Duration>,
+}
+
+fn in_seconds<S: serde::Serializer>(
+    eta: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    eta.map(|eta| eta.as_secs_f64()).serialize(serializer)
+}
+
+/// Told of every build's progress a few times a second, and of each new phase.
+pub type Report<'a> = dyn Fn(&BuildProgress) + Send + Sync + 'a;
+
+impl Purpose {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Purpose::Rebuild => "rebuild",
+            Purpose::Verify => "verify",
+            Purpose::Rollback => "rollback",
+            Purpose::AsOf => "as-of",
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl BuildPhase {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BuildPhase::Building => "building",
+            BuildPhase::Indexing => "indexing",
+            BuildPhase::Comparing => "comparing",
+            BuildPhase::CatchingUp => "catching-up",
+            BuildPhase::Switching => "switching",
+        }
+    }
+}
+
+/// Where a build stands, for whoever reports it.
+pub(super) struct Tracker(Mutex<State>);
+
+struct State {
+    phase: BuildPhase,
+    began: Instant,
+    from: Position,
+    position: Position,
+    target: Position,
+}
+
+impl Tracker {
+    pub(super) fn new(target: Position) -> Tracker {
+        Tracker(Mutex::new(State {
+            phase: BuildPhase::Building,
+            began: Instant::now(),
+            from: 0,
+            position: 0,
+            target,
+        }))
+    }
+
+    pub(super) fn begin(&self, phase: BuildPhase, position: Position, target: Position) {
+        *self.0.lock() = State {
+            phase,
+            began: Instant::now(),
+            from: position,
+            position,
+            target,
+        };
+    }
+
+    pub(super) fn reach(&self, position: Position) {
+        let mut state = self.0.lock();
+        state.position = position.min(state.target);
+    }
+
+    pub(super) fn progress(&self, name: &'static str) -> BuildProgress {
+        let state = self.0.lock();
+        let seconds = state.began.elapsed().as_secs_f64().max(0.001);
+        let events_per_second = (state.position - state.from) as f64 / seconds;
+        let left = (state.target - state.position) as f64;
+        BuildProgress {
+            name,
+            phase: state.phase,
+            position: state.position,
+            target: state.target,
+            events_per_second,
+            eta: (events_per_second > 0.0)
+                .then(|| Duration::from_secs_f64(left / events_per_second)),
+        }
+    }
+}

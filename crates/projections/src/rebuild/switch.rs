@@ -1,0 +1,156 @@
+//! Putting another build in the place of the live read model.
+//!
+//! Schemas are renamed, so that queries keep their text: PostgreSQL resolves names anew after it. A
+//! query that has begun reads the tables that it began with.
+
+use daybook_log::{Feed, Position};
+use sqlx::{Acquire, PgConnection};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    BuildError, BuildPhase, Purpose,
+    catch_up::catch_up,
+    session::act_as_owner,
+    unit::{Live, Unit},
+};
+use crate::{runtime::announce_switch, schema::SchemaName, skipped::Skipped};
+
+/// As long as the live projector runs ahead by more than this, catching up goes on beside it; the
+/// rest is applied while it waits.
+const LAST_EVENTS: i64 = 200;
+
+/// Catching up with a projector that is faster is given up after so many rounds: it has to wait then.
+const ROUNDS: usize = 20;
+
+/// Brings the build to the head of the log and switches it in; answers where it stands.
+pub(super) async fn switch(
+    conn: &mut PgConnection,
+    feed: &Feed,
+    unit: &Unit,
+    mut position: Position,
+    stop: &CancellationToken,
+) -> Result<Position, BuildError> {
+    let mut known = unit.live.skipped.clone();
+    for _ in 0..ROUNDS {
+        let found = Live::load(conn, unit.name()).await?;
+        known = unchanged(unit, found, &known, position)?.skipped;
+        let head = feed.head().await?;
+        if head - position <= LAST_EVENTS {
+            break;
+        }
+        unit.tracker.begin(BuildPhase::CatchingUp, position, head);
+        match catch_up(conn, feed, unit, &mut position, head, &known, stop).await {
+            Ok(()) => {}
+            // It stops the live projector too, once it gets there.
+            Err(BuildError::Obstacle { .. }) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    unit.tracker.begin(BuildPhase::Switching, position, position);
+    let mut transaction = conn.begin().await?;
+    unit.fence.hold(&mut transaction, &unit.schema).await?;
+    // From here on the projector waits for its checkpoint.
+    let found = Live::lock(&mut transaction, unit.name()).await?;
+    let live = unchanged(unit, found, &known, position)?;
+    // Where the projector is halted or paused, the build is ahead of it.
+    let end = live.position.max(position);
+    let rest = &live.skipped;
+    catch_up(&mut transaction, feed, unit, &mut position, end, rest, stop).await?;
+    act_as_owner(&mut transaction).await?;
+    exchange_schemas(&mut transaction, unit).await?;
+    move_checkpoint(&mut transaction, unit, &live, position).await?;
+    announce_switch(&mut transaction, unit.name(), position).await?;
+    transaction.commit().await?;
+    Ok(position)
+}
+
+/// The live rows must still be those that the build was made beside, and nothing may be in the build
+/// that was skipped since.
+fn unchanged(
+    unit: &Unit,
+    found: Option<Live>,
+    known: &Skipped,
+    position: Position,
+) -> Result<Live, BuildError> {
+    found
+        .filter(|live| live.generation == unit.live.generation)
+        .filter(|live| !known.has_folded(&live.skipped, position))
+        .ok_or(BuildError::LiveChanged)
+}
+
+/// What was live becomes the previous version. The one before that is only set aside: dropping it
+/// would wait for whoever still reads it, and the projector with it.
+async fn exchange_schemas(conn: &mut PgConnection, unit: &Unit) -> Result<(), sqlx::Error> {
+    let (previous, old) = (previous_schema(unit.name()), old_schema(unit.name()));
+    let live = &unit.live_schema;
+    let renames = if unit.purpose == Purpose::Rollback {
+        vec![(live, &old), (&previous, live), (&old, &previous)]
+    } else if schema_exists(conn, &previous).await? {
+        vec![(&previous, &old), (live, &previous), (&unit.schema, live)]
+    } else {
+        vec![(live, &previous), (&unit.schema, live)]
+    };
+    for (from, to) in renames {
+        sqlx::query(&format!("alter schema {from} rename to {to}"))
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn move_checkpoint(
+    conn: &mut PgConnection,
+    unit: &Unit,
+    live: &Live,
+    position: Position,
+) -> Result<(), sqlx::Error> {
+    // A halted projector tries again; a paused one stays paused.
+    sqlx::query(
+        "update projections.checkpoints
+         set version = $2, position = $3, generation = generation + 1, error = null,
+             state = case state when 'halted' then 'live' else state end, events_per_second = 0,
+             updated_at = clock_timestamp()
+         where name = $1",
+    )
+    .bind(unit.name())
+    .bind(unit.projection.version())
+    .bind(position)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query(
+        "insert into projections.previous (name, version, schema_name, position, replaced_at)
+         values ($1, $2, $3, $4, clock_timestamp())
+         on conflict (name) do update set version = excluded.version, schema_name = excluded.schema_name,
+             position = excluded.position, replaced_at = excluded.replaced_at",
+    )
+    .bind(unit.name())
+    .bind(live.version)
+    .bind(previous_schema(unit.name()).as_str())
+    .bind(live.position)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("delete from projections.builds where schema_name = $1")
+        .bind(unit.schema.as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) fn previous_schema(name: &'static str) -> SchemaName {
+    SchemaName::beside(name, "previous")
+}
+
+/// Where the version before the previous one is set aside until it is dropped.
+pub(super) fn old_schema(name: &'static str) -> SchemaName {
+    SchemaName::beside(name, "old")
+}
+
+pub(super) async fn schema_exists(
+    conn: &mut PgConnection,
+    schema: &SchemaName,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select to_regnamespace($1) is not null")
+        .bind(schema.as_str())
+        .fetch_one(conn)
+        .await
+}

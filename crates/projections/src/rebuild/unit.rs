@@ -1,0 +1,156 @@
+//! One read model that is being built.
+
+use std::sync::Arc;
+
+use daybook_log::{Poison, Position};
+use parking_lot::Mutex;
+use sqlx::{PgConnection, Row};
+
+use super::{BuildError, Purpose, progress::Tracker, session::Fence};
+use crate::{
+    projection::{Projection, Target},
+    schema::SchemaName,
+    skipped::Skipped,
+};
+
+pub(super) struct Unit {
+    pub(super) projection: Arc<dyn Projection>,
+    pub(super) purpose: Purpose,
+    /// Where it is built.
+    pub(super) schema: SchemaName,
+    /// Where the tables are that it is made like.
+    pub(super) live_schema: SchemaName,
+    pub(super) fence: Fence,
+    pub(super) live: Live,
+    /// How far the bulk of it goes.
+    pub(super) target: Position,
+    pub(super) tracker: Tracker,
+    failure: Mutex<Option<BuildError>>,
+}
+
+/// The live read model, as it was found.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    pub(super) version: i32,
+    pub(super) position: Position,
+    pub(super) generation: i64,
+    pub(super) skipped: Skipped,
+}
+
+impl Live {
+    /// Finds or makes the checkpoint: a projector that never ran stands before the first event.
+    pub(super) async fn find(
+        conn: &mut PgConnection,
+        projection: &dyn Projection,
+    ) -> Result<Live, sqlx::Error> {
+        let (name, version) = (projection.name(), projection.version());
+        sqlx::query(
+            "insert into projections.checkpoints (name, version, schema_name) values ($1, $2, $1)
+             on conflict (name) do nothing",
+        )
+        .bind(name)
+        .bind(version)
+        .execute(&mut *conn)
+        .await?;
+        let found = Live::load(conn, name).await?;
+        Ok(found.unwrap_or(Live {
+            version,
+            position: 0,
+            generation: 0,
+            skipped: Skipped::default(),
+        }))
+    }
+
+    /// `None` where there is no checkpoint.
+    pub(super) async fn load(
+        conn: &mut PgConnection,
+        name: &str,
+    ) -> Result<Option<Live>, sqlx::Error> {
+        Live::look(conn, name, "").await
+    }
+
+    /// Like `load`, and keeps the projector from committing until the transaction ends.
+    pub(super) async fn lock(
+        conn: &mut PgConnection,
+        name: &str,
+    ) -> Result<Option<Live>, sqlx::Error> {
+        Live::look(conn, name, "for update").await
+    }
+
+    async fn look(
+        conn: &mut PgConnection,
+        name: &str,
+        lock: &str,
+    ) -> Result<Option<Live>, sqlx::Error> {
+        let statement = format!(
+            "select version, position, generation from projections.checkpoints where name = $1 {lock}"
+        );
+        let row = sqlx::query(&statement).bind(name).fetch_optional(&mut *conn).await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        Ok(Some(Live {
+            version: row.try_get("version")?,
+            position: row.try_get("position")?,
+            generation: row.try_get("generation")?,
+            skipped: Skipped::load(conn, name).await?,
+        }))
+    }
+}
+
+impl Unit {
+    pub(super) fn new(
+        projection: Arc<dyn Projection>,
+        purpose: Purpose,
+        schema: SchemaName,
+        fence: Fence,
+        live: Live,
+        target: Position,
+    ) -> Unit {
+        Unit {
+            live_schema: SchemaName::live(projection.name()),
+            projection,
+            purpose,
+            schema,
+            fence,
+            live,
+            target,
+            tracker: Tracker::new(target),
+            failure: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.projection.name()
+    }
+
+    pub(super) fn building(&self) -> Target {
+        Target::building(self.schema.clone())
+    }
+
+    /// Gives this build up; others go on. What came first is what is reported.
+    pub(super) fn fail(&self, error: BuildError) {
+        self.failure.lock().get_or_insert(error);
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.lock().is_some()
+    }
+
+    pub(super) fn take_failure(&self) -> Option<BuildError> {
+        self.failure.lock().take()
+    }
+
+    /// Passes over an event that cannot be decoded, if it is of no concern here or was skipped.
+    pub(super) fn pass(&self, poison: &Poison, skipped: &Skipped) -> Result<(), BuildError> {
+        let aggregate = poison.stream.split('/').next().and_then(|name| name.parse().ok());
+        let concerned = aggregate.is_some_and(|aggregate| self.projection.aggregates().contains(&aggregate));
+        if !concerned || skipped.passes_over(poison) {
+            return Ok(());
+        }
+        Err(BuildError::Obstacle {
+            position: poison.position,
+            reason: poison.error.clone(),
+        })
+    }
+}

@@ -1,0 +1,297 @@
+//! One projection's worker.
+
+mod hold;
+mod obstacle;
+mod version;
+
+use std::{error::Error, sync::Arc, time::Instant};
+
+use daybook_log::{Feed, LogError, Position, RecordedEvent};
+use sqlx::PgPool;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::{
+    backoff::Backoff,
+    batch::{BatchError, commit_batch},
+    checkpoint::{Checkpoint, CheckpointState},
+    config::ProjectorConfig,
+    lease::{Lease, LeaseError},
+    wake::Heard,
+};
+use crate::{measure, projection::Projection, rebuild::BuildError};
+
+pub(super) struct Worker {
+    projection: Arc<dyn Projection>,
+    feed: Feed,
+    pool: PgPool,
+    config: Arc<ProjectorConfig>,
+    holder: Arc<str>,
+    heard: Heard,
+    shutdown: CancellationToken,
+    /// Most events in the next batch: halved by each failure, doubled by each success.
+    batch_size: i64,
+}
+
+/// Why a worker starts over.
+#[derive(Debug, thiserror::Error)]
+enum WorkerError {
+    #[error("the feed cannot be read")]
+    Feed(#[from] LogError),
+    #[error("the database did not answer as expected")]
+    Database(#[from] sqlx::Error),
+    #[error("a batch was not committed")]
+    Batch(#[from] BatchError),
+    #[error("the rows could not be built anew")]
+    Build(#[from] BuildError),
+    #[error("the lease was lost")]
+    Lease(#[from] LeaseError),
+    #[error("the database did not answer in time")]
+    TimedOut,
+    #[error("its rows were made by version {stored} and this binary makes version {own}")]
+    OtherVersion { stored: i32, own: i32 },
+}
+
+impl Worker {
+    pub(super) fn new(
+        projection: Arc<dyn Projection>,
+        feed: Feed,
+        pool: PgPool,
+        config: Arc<ProjectorConfig>,
+        holder: Arc<str>,
+        heard: Heard,
+        shutdown: CancellationToken,
+    ) -> Worker {
+        let batch_size = config.batch_size.max(1);
+        Worker {
+            projection,
+            feed,
+            pool,
+            config,
+            holder,
+            heard,
+            shutdown,
+            batch_size,
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.projection.name()
+    }
+
+    /// Projects until shutdown, starting over after every failure.
+    pub(super) async fn run(&mut self) {
+        let mut backoff = Backoff::default();
+        while !self.shutdown.is_cancelled() {
+            if let Err(error) = self.take_turn(&mut backoff).await {
+                warn!(
+                    projection = self.name(),
+                    error = &error as &dyn Error,
+                    "a projector starts over"
+                );
+                backoff.wait(&self.shutdown).await;
+            }
+        }
+    }
+
+    async fn take_turn(&mut self, backoff: &mut Backoff) -> Result<(), WorkerError> {
+        self.reach_own_version().await?;
+        let Some(lease) = self.take_lease(backoff).await else {
+            return Ok(());
+        };
+        let ended = self.project_under(&lease, backoff).await;
+        // Where this fails the lease expires by itself.
+        if !matches!(timeout(lease.ttl(), lease.release()).await, Ok(Ok(()))) {
+            debug!(projection = self.name(), "could not release a lease");
+        }
+        ended
+    }
+
+    /// Waits for the lease; `None` at shutdown.
+    async fn take_lease(&self, backoff: &mut Backoff) -> Option<Lease> {
+        let mut told = false;
+        while !self.shutdown.is_cancelled() {
+            let asked =
+                Lease::acquire(&self.pool, self.name(), &self.holder, self.config.lease_ttl);
+            match self.shutdown.run_until_cancelled(asked).await? {
+                Ok(Some(lease)) => {
+                    info!(
+                        projection = self.name(),
+                        fencing = lease.fencing(),
+                        "took the lease"
+                    );
+                    return Some(lease);
+                }
+                Ok(None) => {
+                    if !told {
+                        info!(
+                            projection = self.name(),
+                            "another worker has the lease, standing by"
+                        );
+                        told = true;
+                    }
+                    let _ = self
+                        .shutdown
+                        .run_until_cancelled(sleep(self.config.standby_interval()))
+                        .await;
+                }
+                Err(error) => {
+                    warn!(
+                        projection = self.name(),
+                        error = &error as &dyn Error,
+                        "could not ask for the lease"
+                    );
+                    backoff.wait(&self.shutdown).await;
+                }
+            }
+        }
+        None
+    }
+
+    async fn project_under(
+        &mut self,
+        lease: &Lease,
+        backoff: &mut Backoff,
+    ) -> Result<(), WorkerError> {
+        let renewal = async {
+            loop {
+                sleep(lease.ttl() / 3).await;
+                if let Err(error) = lease.renew().await {
+                    return Err(WorkerError::from(error));
+                }
+            }
+        };
+        tokio::select! {
+            projected = self.project(lease, backoff) => projected,
+            failed = renewal => failed,
+        }
+    }
+
+    /// Projects batch after batch; returns at shutdown, between two transactions.
+    async fn project(&mut self, lease: &Lease, backoff: &mut Backoff) -> Result<(), WorkerError> {
+        let mut checkpoint = self.load().await?;
+        while !self.shutdown.is_cancelled() {
+            // An error means that the waker has ended, which it does at shutdown.
+            if self.heard.operations.has_changed().unwrap_or(false) {
+                checkpoint = self.load().await?;
+            }
+            if checkpoint.state == CheckpointState::Paused {
+                checkpoint = self.hold(checkpoint).await?;
+                continue;
+            }
+            // Seen before the log is looked at: what is appended after that look wakes the worker.
+            self.heard.head.mark_unchanged();
+            let read = timeout(
+                self.config.statement_timeout,
+                self.feed.read_after(checkpoint.position, self.batch_size),
+            )
+            .await
+            .map_err(|_| WorkerError::TimedOut)??;
+            self.measure_lag(checkpoint.position, &read.events);
+            if !read.events.is_empty() {
+                self.take(read.events, &mut checkpoint, lease, backoff)
+                    .await?;
+            } else if let Some(poison) = read.poison {
+                self.meet(poison, &mut checkpoint, lease).await?;
+            } else {
+                backoff.reset();
+                self.wait().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The checkpoint as it is now, if its rows are of this binary's version.
+    async fn load(&mut self) -> Result<Checkpoint, WorkerError> {
+        // First, so that what an operator does after this look is heard of.
+        self.heard.operations.mark_unchanged();
+        let checkpoint = Checkpoint::load(&self.pool, &*self.projection).await?;
+        let own = self.projection.version();
+        match checkpoint.version == own {
+            true => Ok(checkpoint),
+            false => Err(WorkerError::OtherVersion {
+                stored: checkpoint.version,
+                own,
+            }),
+        }
+    }
+
+    /// Applies events that follow the checkpoint, or as many of them as can be.
+    async fn take(
+        &mut self,
+        events: Vec<RecordedEvent>,
+        checkpoint: &mut Checkpoint,
+        lease: &Lease,
+        backoff: &mut Backoff,
+    ) -> Result<(), WorkerError> {
+        let commit = self.commit(lease, checkpoint, &events);
+        // Each statement has its own limit; this one is for a connection that has gone silent.
+        match timeout(2 * self.config.statement_timeout, commit)
+            .await
+            .map_err(|_| WorkerError::TimedOut)?
+        {
+            Ok(position) => {
+                checkpoint.position = position;
+                checkpoint.state = CheckpointState::Live;
+                self.batch_size = self
+                    .batch_size
+                    .saturating_mul(2)
+                    .min(self.config.batch_size.max(1));
+                backoff.reset();
+            }
+            // Paused, reset or exchanged by an operator: nothing is wrong, it goes on from there.
+            Err(BatchError::CheckpointMoved(_)) => *checkpoint = self.load().await?,
+            Err(failure) => self.get_past(failure, checkpoint, lease, &events).await?,
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        lease: &Lease,
+        checkpoint: &Checkpoint,
+        events: &[RecordedEvent],
+    ) -> Result<Position, BatchError> {
+        let started = Instant::now();
+        let position = commit_batch(
+            &self.pool,
+            &*self.projection,
+            lease,
+            checkpoint,
+            events,
+            self.config.statement_timeout,
+        )
+        .await?;
+        measure::batch(self.name(), position, events.len(), started.elapsed());
+        Ok(position)
+    }
+
+    fn measure_lag(&self, position: Position, read: &[RecordedEvent]) {
+        let seen = position + read.len() as i64;
+        let head = (*self.heard.head.borrow()).max(seen);
+        let waiting_since = read.first().map(|event| event.recorded_at);
+        measure::lag(self.name(), head - position, waiting_since);
+    }
+
+    /// Returns when an operator may have done something.
+    async fn wait_for_operator(&mut self) {
+        tokio::select! {
+            _ = self.heard.operations.changed() => {}
+            () = sleep(self.config.poll_interval) => {}
+            () = self.shutdown.cancelled() => {}
+        }
+    }
+
+    /// Returns when there may be something to do.
+    async fn wait(&mut self) {
+        let poll_interval = self.config.poll_interval;
+        // An error means that the waker has ended, which it does at shutdown.
+        tokio::select! {
+            _ = self.heard.head.changed() => {}
+            _ = self.heard.operations.changed() => self.heard.operations.mark_changed(),
+            () = sleep(poll_interval) => self.heard.operations.mark_changed(),
+            () = self.shutdown.cancelled() => {}
+        }
+    }
+}

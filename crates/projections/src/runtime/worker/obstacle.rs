@@ -1,0 +1,121 @@
+//! What a worker does about events that it cannot project.
+
+use daybook_log::{Poison, RecordedEvent};
+use tracing::{error, info, warn};
+
+use super::{Worker, WorkerError};
+use crate::{
+    projection::ApplyError,
+    runtime::{
+        batch::{BatchError, commit_skip},
+        checkpoint::{Checkpoint, CheckpointState},
+        lease::Lease,
+        obstacle::{Obstacle, blames_the_data},
+    },
+};
+
+impl Worker {
+    /// An event that cannot be decoded halts the projectors that are concerned by its aggregate. The
+    /// others know that it has no effect on them without knowing what it says, also where only a
+    /// later version of this program knows the aggregate.
+    pub(super) async fn meet(
+        &mut self,
+        poison: Poison,
+        checkpoint: &mut Checkpoint,
+        lease: &Lease,
+    ) -> Result<(), WorkerError> {
+        let follows = poison.position == checkpoint.position + 1;
+        let aggregate = poison
+            .stream
+            .split('/')
+            .next()
+            .and_then(|name| name.parse().ok());
+        let concerned =
+            aggregate.is_some_and(|aggregate| self.projection.aggregates().contains(&aggregate));
+        let skipped = checkpoint.skipped.passes_over(&poison);
+        if !follows || (concerned && !skipped) {
+            return self.halt(checkpoint, lease, poison.into()).await;
+        }
+        if !skipped {
+            warn!(
+                projection = self.name(),
+                position = poison.position,
+                "event.type" = poison.event_type,
+                "passed an event that cannot be decoded but is of no concern here"
+            );
+        }
+        match commit_skip(&self.pool, &*self.projection, lease, checkpoint, concerned).await {
+            Ok(position) => checkpoint.position = position,
+            Err(BatchError::CheckpointMoved(_)) => *checkpoint = self.load().await?,
+            Err(failure) => return Err(failure.into()),
+        }
+        Ok(())
+    }
+
+    /// Narrows the next batch down to what comes before a bad event, and halts once that event is
+    /// the next. Failures that no event is to blame for make the worker start over.
+    pub(super) async fn get_past(
+        &mut self,
+        failure: BatchError,
+        checkpoint: &mut Checkpoint,
+        lease: &Lease,
+        events: &[RecordedEvent],
+    ) -> Result<(), WorkerError> {
+        self.batch_size = (self.batch_size.min(events.len() as i64) / 2).max(1);
+        let bad = match &failure {
+            BatchError::Apply(ApplyError::Unfoldable { position, .. }) => *position,
+            BatchError::Gap { found, .. } => *found,
+            BatchError::Apply(ApplyError::Database(error)) if blames_the_data(error) => {
+                match events {
+                    [only] => only.position,
+                    // Which of them is not known: halves tell.
+                    _ => return Ok(()),
+                }
+            }
+            BatchError::Apply(ApplyError::Database(_))
+            | BatchError::Lease(_)
+            | BatchError::CheckpointMoved(_)
+            | BatchError::Database(_) => return Err(failure.into()),
+        };
+        let good = events
+            .iter()
+            .take_while(|event| event.position != bad)
+            .count();
+        if good > 0 {
+            self.batch_size = good as i64;
+            return Ok(());
+        }
+        let obstacle = Obstacle::new(bad, events.first(), &failure);
+        self.halt(checkpoint, lease, obstacle).await
+    }
+
+    /// Records the obstacle, then waits until an operator sets the projector going again. The lease
+    /// is kept: another process would only meet the same event.
+    async fn halt(
+        &mut self,
+        checkpoint: &mut Checkpoint,
+        lease: &Lease,
+        obstacle: Obstacle,
+    ) -> Result<(), WorkerError> {
+        let mut transaction = self.pool.begin().await?;
+        lease.check(&mut transaction).await?;
+        if checkpoint.halt(&mut transaction, &obstacle).await? {
+            transaction.commit().await?;
+            error!(
+                projection = self.name(),
+                position = obstacle.position,
+                "event.type" = obstacle.event_type,
+                error = obstacle.error,
+                "a projector halted"
+            );
+            *checkpoint = self.stay(CheckpointState::Halted).await?;
+            if checkpoint.state == CheckpointState::Live {
+                info!(projection = self.name(), "a halted projector goes on");
+            }
+            return Ok(());
+        }
+        transaction.rollback().await?;
+        *checkpoint = self.load().await?;
+        Ok(())
+    }
+}

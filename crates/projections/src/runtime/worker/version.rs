@@ -1,0 +1,70 @@
+//! Rows that another version of the projection made.
+
+use std::{slice, sync::Arc};
+
+use tracing::{info, warn};
+
+use super::{Worker, WorkerError};
+use crate::{
+    rebuild::{BuildError, Builder, rebuild},
+    runtime::checkpoint::Checkpoint,
+};
+
+impl Worker {
+    /// Returns once the rows are of this binary's version, or at shutdown. Older rows are built anew
+    /// aside, while a worker of the older binary, if there is one, keeps them up; later ones are left
+    /// to the later binary.
+    pub(super) async fn reach_own_version(&mut self) -> Result<(), WorkerError> {
+        let own = self.projection.version();
+        let mut told = false;
+        while !self.shutdown.is_cancelled() {
+            self.heard.operations.mark_unchanged();
+            let stored = Checkpoint::load(&self.pool, &*self.projection)
+                .await?
+                .version;
+            if stored == own {
+                break;
+            }
+            if stored < own && self.rebuild(stored).await? {
+                break;
+            }
+            if stored > own && !told {
+                warn!(
+                    projection = self.name(),
+                    stored, own, "the rows were made by a later version, leaving them alone"
+                );
+                told = true;
+            }
+            self.wait_for_operator().await;
+        }
+        Ok(())
+    }
+
+    /// False if another process is at it.
+    async fn rebuild(&self, stored: i32) -> Result<bool, WorkerError> {
+        let own = self.projection.version();
+        let builder = Builder::new(self.feed.clone(), self.pool.clone(), &*self.holder);
+        info!(
+            projection = self.name(),
+            stored, own, "the rows were made by an earlier version, building them anew"
+        );
+        let projections = slice::from_ref::<Arc<_>>(&self.projection);
+        let results = rebuild(&builder, projections, false, &|_| {}, &self.shutdown).await;
+        for (_, result) in results {
+            match result {
+                Ok(built) => info!(
+                    projection = self.name(),
+                    position = built.position,
+                    "switched to rows of this version"
+                ),
+                Err(BuildError::BeingBuilt { builder, .. }) => {
+                    info!(projection = self.name(), builder, "another is building them");
+                    return Ok(false);
+                }
+                Err(BuildError::Stopped) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+}

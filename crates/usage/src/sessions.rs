@@ -1,0 +1,63 @@
+//! How far visitors get.
+
+use chrono::{DateTime, Utc};
+use sqlx::query_as;
+
+use crate::UsageStore;
+
+/// Sessions by how far they got. Each count is of those that took the steps before it, too, one
+/// after the other; steps at one instant count in either order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Sessions {
+    /// `page_view`
+    pub viewed: i64,
+    /// then `product_click`
+    pub clicked: i64,
+    /// then `add_to_cart`
+    pub added_to_cart: i64,
+    /// then `order_placed`
+    pub ordered: i64,
+}
+
+impl UsageStore {
+    /// The funnel over the events from `from` up to but not including `to`; a bound that is missing is open.
+    ///
+    /// Whoever takes each step as early as they can gets as far as anyone, so the earliest instant of
+    /// a step after that of the one before is all that has to be known of a session.
+    pub async fn sessions(
+        &self,
+        from: Option<DateTime<Utc>>,
+        to: Option<DateTime<Utc>>,
+    ) -> Result<Sessions, sqlx::Error> {
+        query_as(
+            "with viewed as (
+                 select session_id, min(at) as at from usage.events
+                 where event_type = 'page_view' and at >= coalesce($1, '-infinity') and at < coalesce($2, 'infinity')
+                 group by session_id
+             ), clicked as (
+                 select e.session_id, min(e.at) as at
+                 from usage.events e join viewed before on before.session_id = e.session_id and e.at >= before.at
+                 where e.event_type = 'product_click' and e.at >= coalesce($1, '-infinity') and e.at < coalesce($2, 'infinity')
+                 group by e.session_id
+             ), added as (
+                 select e.session_id, min(e.at) as at
+                 from usage.events e join clicked before on before.session_id = e.session_id and e.at >= before.at
+                 where e.event_type = 'add_to_cart' and e.at >= coalesce($1, '-infinity') and e.at < coalesce($2, 'infinity')
+                 group by e.session_id
+             ), ordered as (
+                 select e.session_id
+                 from usage.events e join added before on before.session_id = e.session_id and e.at >= before.at
+                 where e.event_type = 'order_placed' and e.at >= coalesce($1, '-infinity') and e.at < coalesce($2, 'infinity')
+                 group by e.session_id
+             )
+             select (select count(*) from viewed) as viewed, (select count(*) from clicked) as clicked,
+                 (select count(*) from added) as added_to_cart, (select count(*) from ordered) as ordered",
+        )
+        // A plan for any window would lock the partitions of all days.
+        .persistent(false)
+        .bind(from)
+        .bind(to)
+        .fetch_one(&self.pool)
+        .await
+    }
+}

@@ -1,0 +1,122 @@
+//! Writing batches: deduplicated and durable when they are answered.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use sqlx::{PgPool, query};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::UsageEvent;
+
+/// Batches that may be written at once. Visitors' events must not take the connections that the shop's
+/// own queries need, and more at once are no faster.
+const WRITERS: usize = 4;
+
+/// Batches that may be on their way in, being received or waiting for their turn; together with a
+/// batch's largest size it bounds the memory that they take.
+const ROOM: usize = 256;
+
+#[derive(Clone)]
+pub struct UsageStore {
+    pub(crate) pool: PgPool,
+    writers: Arc<Semaphore>,
+    room: Arc<Semaphore>,
+}
+
+/// Leave to bring in one batch.
+pub struct Room(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub accepted: usize,
+    /// Events that were there already, or came twice in the batch.
+    pub duplicates: usize,
+}
+
+impl UsageStore {
+    pub fn new(pool: PgPool) -> UsageStore {
+        UsageStore {
+            pool,
+            writers: Arc::new(Semaphore::new(WRITERS)),
+            room: Arc::new(Semaphore::new(ROOM)),
+        }
+    }
+
+    /// To be asked before a batch is received; `None` when too many are on their way in.
+    pub fn room(&self) -> Option<Room> {
+        Arc::clone(&self.room).try_acquire_owned().ok().map(Room)
+    }
+
+    /// Writes a batch, all of it or nothing. Of events with one id the first that came is kept, across
+    /// batches and days; the others count as duplicates. Two round trips and one commit that is waited for.
+    pub async fn record(&self, events: &[UsageEvent<'_>]) -> Result<Recorded, sqlx::Error> {
+        let batch = Batch::of(events);
+        // Never closed, so the permit is always there in the end.
+        let _turn = self.writers.acquire().await.ok();
+        let accepted = match batch.is_empty() {
+            true => 0,
+            false => self.write(&batch).await?,
+        };
+        Ok(Recorded {
+            accepted,
+            duplicates: events.len() - accepted,
+        })
+    }
+
+    async fn write(&self, batch: &Batch<'_>) -> Result<usize, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        // A commit of its own, so that its lock is not held while events are written.
+        query("select usage.ensure_days($1)")
+            .bind(Vec::from_iter(&batch.days))
+            .execute(&mut *connection)
+            .await?;
+        let written = query(
+            "with incoming as (
+                 select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[])
+                     as e (event_id, at, session_id, user_id, event_type, event)
+             ), fresh as (
+                 insert into usage.event_ids (event_id, day)
+                 select event_id, (at at time zone 'UTC')::date from incoming
+                 on conflict do nothing
+                 returning event_id
+             )
+             insert into usage.events (event_id, at, session_id, user_id, event_type, event)
+             select e.event_id, e.at, e.session_id, e.user_id, e.event_type, e.event::json
+             from incoming e join fresh using (event_id)",
+        )
+        .bind(Vec::from_iter(batch.events.iter().map(|event| event.id)))
+        .bind(Vec::from_iter(batch.events.iter().map(|event| event.at)))
+        .bind(Vec::from_iter(batch.events.iter().map(|event| event.session_id)))
+        .bind(Vec::from_iter(batch.events.iter().map(|event| event.user_id)))
+        .bind(Vec::from_iter(batch.events.iter().map(|event| event.event_type)))
+        .bind(Vec::from_iter(batch.events.iter().map(|event| event.json)))
+        .execute(&mut *connection)
+        .await?;
+        Ok(usize::try_from(written.rows_affected()).unwrap_or_default())
+    }
+}
+
+struct Batch<'a> {
+    /// In the order of their ids: batches that share events and are written at once wait for each
+    /// other's ids in one order, so that they cannot wait in a circle.
+    events: Vec<&'a UsageEvent<'a>>,
+    days: BTreeSet<chrono::NaiveDate>,
+}
+
+impl<'a> Batch<'a> {
+    fn of(events: &'a [UsageEvent<'a>]) -> Batch<'a> {
+        let mut seen = HashSet::with_capacity(events.len());
+        let mut events: Vec<_> = events
+            .iter()
+            .filter(|event| seen.insert(event.id))
+            .collect();
+        events.sort_unstable_by_key(|event| event.id);
+        let days = events.iter().map(|event| event.day()).collect();
+        Batch { events, days }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+}
