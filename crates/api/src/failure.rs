@@ -241,7 +241,9 @@ fn of_build(error: &BuildError) -> &'static str {
         BuildError::Obstacle { .. } => {
             "the live projector halts there; mend or skip the event when it does, then try again"
         }
-        BuildError::LiveChanged | BuildError::TakenOver | BuildError::Stopped => "run it again",
+        BuildError::LiveChanged | BuildError::TakenOver | BuildError::Stopped => {
+            "run it again; the live rows are as they were"
+        }
         BuildError::NoPrevious => "only what a rebuild has replaced can be switched back in",
         BuildError::PreviousVersion { .. } => "use the Daybook that made it",
         BuildError::BeyondHead { .. } => "give a position that the log has",

@@ -8,9 +8,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use csv::{Terminator, WriterBuilder};
 use headers_accept::Accept;
-use mediatype::MediaType;
-use mediatype::names::{APPLICATION, CHARSET, CSV, JSON, TEXT};
-use mediatype::values::UTF_8;
+use mediatype::names::{APPLICATION, CSV, JSON, Q, TEXT};
+use mediatype::{MediaType, ReadParams, WriteParams};
 use serde::Serialize;
 use tracing::error;
 
@@ -101,15 +100,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Format {
 
 /// JSON unless CSV is preferred to it. A header that cannot be read asks for nothing.
 fn asked_for(accept: &str) -> Format {
-    const AVAILABLE: [MediaType; 3] = [
-        MediaType::new(APPLICATION, JSON),
-        MediaType::new(TEXT, CSV),
-        // Asked for with its parameter it would not be found otherwise.
-        MediaType::from_parts(TEXT, CSV, None, &[(CHARSET, UTF_8)]),
-    ];
-    let accepted = Accept::from_str(accept).ok();
-    let best = accepted.and_then(|accept| accept.negotiate(&AVAILABLE).map(|best| best.subty));
-    if best == Some(CSV) {
+    const AVAILABLE: [MediaType; 2] =
+        [MediaType::new(APPLICATION, JSON), MediaType::new(TEXT, CSV)];
+    let Ok(accept) = Accept::from_str(accept) else {
+        return Format::Json;
+    };
+    // Without what else they say, such as a charset: it would have to be ours to the letter.
+    let ranges = accept.media_types().map(|range| {
+        let mut plain = range.essence();
+        if let Some(quality) = range.get_param(Q) {
+            plain.set_param(Q, quality);
+        }
+        plain
+    });
+    let best = Accept::from_iter(ranges).negotiate(&AVAILABLE).cloned();
+    if best.is_some_and(|best| best.subty == CSV) {
         Format::Csv
     } else {
         Format::Json
@@ -132,6 +137,14 @@ mod tests {
             ("text/csv", Format::Csv),
             ("Text/CSV", Format::Csv),
             ("text/csv; charset=utf-8", Format::Csv),
+            (
+                "text/csv; header=present; q=0.5, application/json;q=0.4",
+                Format::Csv,
+            ),
+            (
+                "text/csv; charset=utf-8; q=0.5, application/json",
+                Format::Json,
+            ),
             ("text/*", Format::Csv),
             ("text/csv, */*;q=0.1", Format::Csv),
             ("text/csv;q=0.5, application/json", Format::Json),

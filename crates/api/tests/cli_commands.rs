@@ -31,6 +31,7 @@ async fn help_names_every_command_and_variable() {
         "serve",
         "migrate",
         "seed",
+        "import",
         "projections",
         "replay",
         "export",

@@ -134,14 +134,10 @@ impl Progress {
     /// and nothing can have been missed. Insert first, then ask, then remove if not.
     pub fn is_current(&self, name: &str, position: Position) -> bool {
         self.shared.listening.load(Ordering::SeqCst)
-            && self
-                .shared
-                .projections
-                .get(name)
-                .is_some_and(|tracked| {
-                    tracked.announced.load(Ordering::SeqCst) <= position
-                        && tracked.switched.load(Ordering::SeqCst) < position
-                })
+            && self.shared.projections.get(name).is_some_and(|tracked| {
+                tracked.announced.load(Ordering::SeqCst) <= position
+                    && tracked.switched.load(Ordering::SeqCst) < position
+            })
     }
 
     /// Tracks until `shutdown`. Occupies one connection of `pool`, and a second one now and then.

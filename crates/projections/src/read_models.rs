@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use crate::{analytics, catalog, orders, users};
 use crate::{
-    analytics::AnalyticsQueries, catalog::CatalogQueries, orders::OrderQueries, progress::Progress, schema::SchemaName,
-    users::UserQueries,
+    analytics::AnalyticsQueries, catalog::CatalogQueries, orders::OrderQueries, progress::Progress,
+    schema::SchemaName, users::UserQueries,
 };
 
 /// The live read models. Clones share the pool and the tracker.

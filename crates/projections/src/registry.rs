@@ -30,6 +30,9 @@ pub fn projection(name: &str) -> Result<Arc<dyn Projection>, UnknownProjection> 
 pub struct UnknownProjection(pub String);
 
 fn names() -> String {
-    let names: Vec<_> = registry().iter().map(|projection| projection.name()).collect();
+    let names: Vec<_> = registry()
+        .iter()
+        .map(|projection| projection.name())
+        .collect();
     names.join(", ")
 }

@@ -208,7 +208,11 @@ impl Row<'_> {
 
 impl Drop for Row<'_> {
     fn drop(&mut self) {
-        debug_assert!(self.missing.is_empty(), "{} lacks values", self.rows.table.name);
+        debug_assert!(
+            self.missing.is_empty(),
+            "{} lacks values",
+            self.rows.table.name
+        );
     }
 }
 

@@ -118,7 +118,10 @@ pub(crate) fn of_database(error: &sqlx::Error) -> Problem {
             unreachable_database()
         }
         sqlx::Error::Database(refusal) if is_passing(refusal.as_ref()) => {
-            warn!(error = chain(error), "the database could not answer a query");
+            warn!(
+                error = chain(error),
+                "the database could not answer a query"
+            );
             unreachable_database()
         }
         _ => {

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::fold;
 
 /// Far more than anything takes; whoever waits longer waits for something that won't come.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Looks again and again until it is so.

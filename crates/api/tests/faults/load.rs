@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -13,8 +14,12 @@ use crate::evidence::{self, eventually};
 use crate::site::Visitor;
 
 const CLIENTS: usize = 16;
+/// Not speed is tested: the machine is left some time for those who shall keep up.
+const BETWEEN_ORDERS: Duration = Duration::from_millis(20);
+/// One in so many orders is cancelled by who placed it.
+const CANCELLED: usize = 4;
 
-/// Customers who order, each order under a key of its own, and repeat it until it is answered.
+/// Customers who order and cancel, each request under a key of its own, and repeat it until it is answered.
 pub struct Load {
     clients: Vec<JoinHandle<Vec<String>>>,
     counts: Arc<Counts>,
@@ -43,7 +48,12 @@ impl Load {
 
     /// Waits until so many more orders have been acknowledged: the load is really running.
     pub async fn acknowledged(&self, more: u64) {
-        counted("the shop goes on taking orders", &self.counts.acknowledged, more).await;
+        counted(
+            "the shop goes on taking orders",
+            &self.counts.acknowledged,
+            more,
+        )
+        .await;
     }
 
     /// Waits until so many more attempts were answered 503.
@@ -79,38 +89,47 @@ async fn order_until_stopped(
             break;
         }
         let key = format!("client-{client}-order-{n}");
-        loop {
-            // Several of a client's attempts at one order are one request to the log's metadata.
-            let request = customer
-                .order(&product, 1)
-                .header("idempotency-key", &key)
-                .header("x-request-id", &key);
-            match request.send().await {
-                Ok(answer) if answer.status() == 201 => {
-                    let order: Value = match answer.json().await {
-                        Ok(order) => order,
-                        Err(_) => continue,
-                    };
-                    placed.push(order["id"].as_str().unwrap().to_owned());
-                    counts.acknowledged.fetch_add(1, Ordering::Relaxed);
-                    break;
-                }
-                Ok(answer) if answer.status() == 503 => {
-                    counts.refused.fetch_add(1, Ordering::Relaxed);
-                }
-                // Still under way from the attempt before.
-                Ok(answer) if answer.status() == 409 => {}
-                Ok(answer) => panic!(
-                    "{} {}",
-                    answer.status(),
-                    answer.text().await.unwrap_or_default()
-                ),
-                Err(_) => {}
-            }
-            sleep(Duration::from_millis(20)).await;
+        let order = insist(&counts, &key, || customer.order(&product, 1)).await;
+        let id = order["id"].as_str().unwrap().to_owned();
+        counts.acknowledged.fetch_add(1, Ordering::Relaxed);
+        if n % CANCELLED == 0 {
+            let path = format!("/orders/{id}/cancel");
+            let cancel = || customer.request(Method::POST, &path).json(&json!({}));
+            insist(&counts, &format!("{key}-cancelled"), cancel).await;
         }
+        placed.push(id);
+        sleep(BETWEEN_ORDERS).await;
     }
     placed
+}
+
+/// Sends a request under a key until it has succeeded.
+async fn insist(counts: &Counts, key: &str, request: impl Fn() -> RequestBuilder) -> Value {
+    loop {
+        // Several attempts are one request to the log's metadata.
+        let request = request()
+            .header("idempotency-key", key)
+            .header("x-request-id", key);
+        match request.send().await {
+            Ok(answer) if answer.status().is_success() => {
+                if let Ok(body) = answer.json().await {
+                    return body;
+                }
+            }
+            Ok(answer) if answer.status() == 503 => {
+                counts.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            // Still under way from the attempt before.
+            Ok(answer) if answer.status() == 409 => {}
+            Ok(answer) => panic!(
+                "{} {}",
+                answer.status(),
+                answer.text().await.unwrap_or_default()
+            ),
+            Err(_) => {}
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// To be asked once the load has ended.

@@ -50,7 +50,11 @@ impl Shop {
     /// These and no others halt, before that position, while the others get beyond it.
     async fn halt(&self, names: &[&str], position: i64) {
         eventually("they halt", async || self.halted().await == names).await;
-        let others = Vec::from_iter(fold::PROJECTIONS.into_iter().filter(|name| !names.contains(name)));
+        let others = Vec::from_iter(
+            fold::PROJECTIONS
+                .into_iter()
+                .filter(|name| !names.contains(name)),
+        );
         self.load.acknowledged(50).await;
         evidence::reach(&self.pool, &others, evidence::head(&self.pool).await).await;
         assert_eq!(self.halted().await, names);
@@ -65,11 +69,16 @@ impl Shop {
         let ready = reqwest::get(self.server.url.replace("/api/v1", "/readyz")).await;
         assert_eq!(ready.unwrap().status(), 503);
         let orders = self.customer.request(Method::GET, "/orders");
-        assert_eq!(self.customer.status(orders).await, 200, "what there is can be read");
+        assert_eq!(
+            self.customer.status(orders).await,
+            200,
+            "what there is can be read"
+        );
     }
 
     async fn halted(&self) -> Vec<String> {
-        let halted = "select name from projections.checkpoints where state = 'halted' order by name desc";
+        let halted =
+            "select name from projections.checkpoints where state = 'halted' order by name desc";
         query_scalar(halted).fetch_all(&self.pool).await.unwrap()
     }
 
@@ -134,11 +143,22 @@ async fn an_event_that_nobody_understands_is_skipped_by_name_and_nothing_else_is
     shop.halt(&["orders", "analytics"], position).await;
 
     let (wrong, right) = ((position - 1).to_string(), position.to_string());
-    let skip = |name, position| ["projections", "skip", name, "--position", position, "--reason", "nonsense"];
+    let skip = |name, position| {
+        [
+            "projections",
+            "skip",
+            name,
+            "--position",
+            position,
+            "--reason",
+            "nonsense",
+        ]
+    };
     process::failure(&mut shop.site.daybook(&skip("orders", &wrong))).await;
     for name in ["orders", "analytics"] {
         shop.operate(&skip(name, &right)[1..]).await;
-        let letters: Value = serde_json::from_str(&shop.operate(&["dead-letters", name, "--json"]).await).unwrap();
+        let letters: Value =
+            serde_json::from_str(&shop.operate(&["dead-letters", name, "--json"]).await).unwrap();
         assert_eq!(letters[0]["position"], position, "{letters}");
         assert_eq!(letters.as_array().unwrap().len(), 1, "{letters}");
     }

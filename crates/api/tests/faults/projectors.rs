@@ -158,7 +158,11 @@ async fn a_worker_frozen_in_the_middle_of_a_batch_commits_nothing_of_it_after_it
     shop.caught_up().await;
     let other = shop.site.worker("other");
 
-    let gate = Gate::close(&shop.site.database.superuser_url(), "lock table orders.order_history in exclusive mode").await;
+    let gate = Gate::close(
+        &shop.site.database.superuser_url(),
+        "lock table orders.order_history in exclusive mode",
+    )
+    .await;
     let placed = shop.customer.order(&shop.product, 1).send().await.unwrap();
     assert_eq!(placed.status(), 201);
     let session = eventually_some("the worker writes its rows", async || {
@@ -184,7 +188,11 @@ async fn a_worker_frozen_in_the_middle_of_a_batch_commits_nothing_of_it_after_it
         blocks_anyone(&shop.pool, session).await || state(&shop.pool, session).await.is_none()
     })
     .await;
-    let gate = Gate::close(&shop.site.database.superuser_url(), "lock table projections.leases in share mode").await;
+    let gate = Gate::close(
+        &shop.site.database.superuser_url(),
+        "lock table projections.leases in share mode",
+    )
+    .await;
     one.thaw();
     eventually("its batch is over", async || {
         let state = state(&shop.pool, session).await;

@@ -88,7 +88,12 @@ impl Site {
     }
 
     fn serve(&self, server_url: &str, listen: &str) -> Command {
-        serve(self.folder.path(), server_url, &self.database.migration_url(), listen)
+        serve(
+            self.folder.path(),
+            server_url,
+            &self.database.migration_url(),
+            listen,
+        )
     }
 }
 

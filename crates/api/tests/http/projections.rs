@@ -16,7 +16,9 @@ fn events(reply: &Reply) -> Vec<(String, Value)> {
     assert_eq!(reply.header("content-type"), "text/event-stream");
     let field = |event: &str, name: &str| {
         let line = event.lines().find_map(|line| line.strip_prefix(name));
-        line.unwrap_or_else(|| panic!("no {name} {event}")).trim().to_owned()
+        line.unwrap_or_else(|| panic!("no {name} {event}"))
+            .trim()
+            .to_owned()
     };
     let events = reply.text().split("\n\n").filter(|event| !event.is_empty());
     events
@@ -46,7 +48,13 @@ impl Shop {
         let events = events(&watched.await);
         let (last, projection) = events.last().unwrap();
         assert_eq!(last, "done");
-        assert!(events.iter().rev().skip(1).all(|(name, _)| name == "status"));
+        assert!(
+            events
+                .iter()
+                .rev()
+                .skip(1)
+                .all(|(name, _)| name == "status")
+        );
         assert_eq!(projection["lastBuild"]["id"], begun.json()["id"]);
         projection["lastBuild"].clone()
     }
@@ -83,7 +91,11 @@ async fn operating_is_for_admins_and_of_projections_that_there_are() {
     let paths = COMMANDS
         .iter()
         .map(|command| (Method::POST, format!("/{command}")))
-        .chain(QUERIES.iter().map(|query| (Method::GET, (*query).to_owned())));
+        .chain(
+            QUERIES
+                .iter()
+                .map(|query| (Method::GET, (*query).to_owned())),
+        );
     let body = json!({"position": 1, "reason": "why not"});
     for (method, path) in paths {
         let call = |name: &str| {
@@ -103,8 +115,13 @@ async fn operating_is_for_admins_and_of_projections_that_there_are() {
 #[tokio::test]
 async fn a_projection_is_paused_and_resumed_on_the_record() {
     let shop = Shop::open().await;
-    let paused = shop.operate("users/pause", json!({"reason": "maintenance"})).await;
-    assert_eq!((paused.status, &paused.json()["state"]), (StatusCode::OK, &json!("paused")));
+    let paused = shop
+        .operate("users/pause", json!({"reason": "maintenance"}))
+        .await;
+    assert_eq!(
+        (paused.status, &paused.json()["state"]),
+        (StatusCode::OK, &json!("paused"))
+    );
     let again = shop.operate("users/pause", json!({})).await;
     assert_eq!(
         (again.status, again.code()),
@@ -113,7 +130,11 @@ async fn a_projection_is_paused_and_resumed_on_the_record() {
     let ann = shop.customer().await;
     let at = shop.ask("users").await.json()["position"].clone();
     assert!(shop.ask("users").await.json()["lag"].as_i64().unwrap() > 0);
-    assert_eq!(shop.get("/readyz").await.status, 200, "an operator wanted it so");
+    assert_eq!(
+        shop.get("/readyz").await.status,
+        200,
+        "an operator wanted it so"
+    );
 
     let resumed = shop.operate("users/resume", json!({})).await;
     assert_eq!(resumed.status, 200, "{resumed:?}");
@@ -156,7 +177,9 @@ async fn bodies_are_read_strictly() {
         ("skip", json!({"position": 0, "reason": "x"}), "/position"),
         ("skip", json!({"position": 1, "reason": " "}), "/reason"),
     ] {
-        let refused = shop.operate(&format!("catalog/{command}"), body.clone()).await;
+        let refused = shop
+            .operate(&format!("catalog/{command}"), body.clone())
+            .await;
         let (status, _, at) = refused.problem();
         assert_eq!((status, &*at), (422, pointer), "{command} {body}");
     }
@@ -168,12 +191,18 @@ async fn a_read_model_is_verified_rebuilt_and_rolled_back_while_somebody_watches
     let shop = Shop::open().await;
     let product = shop.product("12.50", 3).await;
     let none = shop.operate("catalog/rollback", json!({})).await;
-    assert_eq!((none.status.as_u16(), none.code()), (409, "no-previous-version".into()));
+    assert_eq!(
+        (none.status.as_u16(), none.code()),
+        (409, "no-previous-version".into())
+    );
 
     let verified = shop.build("catalog/verify", json!({})).await;
     assert_eq!(verified["purpose"], "verify");
     let comparison = &verified["result"]["comparison"];
-    assert_eq!((&comparison["differing"], &comparison["rows"]), (&json!(0), &json!(1)));
+    assert_eq!(
+        (&comparison["differing"], &comparison["rows"]),
+        (&json!(0), &json!(1))
+    );
     assert_eq!(comparison["digest"].as_str().unwrap().len(), 64);
 
     // Somebody meddles with the rows.
@@ -185,10 +214,24 @@ async fn a_read_model_is_verified_rebuilt_and_rolled_back_while_somebody_watches
     assert_eq!(dry["result"]["switched"], false);
     let difference = &dry["result"]["comparison"]["differences"][0];
     assert_eq!(difference["table"], "products");
-    assert!(difference["live"].as_str().unwrap().contains("\"stock\":1000"), "{dry}");
-    assert!(difference["rebuilt"].as_str().unwrap().contains("\"stock\":3"), "{dry}");
+    assert!(
+        difference["live"]
+            .as_str()
+            .unwrap()
+            .contains("\"stock\":1000"),
+        "{dry}"
+    );
+    assert!(
+        difference["rebuilt"]
+            .as_str()
+            .unwrap()
+            .contains("\"stock\":3"),
+        "{dry}"
+    );
 
-    let rebuilt = shop.build("catalog/rebuild", json!({"reason": "meddled with"})).await;
+    let rebuilt = shop
+        .build("catalog/rebuild", json!({"reason": "meddled with"}))
+        .await;
     assert_eq!(rebuilt["result"]["switched"], true);
     let made = shop
         .post("categories")
@@ -200,13 +243,20 @@ async fn a_read_model_is_verified_rebuilt_and_rolled_back_while_somebody_watches
     assert_eq!(shown["previous"]["version"], 1);
 
     let rolled = shop.build("catalog/rollback", json!({})).await;
-    assert_eq!((&rolled["result"]["switched"], &rolled["error"]), (&json!(true), &json!(null)));
+    assert_eq!(
+        (&rolled["result"]["switched"], &rolled["error"]),
+        (&json!(true), &json!(null))
+    );
     let made = shop
         .put(&format!("products/{product}/stock"))
         .token(&shop.admin())
         .json(&json!({"change": 1}))
         .await;
-    assert_eq!(shop.stock(&product, &made).await, 1001, "as it was before the rebuild");
+    assert_eq!(
+        shop.stock(&product, &made).await,
+        1001,
+        "as it was before the rebuild"
+    );
 }
 
 #[tokio::test]
@@ -226,12 +276,18 @@ async fn one_build_of_a_projection_runs_at_a_time() {
     .unwrap();
     for command in ["rebuild", "verify"] {
         let refused = shop.operate(&format!("catalog/{command}"), json!({})).await;
-        assert_eq!((refused.status.as_u16(), refused.code()), (409, "being-built".into()));
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (409, "being-built".into())
+        );
     }
     let shown = shop.ask("catalog").await.json();
     assert_eq!(shown["state"], "rebuilding");
     let build = &shown["build"];
-    assert_eq!((&build["progress"], &build["builder"]), (&json!(0.5), &json!("elsewhere")));
+    assert_eq!(
+        (&build["progress"], &build["builder"]),
+        (&json!(0.5), &json!("elsewhere"))
+    );
     assert_eq!(build["etaSeconds"], 0.05);
     drop(builder);
     superuser.close().await;
@@ -271,7 +327,11 @@ async fn an_event_that_cannot_be_projected_is_skipped_and_kept_in_mind() {
     let letter = &letters.json()[0];
     assert_eq!(
         (&letter["position"], &letter["eventType"], &letter["reason"]),
-        (&json!(poison), &json!("category.teleported"), &json!("nobody teleports"))
+        (
+            &json!(poison),
+            &json!("category.teleported"),
+            &json!("nobody teleports")
+        )
     );
     assert_eq!(skip(poison).await.status, 409);
     // Only the catalog was concerned.

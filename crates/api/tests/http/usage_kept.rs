@@ -213,6 +213,16 @@ async fn sessions_are_counted_by_how_far_they_got() {
             ordered: 2
         }
     );
+    let (from, to) = (noon, noon + Duration::minutes(60));
+    let path = format!(
+        "analytics/funnel?from={}&to={}",
+        from.format("%Y-%m-%dT%H:%M:%S%.6fZ"),
+        to.format("%Y-%m-%dT%H:%M:%S%.6fZ")
+    );
+    let report = shop.get(&path).token(&shop.admin()).await.json();
+    let steps = report["sessions"].as_array().unwrap().iter();
+    let counts: Vec<i64> = steps.map(|step| step["count"].as_i64().unwrap()).collect();
+    assert_eq!(counts, [6, 5, 3, 2], "{report}");
     let ever = store.sessions(None, None).await.unwrap();
     assert_eq!(
         ever,

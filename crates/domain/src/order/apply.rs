@@ -28,7 +28,7 @@ impl Order {
                 self.user_id = *user_id;
                 let imported = Imported::none(*currency);
                 self.total = imported.total();
-                self.imported = Some(imported);
+                self.imported = Some(Box::new(imported));
             }
             OrderEvent::LineImported(line) => {
                 if let Some(imported) = &mut self.imported {

@@ -59,7 +59,7 @@ impl Order {
         let mut imported = match &self.imported {
             Some(imported) => {
                 self.must_be_the_same(&order)?;
-                imported.clone()
+                Imported::clone(imported)
             }
             None if self.exists() => return Err(OrderRejection::AlreadyExists),
             None => {

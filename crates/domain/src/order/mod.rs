@@ -44,7 +44,7 @@ pub struct Order {
     pub tracking_number: Option<String>,
     pub cancellation_reason: Option<String>,
     /// What is known of the lines of an imported order, which `lines` does not hold.
-    pub imported: Option<Imported>,
+    pub imported: Option<Box<Imported>>,
 }
 
 impl Order {

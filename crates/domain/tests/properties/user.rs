@@ -22,7 +22,7 @@ fn a_user_comes_once_and_always_has_a_name_and_a_role() {
                     UserEvent::Registered { .. } | UserEvent::Imported { .. }
                 )
             };
-            assert!(user.exists() == !stream.is_empty());
+            assert_eq!(user.exists(), !stream.is_empty());
             assert_eq!(
                 stream.iter().filter(|event| came(event)).count(),
                 usize::from(user.exists())

@@ -11,6 +11,7 @@ use super::{ActionKind, Operator, Reason, actions::record};
 use crate::{
     projection::Projection,
     rebuild::{self, BuildError, Builder, Built, Report, Results},
+    runtime::chain,
     schema::SchemaName,
 };
 
@@ -185,14 +186,4 @@ fn refuse(projections: &[Arc<dyn Projection>], error: sqlx::Error) -> Results {
         (projection.name(), Err(error))
     });
     results.collect()
-}
-
-fn chain(error: &BuildError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

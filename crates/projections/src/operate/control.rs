@@ -4,11 +4,7 @@ use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{
-    ActionKind, OperateError, Operator, Reason,
-    actions::record,
-    checkpoint::Found,
-};
+use super::{ActionKind, OperateError, Operator, Reason, actions::record, checkpoint::Found};
 use crate::{
     projection::Projection,
     rebuild::keep_builders_out,
@@ -25,7 +21,16 @@ pub async fn pause(
     reason: Option<&Reason>,
 ) -> Result<(), OperateError> {
     let (from, to) = (CheckpointState::Live, CheckpointState::Paused);
-    enter(pool, projection, ActionKind::Pause, from, to, operator, reason).await
+    enter(
+        pool,
+        projection,
+        ActionKind::Pause,
+        from,
+        to,
+        operator,
+        reason,
+    )
+    .await
 }
 
 /// Lets a paused projector go on.
@@ -36,7 +41,16 @@ pub async fn resume(
     reason: Option<&Reason>,
 ) -> Result<(), OperateError> {
     let (from, to) = (CheckpointState::Paused, CheckpointState::Live);
-    enter(pool, projection, ActionKind::Resume, from, to, operator, reason).await
+    enter(
+        pool,
+        projection,
+        ActionKind::Resume,
+        from,
+        to,
+        operator,
+        reason,
+    )
+    .await
 }
 
 /// Has a halted projector try again. It halts again where nothing has changed.
@@ -47,7 +61,16 @@ pub async fn retry(
     reason: Option<&Reason>,
 ) -> Result<(), OperateError> {
     let (from, to) = (CheckpointState::Halted, CheckpointState::Live);
-    enter(pool, projection, ActionKind::Retry, from, to, operator, reason).await
+    enter(
+        pool,
+        projection,
+        ActionKind::Retry,
+        from,
+        to,
+        operator,
+        reason,
+    )
+    .await
 }
 
 async fn enter(
@@ -64,7 +87,15 @@ async fn enter(
     found.must_be(from)?;
     found.enter(&mut transaction, to).await?;
     let detail = json!({ "position": found.position, "reason": reason.map(Reason::as_str) });
-    record(&mut transaction, Uuid::now_v7(), operator, action, found.name, &detail).await?;
+    record(
+        &mut transaction,
+        Uuid::now_v7(),
+        operator,
+        action,
+        found.name,
+        &detail,
+    )
+    .await?;
     announce_operation(&mut transaction, found.name).await?;
     transaction.commit().await?;
     Ok(())
@@ -106,7 +137,15 @@ pub async fn reset(
     .execute(&mut *transaction)
     .await?;
     let detail = json!({ "position": found.position, "reason": reason.map(Reason::as_str) });
-    record(&mut transaction, Uuid::now_v7(), operator, ActionKind::Reset, name, &detail).await?;
+    record(
+        &mut transaction,
+        Uuid::now_v7(),
+        operator,
+        ActionKind::Reset,
+        name,
+        &detail,
+    )
+    .await?;
     announce_switch(&mut transaction, name, 0).await?;
     transaction.commit().await?;
     Ok(())

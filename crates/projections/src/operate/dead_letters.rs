@@ -63,12 +63,26 @@ pub async fn skip(
         return Err(OperateError::LogHasGap { name, halted_at });
     }
     let actor = operator.to_string();
-    insert(&mut transaction, name, &[position], &error, reason.as_str(), &actor).await?;
-    found
-        .enter(&mut transaction, CheckpointState::Live)
-        .await?;
+    insert(
+        &mut transaction,
+        name,
+        &[position],
+        &error,
+        reason.as_str(),
+        &actor,
+    )
+    .await?;
+    found.enter(&mut transaction, CheckpointState::Live).await?;
     let detail = json!({ "position": position, "error": error, "reason": reason.as_str() });
-    record(&mut transaction, Uuid::now_v7(), operator, ActionKind::Skip, name, &detail).await?;
+    record(
+        &mut transaction,
+        Uuid::now_v7(),
+        operator,
+        ActionKind::Skip,
+        name,
+        &detail,
+    )
+    .await?;
     announce_operation(&mut transaction, name).await?;
     transaction.commit().await?;
     Ok(())
@@ -84,7 +98,15 @@ pub(crate) async fn note_passed_over(
         return Ok(());
     }
     let error = "there is nothing that it could be about";
-    insert(conn, name, positions, error, FIRST_WAS_SKIPPED, "system:projector").await
+    insert(
+        conn,
+        name,
+        positions,
+        error,
+        FIRST_WAS_SKIPPED,
+        "system:projector",
+    )
+    .await
 }
 
 /// From the log itself: what cannot be decoded has a stream and a type all the same.

@@ -24,7 +24,9 @@ pub enum OperateError {
         name: &'static str,
         halted_at: Position,
     },
-    #[error("the rows of {name} were made by version {stored}, and this binary makes version {own}")]
+    #[error(
+        "the rows of {name} were made by version {stored}, and this binary makes version {own}"
+    )]
     LaterVersion {
         name: &'static str,
         stored: i32,

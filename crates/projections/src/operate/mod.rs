@@ -13,6 +13,7 @@ mod error;
 
 use std::{fmt, str::FromStr};
 
+pub(crate) use self::dead_letters::note_passed_over;
 pub use self::{
     actions::{Action, ActionKind, Detail, Outcome, actions, last_outcomes, outcome},
     builds::{Order, as_of, rebuild, rollback, verify},
@@ -20,7 +21,6 @@ pub use self::{
     dead_letters::{DeadLetter, dead_letters, skip},
     error::OperateError,
 };
-pub(crate) use self::dead_letters::note_passed_over;
 
 /// Who operates.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -137,8 +137,13 @@ impl OrderFold {
     fn import_line(&mut self, id: Uuid, line: &ImportedLine) -> Result<(), Unfoldable> {
         let row = self.orders.get_mut(&id).ok_or(Unfoldable::NoFirstEvent)?;
         let out_of_range = Unfoldable::OutOfRange("the order's total");
-        let total = line.total().ok_or(Unfoldable::OutOfRange("a line's total"))?;
-        row.total_minor = row.total_minor.checked_add(total.minor).ok_or(out_of_range)?;
+        let total = line
+            .total()
+            .ok_or(Unfoldable::OutOfRange("a line's total"))?;
+        row.total_minor = row
+            .total_minor
+            .checked_add(total.minor)
+            .ok_or(out_of_range)?;
         let number =
             i32::try_from(line.line).map_err(|_| Unfoldable::OutOfRange("a line's number"))?;
         self.lines

@@ -5,10 +5,7 @@ mod project;
 mod query;
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{
-    Money, OrderId, ProductId, UserId,
-    order::OrderStatus,
-};
+use daybook_domain::{Money, OrderId, ProductId, UserId, order::OrderStatus};
 use daybook_log::Position;
 
 pub use self::{

@@ -3,10 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{
-    Currency, Money, OrderId, UserId,
-    order::OrderStatus,
-};
+use daybook_domain::{Currency, Money, OrderId, UserId, order::OrderStatus};
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 

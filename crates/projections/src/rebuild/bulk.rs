@@ -9,20 +9,18 @@
 //! events of one key are folded by one task, in the order of their positions. Every queue holds one
 //! or two chunks, so that memory depends on the size of a chunk and not on the log's length.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering::Relaxed},
 };
 
 use daybook_log::{Feed, FeedBatch, LogError, Position, RecordedEvent};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::{
     sync::mpsc,
-    task::{JoinHandle, JoinSet},
+    task::JoinSet,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
 use super::{BuildError, session::bulk_connection, unit::Unit};
@@ -32,7 +30,7 @@ use crate::projection::apply;
 struct Chunk {
     after: Position,
     to: Position,
-    decoding: JoinHandle<Result<FeedBatch, LogError>>,
+    decoding: AbortOnDropHandle<Result<FeedBatch, LogError>>,
 }
 
 /// What a part has to fold of one chunk.
@@ -61,7 +59,14 @@ pub(super) async fn fill(
         let (sender, receiver) = mpsc::channel(1);
         shares.push(sender);
         let conn = bulk_connection(pool).await?;
-        let folding = fold(conn, Arc::clone(units), part, parts, receiver, Arc::clone(&done));
+        let folding = fold(
+            conn,
+            Arc::clone(units),
+            part,
+            parts,
+            receiver,
+            Arc::clone(&done),
+        );
         tasks.spawn(folding);
     }
     let (sender, chunks) = mpsc::channel(1);
@@ -95,7 +100,7 @@ async fn read(
             let next = Chunk {
                 after,
                 to,
-                decoding,
+                decoding: AbortOnDropHandle::new(decoding),
             };
             if chunks.send(next).await.is_err() {
                 return Ok(());
@@ -129,7 +134,11 @@ async fn distribute(
         loop {
             let poison = batch.poison.take();
             let reached = poison.as_ref().map_or(to, |poison| poison.position);
-            expect_dense(after, poison.as_ref().map_or(to, |poison| poison.position - 1), &batch)?;
+            expect_dense(
+                after,
+                poison.as_ref().map_or(to, |poison| poison.position - 1),
+                &batch,
+            )?;
             split(units, reached, batch.events, shares).await;
             let Some(poison) = poison else { break };
             for unit in units.iter().filter(|unit| unit.target >= to) {
@@ -173,7 +182,11 @@ async fn split(
             mixed: false,
         })
         .collect();
-    let active = Vec::from_iter(units.iter().filter(|unit| unit.target >= to && !unit.has_failed()));
+    let active = Vec::from_iter(
+        units
+            .iter()
+            .filter(|unit| unit.target >= to && !unit.has_failed()),
+    );
     let mut wanted = vec![false; parts];
     for event in events {
         wanted.fill(false);
@@ -218,7 +231,11 @@ async fn fold(
             }
         }
         done[part].store(share.to, Relaxed);
-        let reached = done.iter().map(|part| part.load(Relaxed)).min().unwrap_or(0);
+        let reached = done
+            .iter()
+            .map(|part| part.load(Relaxed))
+            .min()
+            .unwrap_or(0);
         for unit in units.iter() {
             unit.tracker.reach(reached);
         }
@@ -246,13 +263,23 @@ async fn fold_share(
     } else {
         &share.events
     };
-    if !events.iter().any(|event| unit.projection.key(event).is_some()) {
+    if !events
+        .iter()
+        .any(|event| unit.projection.key(event).is_some())
+    {
         return Ok(());
     }
     let mut transaction = conn.begin().await?;
     unit.fence.hold(&mut transaction, &unit.schema).await?;
     let target = unit.building();
-    apply(&*unit.projection, &mut transaction, &target, events, &unit.live.skipped).await?;
+    apply(
+        &*unit.projection,
+        &mut transaction,
+        &target,
+        events,
+        &unit.live.skipped,
+    )
+    .await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -30,7 +30,10 @@ pub(super) async fn catch_up(
         let before = *position;
         let limit = batch_size.min(to - *position);
         let batch = feed.read_after(*position, limit).await?;
-        let reached = batch.events.last().map_or(*position, |event| event.position);
+        let reached = batch
+            .events
+            .last()
+            .map_or(*position, |event| event.position);
         if reached > *position {
             let mut transaction = conn.begin().await?;
             unit.fence.hold(&mut transaction, &unit.schema).await?;

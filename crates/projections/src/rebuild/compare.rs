@@ -101,7 +101,8 @@ impl Side<'_> {
         keys: &[String],
     ) -> Result<Summary, sqlx::Error> {
         let (schema, columns, keys) = (self.schema, columns.join(", "), keys.join(", "));
-        let statement = format!("copy (select {columns} from {schema}.{table} order by {keys}) to stdout");
+        let statement =
+            format!("copy (select {columns} from {schema}.{table} order by {keys}) to stdout");
         let mut lines = self.conn.copy_out_raw(&statement).await?;
         let mut context = digest::Context::new(&digest::SHA256);
         let mut rows = 0;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use daybook_log::{LogError, Position};
 
@@ -24,6 +26,9 @@ pub enum BuildError {
     TakenOver,
     #[error("it was stopped")]
     Stopped,
+    /// What several read models were built with failed, and all of them with it.
+    #[error("the builder broke off")]
+    BrokenOff(#[source] Arc<BuildError>),
     #[error("there is no version to go back to")]
     NoPrevious,
     #[error("the previous rows were made by version {stored}, this binary makes version {own}")]
@@ -60,8 +65,13 @@ impl BuildError {
         found: Option<(String, String, DateTime<Utc>)>,
     ) -> BuildError {
         // Its row comes a moment after its lock.
-        let (purpose, builder, since) =
-            found.unwrap_or_else(|| (Purpose::Rebuild.to_string(), "another".to_owned(), Utc::now()));
+        let (purpose, builder, since) = found.unwrap_or_else(|| {
+            (
+                Purpose::Rebuild.to_string(),
+                "another".to_owned(),
+                Utc::now(),
+            )
+        });
         BuildError::BeingBuilt {
             name,
             purpose,

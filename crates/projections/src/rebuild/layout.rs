@@ -40,7 +40,11 @@ pub(super) async fn create(conn: &mut PgConnection, unit: &Unit) -> Result<(), B
 
 /// Merges what is to be merged, makes keys and indices, and has the rows counted for the planner;
 /// tables side by side, each in one transaction.
-pub(super) async fn finish(pool: &PgPool, units: &[&Unit], side_by_side: usize) -> Result<(), BuildError> {
+pub(super) async fn finish(
+    pool: &PgPool,
+    units: &[&Unit],
+    side_by_side: usize,
+) -> Result<(), BuildError> {
     let mut jobs = VecDeque::new();
     for unit in units {
         jobs.extend(unit.projection.tables().iter().map(|table| (*unit, *table)));
@@ -88,7 +92,10 @@ async fn finish_table(
         }
     }
     for definition in indices(&mut transaction, live, name).await? {
-        let (from, to) = (format!(" ON {live}.{name} "), format!(" ON {schema}.{name} "));
+        let (from, to) = (
+            format!(" ON {live}.{name} "),
+            format!(" ON {schema}.{name} "),
+        );
         execute(&mut transaction, &definition.replacen(&from, &to, 1)).await?;
     }
     execute(&mut transaction, &format!("analyze {schema}.{name}")).await?;

@@ -30,8 +30,8 @@ use serde::Serialize;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::session::keep_builders_out;
 use self::run::Run;
+pub(crate) use self::session::keep_builders_out;
 pub use self::{
     compare::{Comparison, Difference},
     error::BuildError,
@@ -94,7 +94,15 @@ pub async fn rebuild(
     report: &Report<'_>,
     stop: &CancellationToken,
 ) -> Results {
-    build(builder, projections, Purpose::Rebuild, !dry_run, report, stop).await
+    build(
+        builder,
+        projections,
+        Purpose::Rebuild,
+        !dry_run,
+        report,
+        stop,
+    )
+    .await
 }
 
 /// Builds aside, compares and drops what was built.
@@ -118,13 +126,14 @@ async fn build(
     match Run::open(builder, report, stop).await {
         Ok(run) => run.build(projections, purpose, switch).await,
         Err(error) => {
-            // Whoever asked for several is told once.
-            let mut error = Some(error);
-            let results = projections.iter().map(|projection| {
-                let error = error.take().unwrap_or(BuildError::Stopped);
-                (projection.name(), Err(error))
-            });
-            results.collect()
+            let error = Arc::new(error);
+            projections
+                .iter()
+                .map(|projection| {
+                    let error = BuildError::BrokenOff(Arc::clone(&error));
+                    (projection.name(), Err(error))
+                })
+                .collect()
         }
     }
 }

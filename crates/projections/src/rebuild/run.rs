@@ -63,11 +63,12 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let filled = self.fill(&units).await;
         let seconds = started.elapsed().as_secs_f64().max(0.001);
-        let mut broken = filled.err();
+        let broken = filled.err().map(Arc::new);
         for unit in units.iter() {
-            let mut result = match unit.take_failure().or_else(|| broken.take()) {
+            let failed = unit.take_failure().or(broken.clone().map(BuildError::BrokenOff));
+            let mut result = match failed {
+                _ if self.stop.is_cancelled() => Err(BuildError::Stopped),
                 Some(error) => Err(error),
-                None if self.stop.is_cancelled() => Err(BuildError::Stopped),
                 None => self.conclude(unit, switch).await,
             };
             if let Ok(built) = &mut result {
@@ -78,7 +79,11 @@ impl<'a> Run<'a> {
             results.push((unit.name(), result));
         }
         self.session.close().await;
-        let place = |name: &str| projections.iter().position(|projection| projection.name() == name);
+        let place = |name: &str| {
+            projections
+                .iter()
+                .position(|projection| projection.name() == name)
+        };
         results.sort_by_key(|(name, _)| place(name));
         results
     }
@@ -90,7 +95,13 @@ impl<'a> Run<'a> {
         let (name, version) = (projection.name(), projection.version());
         let schema = previous_schema(name);
         self.session
-            .claim(name, Purpose::Rollback, &schema, &[old_schema(name)], version)
+            .claim(
+                name,
+                Purpose::Rollback,
+                &schema,
+                &[old_schema(name)],
+                version,
+            )
             .await?;
         let result = self.roll_back(projection, &schema).await;
         if result.is_err() {
@@ -119,7 +130,9 @@ impl<'a> Run<'a> {
                 own: version,
             });
         }
-        let live = Live::load(&mut conn, name).await?.ok_or(BuildError::NoPrevious)?;
+        let live = Live::load(&mut conn, name)
+            .await?
+            .ok_or(BuildError::NoPrevious)?;
         let unit = Arc::new(Unit::new(
             Arc::clone(projection),
             Purpose::Rollback,
@@ -157,8 +170,14 @@ impl<'a> Run<'a> {
             return Err(BuildError::SchemaExists(schema.clone()));
         }
         let (name, version) = (projection.name(), projection.version());
-        let leftovers = if exists { vec![schema.clone()] } else { Vec::new() };
-        self.session.claim(name, Purpose::AsOf, schema, &leftovers, version).await?;
+        let leftovers = if exists {
+            vec![schema.clone()]
+        } else {
+            Vec::new()
+        };
+        self.session
+            .claim(name, Purpose::AsOf, schema, &leftovers, version)
+            .await?;
         let live = Live::find(&mut conn, &**projection).await?;
         drop(conn);
         let unit = Arc::new(Unit::new(
@@ -197,10 +216,14 @@ impl<'a> Run<'a> {
         let (name, version) = (projection.name(), projection.version());
         let schema = match purpose {
             Purpose::Verify => SchemaName::beside(name, "verify"),
-            Purpose::Rebuild | Purpose::Rollback | Purpose::AsOf => SchemaName::beside(name, "build"),
+            Purpose::Rebuild | Purpose::Rollback | Purpose::AsOf => {
+                SchemaName::beside(name, "build")
+            }
         };
         let leftovers = ["build", "verify", "old"].map(|suffix| SchemaName::beside(name, suffix));
-        self.session.claim(name, purpose, &schema, &leftovers, version).await?;
+        self.session
+            .claim(name, purpose, &schema, &leftovers, version)
+            .await?;
         let made = async {
             let mut conn = self.builder.pool.acquire().await?;
             let live = Live::find(&mut conn, &**projection).await?;
@@ -216,7 +239,14 @@ impl<'a> Run<'a> {
                 self.builder.feed.head().await?
             };
             let fence = self.session.fence;
-            let unit = Unit::new(Arc::clone(projection), purpose, schema.clone(), fence, live, target);
+            let unit = Unit::new(
+                Arc::clone(projection),
+                purpose,
+                schema.clone(),
+                fence,
+                live,
+                target,
+            );
             layout::create(&mut conn, &unit).await?;
             Ok(unit)
         }
@@ -239,24 +269,27 @@ impl<'a> Run<'a> {
         let filling = bulk::fill(feed, pool, units, *parts, *chunk, self.stop);
         self.showing(units, filling).await??;
         for unit in units.iter() {
-            unit.tracker.begin(BuildPhase::Indexing, unit.target, unit.target);
+            unit.tracker
+                .begin(BuildPhase::Indexing, unit.target, unit.target);
         }
-        let good = Vec::from_iter(units.iter().filter(|unit| !unit.has_failed()).map(Arc::as_ref));
+        let good = Vec::from_iter(
+            units
+                .iter()
+                .filter(|unit| !unit.has_failed())
+                .map(Arc::as_ref),
+        );
         let finishing = layout::finish(pool, &good, *parts);
         self.showing(units, finishing).await?
     }
 
     /// Compares, and switches in what shall be.
-    async fn conclude(
-        &mut self,
-        unit: &Arc<Unit>,
-        switch_in: bool,
-    ) -> Result<Built, BuildError> {
+    async fn conclude(&mut self, unit: &Arc<Unit>, switch_in: bool) -> Result<Built, BuildError> {
         let mut conn = bulk_connection(&self.builder.pool).await?;
         let mut position = unit.target;
         let shown = [Arc::clone(unit)];
         let comparison = if to_be_compared(&unit.projection, &unit.live, switch_in) {
-            let comparing = compare_with_live(self.builder, &mut conn, unit, &mut position, self.stop);
+            let comparing =
+                compare_with_live(self.builder, &mut conn, unit, &mut position, self.stop);
             Some(self.showing(&shown, comparing).await??)
         } else {
             None
@@ -351,15 +384,31 @@ async fn compare_with_live(
     stop: &CancellationToken,
 ) -> Result<Comparison, BuildError> {
     let mut live_conn = bulk_connection(&builder.pool).await?;
-    let mut snapshot = live_conn.begin_with("begin isolation level repeatable read read only").await?;
-    let live = Live::load(&mut snapshot, unit.name()).await?.ok_or(BuildError::LiveChanged)?;
+    let mut snapshot = live_conn
+        .begin_with("begin isolation level repeatable read read only")
+        .await?;
+    let live = Live::load(&mut snapshot, unit.name())
+        .await?
+        .ok_or(BuildError::LiveChanged)?;
     let same = live.generation == unit.live.generation && live.version == unit.live.version;
-    if !same || live.position < *position || unit.live.skipped.has_folded(&live.skipped, *position) {
+    if !same || live.position < *position || unit.live.skipped.has_folded(&live.skipped, *position)
+    {
         return Err(BuildError::LiveChanged);
     }
-    unit.tracker.begin(BuildPhase::CatchingUp, *position, live.position);
-    catch_up(conn, &builder.feed, unit, position, live.position, &live.skipped, stop).await?;
-    unit.tracker.begin(BuildPhase::Comparing, live.position, live.position);
+    unit.tracker
+        .begin(BuildPhase::CatchingUp, *position, live.position);
+    catch_up(
+        conn,
+        &builder.feed,
+        unit,
+        position,
+        live.position,
+        &live.skipped,
+        stop,
+    )
+    .await?;
+    unit.tracker
+        .begin(BuildPhase::Comparing, live.position, live.position);
     let old = Side {
         conn: &mut snapshot,
         schema: &unit.live_schema,
@@ -378,7 +427,8 @@ async fn compare_with_live(
 fn refuse_reserved(schema: &SchemaName) -> Result<(), BuildError> {
     for projection in registry() {
         let name = projection.name();
-        let taken = ["build", "verify", "previous", "old"].map(|suffix| SchemaName::beside(name, suffix));
+        let taken =
+            ["build", "verify", "previous", "old"].map(|suffix| SchemaName::beside(name, suffix));
         if taken.contains(schema) || *schema == SchemaName::live(name) {
             return Err(BuildError::SchemaReserved(schema.clone(), name));
         }

@@ -36,6 +36,10 @@ pub(super) struct Fence {
 impl Session {
     pub(super) async fn open(pool: &PgPool, builder: &str) -> Result<Session, BuildError> {
         let mut conn = pool.acquire().await?.detach();
+        // What is lost in a crash of the database is only how far a build was that is lost with it.
+        sqlx::query("set synchronous_commit = off")
+            .execute(&mut conn)
+            .await?;
         let (pid, started) = sqlx::query_as(
             "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()",
         )
@@ -67,11 +71,18 @@ impl Session {
             .fetch_one(&mut self.conn)
             .await?;
         if !free {
-            return Err(BuildError::being_built(name, self.found(name, schema).await?));
+            return Err(BuildError::being_built(
+                name,
+                self.found(name, schema).await?,
+            ));
         }
         let mut transaction = self.conn.begin().await?;
         // Waits for the last transaction of a builder that does not know yet that it is dead.
-        let names: Vec<&str> = leftovers.iter().chain([schema]).map(SchemaName::as_str).collect();
+        let names: Vec<&str> = leftovers
+            .iter()
+            .chain([schema])
+            .map(SchemaName::as_str)
+            .collect();
         sqlx::query("delete from projections.builds where schema_name = any($1)")
             .bind(names)
             .execute(&mut *transaction)
@@ -149,7 +160,11 @@ impl Session {
     }
 
     /// Lets go of a build, and of its schema if it is of no more use.
-    pub(super) async fn forget(&mut self, schema: &SchemaName, drop: bool) -> Result<(), BuildError> {
+    pub(super) async fn forget(
+        &mut self,
+        schema: &SchemaName,
+        drop: bool,
+    ) -> Result<(), BuildError> {
         let fence = self.fence;
         let mut transaction = self.conn.begin().await?;
         fence.hold(&mut transaction, schema).await?;
@@ -168,7 +183,9 @@ impl Session {
     /// Drops what a switch has set aside.
     pub(super) async fn drop_old(&mut self, schema: &SchemaName) -> Result<(), sqlx::Error> {
         let mut transaction = self.conn.begin().await?;
-        sqlx::query("set local lock_timeout = '5s'").execute(&mut *transaction).await?;
+        sqlx::query("set local lock_timeout = '5s'")
+            .execute(&mut *transaction)
+            .await?;
         act_as_owner(&mut transaction).await?;
         drop_schema(&mut transaction, schema).await?;
         transaction.commit().await
@@ -228,7 +245,9 @@ pub(crate) async fn keep_builders_out(
 
 /// Until the end of the transaction: read models belong to the group, so that any server may build them.
 pub(super) async fn act_as_owner(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("set local role daybook_server").execute(conn).await?;
+    sqlx::query("set local role daybook_server")
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{runtime::announce_switch, schema::SchemaName, skipped::Skipped};
 
-/// As long as the live projector runs ahead by more than this, catching up goes on beside it; the
-/// rest is applied while it waits.
+/// As long as more than this comes while catching up, it goes on beside the live projector; what
+/// comes after that is applied while the projector waits.
 const LAST_EVENTS: i64 = 200;
 
 /// Catching up with a projector that is faster is given up after so many rounds: it has to wait then.
@@ -34,20 +34,23 @@ pub(super) async fn switch(
     for _ in 0..ROUNDS {
         let found = Live::load(conn, unit.name()).await?;
         known = unchanged(unit, found, &known, position)?.skipped;
-        let head = feed.head().await?;
-        if head - position <= LAST_EVENTS {
-            break;
-        }
+        let (head, before) = (feed.head().await?, position);
         unit.tracker.begin(BuildPhase::CatchingUp, position, head);
         match catch_up(conn, feed, unit, &mut position, head, &known, stop).await {
-            Ok(()) => {}
+            Ok(()) if head - before > LAST_EVENTS => {}
+            Ok(()) => break,
             // It stops the live projector too, once it gets there.
             Err(BuildError::Obstacle { .. }) => break,
             Err(error) => return Err(error),
         }
     }
-    unit.tracker.begin(BuildPhase::Switching, position, position);
+    unit.tracker
+        .begin(BuildPhase::Switching, position, position);
     let mut transaction = conn.begin().await?;
+    // With it everything that was built before is on the disk.
+    sqlx::query("set local synchronous_commit = on")
+        .execute(&mut *transaction)
+        .await?;
     unit.fence.hold(&mut transaction, &unit.schema).await?;
     // From here on the projector waits for its checkpoint.
     let found = Live::lock(&mut transaction, unit.name()).await?;

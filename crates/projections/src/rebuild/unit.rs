@@ -85,7 +85,10 @@ impl Live {
         let statement = format!(
             "select version, position, generation from projections.checkpoints where name = $1 {lock}"
         );
-        let row = sqlx::query(&statement).bind(name).fetch_optional(&mut *conn).await?;
+        let row = sqlx::query(&statement)
+            .bind(name)
+            .fetch_optional(&mut *conn)
+            .await?;
         let Some(row) = row else {
             return Ok(None);
         };
@@ -143,8 +146,13 @@ impl Unit {
 
     /// Passes over an event that cannot be decoded, if it is of no concern here or was skipped.
     pub(super) fn pass(&self, poison: &Poison, skipped: &Skipped) -> Result<(), BuildError> {
-        let aggregate = poison.stream.split('/').next().and_then(|name| name.parse().ok());
-        let concerned = aggregate.is_some_and(|aggregate| self.projection.aggregates().contains(&aggregate));
+        let aggregate = poison
+            .stream
+            .split('/')
+            .next()
+            .and_then(|name| name.parse().ok());
+        let concerned =
+            aggregate.is_some_and(|aggregate| self.projection.aggregates().contains(&aggregate));
         if !concerned || skipped.passes_over(poison) {
             return Ok(());
         }

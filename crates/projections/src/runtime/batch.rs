@@ -170,10 +170,7 @@ pub(crate) async fn announce_switch(
     announce_operation(conn, name).await
 }
 
-async fn announce(
-    conn: &mut PgConnection,
-    notification: &Notification,
-) -> Result<(), sqlx::Error> {
+async fn announce(conn: &mut PgConnection, notification: &Notification) -> Result<(), sqlx::Error> {
     let text = serde_json::to_string(notification)
         .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     sqlx::query("select pg_notify($1, $2)")

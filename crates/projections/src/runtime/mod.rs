@@ -32,6 +32,7 @@ pub(crate) use self::{
     backoff::Backoff,
     batch::{Notification, announce_switch},
     checkpoint::RATE_SECONDS,
+    obstacle::chain,
     wake::announce_operation,
 };
 pub use self::{

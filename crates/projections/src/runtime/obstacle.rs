@@ -57,7 +57,8 @@ pub(super) fn blames_the_data(error: &sqlx::Error) -> bool {
     }
 }
 
-fn chain(error: &dyn Error) -> String {
+/// An error with all that caused it.
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -17,8 +17,7 @@ pub struct UserQueries {
     schema: SchemaName,
 }
 
-const COLUMNS: &str =
-    "u.id, u.email, u.first_name, u.last_name, u.roles, u.external_id, u.created_at, u.updated_at, u.version";
+const COLUMNS: &str = "u.id, u.email, u.first_name, u.last_name, u.roles, u.external_id, u.created_at, u.updated_at, u.version";
 
 const NEWEST: Keyset = Keyset {
     order: "users by newest",

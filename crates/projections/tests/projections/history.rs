@@ -275,7 +275,10 @@ impl History {
                 quantity: [1, 6, 12, -2][self.below(4)],
                 unit_price: eur([0, 255, 1_250][self.below(3)]),
             };
-            (StreamId::order(order), OrderEvent::LineImported(bought).into())
+            (
+                StreamId::order(order),
+                OrderEvent::LineImported(bought).into(),
+            )
         };
         Some((known + 1..=known + lines).map(line).collect())
     }

@@ -12,6 +12,7 @@ mod poison;
 mod progress;
 mod projecting;
 mod queries;
+mod rebuilding;
 mod running;
 mod search;
 mod shop;

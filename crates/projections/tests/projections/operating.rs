@@ -81,7 +81,11 @@ async fn a_paused_read_model_stays_as_it_is_until_it_is_resumed() {
         (ProjectionState::Paused, made, 1)
     );
     let seen = others.catalog().get_product(product).await.unwrap();
-    assert_eq!(seen.unwrap().product.stock, 0, "it is answered from as it is");
+    assert_eq!(
+        seen.unwrap().product.stock,
+        0,
+        "it is answered from as it is"
+    );
 
     // Also whoever takes over lets it rest.
     serving.stop().await;
@@ -96,7 +100,10 @@ async fn a_paused_read_model_stays_as_it_is_until_it_is_resumed() {
     assert_eq!(status(&shop, "catalog").await.position, made);
 
     let again = operate::pause(&shop.pool, &*catalog, &ann(), None).await;
-    assert_eq!(again.unwrap_err().to_string(), "catalog is paused, not live");
+    assert_eq!(
+        again.unwrap_err().to_string(),
+        "catalog is paused, not live"
+    );
     operate::resume(&shop.pool, &*catalog, &ann(), None)
         .await
         .unwrap();
@@ -104,11 +111,16 @@ async fn a_paused_read_model_stays_as_it_is_until_it_is_resumed() {
     let seen = serving.read_models.catalog().get_product(product).await;
     assert_eq!(seen.unwrap().unwrap().product.stock, 7);
     let again = operate::resume(&shop.pool, &*catalog, &ann(), None).await;
-    assert_eq!(again.unwrap_err().to_string(), "catalog is live, not paused");
+    assert_eq!(
+        again.unwrap_err().to_string(),
+        "catalog is live, not paused"
+    );
     serving.stop().await;
 
     let paging = Paging::page(1, 10);
-    let done = operate::actions(&shop.pool, Some("catalog"), &paging).await.unwrap();
+    let done = operate::actions(&shop.pool, Some("catalog"), &paging)
+        .await
+        .unwrap();
     let told: Vec<_> = done
         .items
         .iter()
@@ -135,7 +147,9 @@ async fn a_batch_that_is_under_way_when_it_is_paused_leaves_nothing_behind() {
     let running = run(&shop, &tally, &shutdown);
     // Its rows are written, its checkpoint isn't.
     stall.reached.acquire().await.unwrap().forget();
-    operate::pause(&shop.pool, &tally, &ann(), None).await.unwrap();
+    operate::pause(&shop.pool, &tally, &ann(), None)
+        .await
+        .unwrap();
     stall.go_on.add_permits(1);
     eventually("the batch's end", async || {
         let open: i64 = sqlx::query_scalar(
@@ -147,11 +161,16 @@ async fn a_batch_that_is_under_way_when_it_is_paused_leaves_nothing_behind() {
         open == 0
     })
     .await;
-    assert_eq!(Tally::state(&shop.pool).await, (0, "paused".to_owned(), None));
+    assert_eq!(
+        Tally::state(&shop.pool).await,
+        (0, "paused".to_owned(), None)
+    );
     assert_eq!(Tally::seen(&shop.pool).await, [0; 0]);
 
     stall.go_on.add_permits(10);
-    operate::resume(&shop.pool, &tally, &ann(), None).await.unwrap();
+    operate::resume(&shop.pool, &tally, &ann(), None)
+        .await
+        .unwrap();
     eventually("the end", async || Tally::state(&shop.pool).await.0 == last).await;
     assert_eq!(Tally::seen(&shop.pool).await, [1, 2]);
     shutdown.cancel();
@@ -171,19 +190,29 @@ async fn a_halted_projector_tries_again_when_it_is_told_to() {
     let halted = async || Tally::state(&shop.pool).await.1 == "halted";
     eventually("a halt", halted).await;
     let paused = operate::pause(&shop.pool, &tally, &ann(), None).await;
-    assert!(matches!(paused, Err(OperateError::WrongState { .. })), "{paused:?}");
+    assert!(
+        matches!(paused, Err(OperateError::WrongState { .. })),
+        "{paused:?}"
+    );
 
-    operate::retry(&shop.pool, &tally, &ann(), None).await.unwrap();
+    operate::retry(&shop.pool, &tally, &ann(), None)
+        .await
+        .unwrap();
     eventually("another halt", halted).await;
     assert_eq!(Tally::seen(&shop.pool).await, [1]);
     tally.unfoldable.store(0, SeqCst);
-    operate::retry(&shop.pool, &tally, &ann(), None).await.unwrap();
+    operate::retry(&shop.pool, &tally, &ann(), None)
+        .await
+        .unwrap();
     eventually("the end", async || {
         Tally::state(&shop.pool).await == (last, "live".to_owned(), None)
     })
     .await;
     let retried = operate::retry(&shop.pool, &tally, &ann(), None).await;
-    assert!(matches!(retried, Err(OperateError::WrongState { .. })), "{retried:?}");
+    assert!(
+        matches!(retried, Err(OperateError::WrongState { .. })),
+        "{retried:?}"
+    );
     shutdown.cancel();
     running.await.unwrap();
 }
@@ -201,7 +230,9 @@ async fn a_read_model_that_is_reset_fills_again_while_events_come_in() {
     for name in ["catalog", "analytics"] {
         let projection = projection(name).unwrap();
         let before = Checkpoint::load(&shop.pool, &*projection).await.unwrap();
-        operate::reset(&shop.pool, &*projection, &ann(), None).await.unwrap();
+        operate::reset(&shop.pool, &*projection, &ann(), None)
+            .await
+            .unwrap();
         for step in history.steps(20) {
             last = shop.append(step).await;
         }
@@ -238,5 +269,7 @@ async fn nobody_empties_what_is_being_compared() {
         .execute("select pg_advisory_unlock_all()")
         .await
         .unwrap();
-    operate::reset(&shop.pool, &*catalog, &ann(), None).await.unwrap();
+    operate::reset(&shop.pool, &*catalog, &ann(), None)
+        .await
+        .unwrap();
 }

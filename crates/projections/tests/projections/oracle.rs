@@ -264,9 +264,7 @@ fn status(event: &Event) -> &'static str {
 
 fn order(id: Uuid, events: &[&RecordedEvent]) -> Order {
     let (user_id, currency) = match &events[0].event {
-        Event::Order(OrderEvent::Placed { user_id, total, .. }) => {
-            (Some(*user_id), total.currency)
-        }
+        Event::Order(OrderEvent::Placed { user_id, total, .. }) => (Some(*user_id), total.currency),
         Event::Order(OrderEvent::Imported {
             user_id, currency, ..
         }) => (*user_id, *currency),
@@ -348,7 +346,9 @@ fn user(id: Uuid, events: &[&RecordedEvent]) -> User {
         Event::User(UserEvent::Registered { email, .. }) => {
             (email.known().map(ToString::to_string), None)
         }
-        Event::User(UserEvent::Imported { external_id, .. }) => (None, external_id.known().cloned()),
+        Event::User(UserEvent::Imported { external_id, .. }) => {
+            (None, external_id.known().cloned())
+        }
         _ => panic!("no first event"),
     };
     let (first_name, last_name) = last(events, |event| match event {

@@ -100,25 +100,37 @@ async fn a_stream_goes_on_without_a_skipped_event() {
     let stream = StreamId::order(order);
     shop.append([placed(order)]).await;
     let (event_type, payload) = TELEPORTED;
-    let poison = shop.append_raw(&stream.to_string(), event_type, payload).await;
+    let poison = shop
+        .append_raw(&stream.to_string(), event_type, payload)
+        .await;
     shop.pass(stream);
     let last = shop.append([(stream, OrderEvent::Processed.into())]).await;
     let serving = shop.serve();
     assert_eq!(halted_at(&shop, "orders").await, poison);
 
     let orders = projection("orders").unwrap();
-    let skip = async |position| {
-        operate::skip(&shop.pool, &*orders, position, &ann(), &why()).await
-    };
+    let skip = async |position| operate::skip(&shop.pool, &*orders, position, &ann(), &why()).await;
     let elsewhere = skip(poison + 1).await;
-    assert!(matches!(elsewhere, Err(OperateError::HaltedElsewhere { .. })), "{elsewhere:?}");
+    assert!(
+        matches!(elsewhere, Err(OperateError::HaltedElsewhere { .. })),
+        "{elsewhere:?}"
+    );
     skip(poison).await.unwrap();
     assert_eq!(skip_up_to(&shop, "analytics", last).await, [poison]);
     serving.reach(last).await;
     let again = skip(poison).await;
-    assert!(matches!(again, Err(OperateError::WrongState { .. })), "{again:?}");
+    assert!(
+        matches!(again, Err(OperateError::WrongState { .. })),
+        "{again:?}"
+    );
 
-    let shown = serving.read_models.orders().get(order, Viewer::Admin).await.unwrap().unwrap();
+    let shown = serving
+        .read_models
+        .orders()
+        .get(order, Viewer::Admin)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(shown.order.status.as_str(), "processing");
     let letters = letters(&shop, "orders").await;
     let [letter] = &letters[..] else {
@@ -136,7 +148,10 @@ async fn a_stream_goes_on_without_a_skipped_event() {
     assert_eq!(status(&shop, "orders").await.dead_letters, 1);
     for name in ["orders", "analytics"] {
         let built = rebuild(&shop, name).await;
-        assert!(built.switched && built.comparison.unwrap().is_identical(), "{name}");
+        assert!(
+            built.switched && built.comparison.unwrap().is_identical(),
+            "{name}"
+        );
     }
     serving.stop().await;
 }
@@ -146,10 +161,14 @@ async fn nothing_is_made_of_a_stream_whose_first_event_was_skipped() {
     let mut shop = Shop::open().await;
     let lost = StreamId::order(id());
     let (event_type, payload) = TELEPORTED;
-    let first = shop.append_raw(&lost.to_string(), event_type, payload).await;
+    let first = shop
+        .append_raw(&lost.to_string(), event_type, payload)
+        .await;
     shop.pass(lost);
     let second = shop.append([(lost, OrderEvent::Processed.into())]).await;
-    let third = shop.append_raw(&lost.to_string(), event_type, payload).await;
+    let third = shop
+        .append_raw(&lost.to_string(), event_type, payload)
+        .await;
     let kept: OrderId = id();
     let last = shop.append([placed(kept)]).await;
     let serving = shop.serve();
@@ -160,7 +179,14 @@ async fn nothing_is_made_of_a_stream_whose_first_event_was_skipped() {
     let noted: Vec<_> = letters(&shop, "orders")
         .await
         .into_iter()
-        .map(|letter| (letter.position, letter.sequence, letter.actor, letter.reason))
+        .map(|letter| {
+            (
+                letter.position,
+                letter.sequence,
+                letter.actor,
+                letter.reason,
+            )
+        })
         .collect();
     let passed = "its stream's first event was skipped";
     let expected = [
@@ -174,14 +200,22 @@ async fn nothing_is_made_of_a_stream_whose_first_event_was_skipped() {
     assert_eq!(noted, expected);
     let orders = serving.read_models.orders();
     assert!(orders.get(kept, Viewer::Admin).await.unwrap().is_some());
-    assert!(orders.get(lost.id.into(), Viewer::Admin).await.unwrap().is_none());
+    assert!(
+        orders
+            .get(lost.id.into(), Viewer::Admin)
+            .await
+            .unwrap()
+            .is_none()
+    );
 
     let built = rebuild(&shop, "orders").await;
     let before = built.comparison.unwrap();
     assert!(before.is_identical(), "{before:?}");
     // Projected again, the same events are passed over.
     let orders = projection("orders").unwrap();
-    operate::reset(&shop.pool, &*orders, &ann(), None).await.unwrap();
+    operate::reset(&shop.pool, &*orders, &ann(), None)
+        .await
+        .unwrap();
     eventually("the new rows", async || {
         status(&shop, "orders").await.position == last
     })
@@ -213,13 +247,15 @@ async fn an_event_that_cannot_be_folded_is_skipped_at_once() {
         config,
         shutdown.clone(),
     ));
-    eventually("a halt", async || Tally::state(&shop.pool).await.1 == "halted").await;
-    operate::skip(&shop.pool, &tally, 4, &ann(), &why()).await.unwrap();
+    eventually("a halt", async || {
+        Tally::state(&shop.pool).await.1 == "halted"
+    })
+    .await;
+    operate::skip(&shop.pool, &tally, 4, &ann(), &why())
+        .await
+        .unwrap();
     eventually("the end", async || Tally::state(&shop.pool).await.0 == 10).await;
-    assert_eq!(
-        Tally::seen(&shop.pool).await,
-        [1, 2, 3, 5, 6, 7, 8, 9, 10]
-    );
+    assert_eq!(Tally::seen(&shop.pool).await, [1, 2, 3, 5, 6, 7, 8, 9, 10]);
     shutdown.cancel();
     running.await.unwrap();
 }

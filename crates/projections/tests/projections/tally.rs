@@ -50,8 +50,8 @@ impl Tally {
         for statement in [
             "create schema tally",
             "create table tally.seen (position bigint primary key, checked bigint not null)",
-            "grant usage on schema tally to daybook_server",
-            "grant select, insert, update, delete on tally.seen to daybook_server",
+            "alter schema tally owner to daybook_server",
+            "alter table tally.seen owner to daybook_server",
         ] {
             sqlx::query(statement).execute(&owner).await.unwrap();
         }

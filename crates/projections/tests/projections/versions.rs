@@ -10,7 +10,9 @@ use crate::{
 };
 
 async fn catalog(shop: &Shop) -> ProjectionStatus {
-    let found = status_of(&shop.pool, &shop.feed(), "catalog").await.unwrap();
+    let found = status_of(&shop.pool, &shop.feed(), "catalog")
+        .await
+        .unwrap();
     found.unwrap()
 }
 
@@ -79,7 +81,11 @@ async fn later_rows_are_left_to_a_later_binary() {
     for step in history.steps(20) {
         head = shop.append(step).await;
     }
-    serving.read_models.wait_for("orders", head, LONG).await.unwrap();
+    serving
+        .read_models
+        .wait_for("orders", head, LONG)
+        .await
+        .unwrap();
     let status = catalog(&shop).await;
     assert_eq!(
         (status.state, status.version, status.position, status.worker),

@@ -109,11 +109,12 @@ pub(super) fn reset(arguments: ResetArguments) -> Result<(), Failure> {
             "this empties the read model {name} until it is filled again; say --yes, or use `rebuild`, which readers don't notice"
         )));
     }
-    arguments
-        .target
-        .act("is empty and begins anew", async |site, projection, reason| {
+    arguments.target.act(
+        "is empty and begins anew",
+        async |site, projection, reason| {
             operate::reset(&site.database.pool, projection, &operator(), reason).await
-        })
+        },
+    )
 }
 
 pub(super) fn skip(arguments: SkipArguments) -> Result<(), Failure> {
@@ -128,9 +129,19 @@ pub(super) fn skip(arguments: SkipArguments) -> Result<(), Failure> {
         reason: Some(reason.clone()),
         place,
     };
-    target.act("passes over that event", async move |site, projection, _| {
-        operate::skip(&site.database.pool, projection, position, &operator(), &reason).await
-    })
+    target.act(
+        "passes over that event",
+        async move |site, projection, _| {
+            operate::skip(
+                &site.database.pool,
+                projection,
+                position,
+                &operator(),
+                &reason,
+            )
+            .await
+        },
+    )
 }
 
 impl Target {

@@ -114,7 +114,9 @@ impl std::str::FromStr for AsOf {
             };
         }
         if let Ok(date) = text.parse::<NaiveDate>() {
-            return Ok(AsOf::Instant(date.and_time(chrono::NaiveTime::MIN).and_utc()));
+            return Ok(AsOf::Instant(
+                date.and_time(chrono::NaiveTime::MIN).and_utc(),
+            ));
         }
         DateTime::parse_from_rfc3339(text)
             .map(|instant| AsOf::Instant(instant.to_utc()))
@@ -148,10 +150,17 @@ pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
     let (place, order) = (&arguments.place, Order::new(operator(), arguments.reason));
     place.run(|site, stop| async move {
         let builder = builder(&site).await?;
-        let reporter = Reporter::new(&projections);
+        let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
-        let results =
-            operate::rebuild(&builder, &projections, arguments.dry_run, &order, &report, &stop).await;
+        let results = operate::rebuild(
+            &builder,
+            &projections,
+            arguments.dry_run,
+            &order,
+            &report,
+            &stop,
+        )
+        .await;
         reporter.finish();
         tell_results(place, &results)?;
         conclude(results, arguments.dry_run)
@@ -163,7 +172,7 @@ pub(super) fn verify(arguments: VerifyArguments) -> Result<(), Failure> {
     let (place, order) = (&arguments.place, Order::new(operator(), None));
     place.run(|site, stop| async move {
         let builder = builder(&site).await?;
-        let reporter = Reporter::new(&projections);
+        let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
         let results = operate::verify(&builder, &projections, &order, &report, &stop).await;
         reporter.finish();
@@ -177,7 +186,7 @@ pub(super) fn rollback(arguments: RollbackArguments) -> Result<(), Failure> {
     let (place, order) = (&arguments.place, Order::new(operator(), arguments.reason));
     place.run(|site, stop| async move {
         let builder = builder(&site).await?;
-        let reporter = Reporter::new(std::slice::from_ref(&projection));
+        let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
         let result = operate::rollback(&builder, &projection, &order, &report, &stop).await;
         reporter.finish();
@@ -197,10 +206,12 @@ fn build_as_of(
     place.run(|site, stop| async move {
         let builder = builder(&site).await?;
         let position = as_of.position(&builder.feed).await?;
-        let reporter = Reporter::new(std::slice::from_ref(projection));
+        let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
-        let result =
-            operate::as_of(&builder, projection, position, schema, &order, &report, &stop).await;
+        let result = operate::as_of(
+            &builder, projection, position, schema, &order, &report, &stop,
+        )
+        .await;
         reporter.finish();
         let built = result.map_err(|error| failed(projection.name(), error))?;
         tell_as_of(place, &**projection, &built, schema)
@@ -221,7 +232,9 @@ fn conclude(results: Results, comparing: bool) -> Result<(), Failure> {
     for (name, result) in results {
         match result {
             Err(error) => return Err(failed(name, error)),
-            Ok(built) if comparing && Verdict::of(&built) == Verdict::Differs => differing.push(name),
+            Ok(built) if comparing && Verdict::of(&built) == Verdict::Differs => {
+                differing.push(name)
+            }
             Ok(_) => {}
         }
     }
@@ -233,9 +246,6 @@ fn conclude(results: Results, comparing: bool) -> Result<(), Failure> {
     }
 }
 
-fn failed(name: &'static str, error: BuildError) -> Failure {
-    match error {
-        BuildError::Stopped => Failure::Interrupted,
-        source => Failure::Build { name, source },
-    }
+fn failed(name: &'static str, source: BuildError) -> Failure {
+    Failure::Build { name, source }
 }

@@ -16,9 +16,9 @@ pub(crate) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let projections = registry();
     if arguments.json {
-        let list = projections
-            .iter()
-            .map(|projection| json!({ "name": projection.name(), "version": projection.version() }));
+        let list = projections.iter().map(
+            |projection| json!({ "name": projection.name(), "version": projection.version() }),
+        );
         println!("{}", Value::from_iter(list));
         return Ok(());
     }

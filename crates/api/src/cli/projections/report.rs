@@ -3,13 +3,10 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use daybook_projections::projection::Projection;
-use daybook_projections::rebuild::{
-    BuildError, BuildPhase, BuildProgress, Built, Comparison, Results,
-};
+use daybook_projections::rebuild::{BuildPhase, BuildProgress, Built, Comparison, Results};
 use daybook_projections::schema::SchemaName;
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
@@ -17,48 +14,36 @@ use serde_json::{Value, json};
 
 use super::place::Place;
 use crate::failure::Failure;
+use crate::problem::chain;
 
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
 const BAR: &str = "{prefix:<10} {bar:30} {human_pos} of {human_len}  {msg}";
 
 /// Tells on stderr how far each build is: a bar on a terminal, now and then a line elsewhere.
 pub(super) struct Reporter {
-    bars: Option<(MultiProgress, HashMap<&'static str, ProgressBar>)>,
+    bars: Option<Bars>,
     /// The phase that was last told of in a line, and when.
     told: Mutex<HashMap<&'static str, (BuildPhase, Instant)>>,
 }
 
+#[derive(Default)]
+struct Bars {
+    all: MultiProgress,
+    /// Each from when there is something to show.
+    by_name: Mutex<HashMap<&'static str, ProgressBar>>,
+}
+
 impl Reporter {
-    pub(super) fn new(projections: &[Arc<dyn Projection>]) -> Reporter {
-        let bars = io::stderr().is_terminal().then(|| {
-            let all = MultiProgress::new();
-            let bars = projections.iter().map(|projection| {
-                let bar = all.add(ProgressBar::new(0));
-                // A template of our own is right or wrong for good; a wrong one costs the looks only.
-                let style = ProgressStyle::with_template(BAR)
-                    .unwrap_or_else(|_| ProgressStyle::default_bar());
-                bar.set_style(style.progress_chars("=> "));
-                bar.set_prefix(projection.name());
-                (projection.name(), bar)
-            });
-            let bars = bars.collect();
-            (all, bars)
-        });
+    pub(super) fn new() -> Reporter {
         Reporter {
-            bars,
+            bars: io::stderr().is_terminal().then(Bars::default),
             told: Mutex::default(),
         }
     }
 
     pub(super) fn report(&self, progress: &BuildProgress) {
         match &self.bars {
-            Some((_, bars)) => {
-                if let Some(bar) = bars.get(progress.name) {
-                    bar.set_length(progress.target.max(0) as u64);
-                    bar.set_position(progress.position.max(0) as u64);
-                    bar.set_message(pace(progress));
-                }
-            }
+            Some(bars) => bars.report(progress),
             None => self.report_in_lines(progress),
         }
     }
@@ -81,12 +66,35 @@ impl Reporter {
         }
     }
 
+    /// Clears the bars away.
     pub(super) fn finish(&self) {
-        if let Some((all, _)) = &self.bars {
-            // A terminal that is gone needs no clearing.
-            let _ = all.clear();
+        if let Some(bars) = &self.bars {
+            for (_, bar) in bars.by_name.lock().drain() {
+                bar.finish_and_clear();
+            }
         }
     }
+}
+
+impl Bars {
+    fn report(&self, progress: &BuildProgress) {
+        let mut bars = self.by_name.lock();
+        let bar = bars.entry(progress.name).or_insert_with(|| {
+            // A template of our own is right or wrong for good; a wrong one costs the looks only.
+            let style =
+                ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::new(length(progress)).with_prefix(progress.name);
+            self.all.add(bar.with_style(style.progress_chars("=> ")))
+        });
+        bar.set_length(length(progress));
+        bar.set_position(u64::try_from(progress.position).unwrap_or_default());
+        bar.set_message(pace(progress));
+    }
+}
+
+/// Of an empty log, too, a bar has a beginning and an end.
+fn length(progress: &BuildProgress) -> u64 {
+    u64::try_from(progress.target).unwrap_or_default().max(1)
 }
 
 fn pace(progress: &BuildProgress) -> String {
@@ -210,14 +218,4 @@ fn of_differences(comparison: &Comparison) -> String {
         )
     });
     shown.collect()
-}
-
-fn chain(error: &BuildError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

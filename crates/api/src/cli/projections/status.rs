@@ -84,7 +84,11 @@ async fn watch(
         };
         let mut out = io::stdout().lock();
         // Whoever reads has seen enough (`| head`).
-        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        if out
+            .write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .is_err()
+        {
             return Ok(());
         }
         drop(out);

@@ -2,31 +2,15 @@
 
 use axum::extract::State;
 use daybook_projections::analytics::{self, CohortMonth};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::window::Asked;
+use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
 use crate::extract::{MinPosition, Query};
 use crate::problem::ApiResult;
 use crate::report::{Format, Row};
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-pub(super) struct CohortsQuery {
-    /// Inclusive: an RFC 3339 instant, or a date, which is its first instant in the time zone. Customers who ordered
-    /// before are left out. Without it: from the beginning.
-    #[param(min_length = 10)]
-    from: Option<String>,
-    /// Exclusive, like `from`. Without it: to the end.
-    #[param(min_length = 10)]
-    to: Option<String>,
-    /// Whose months they are, by its IANA name. Without it: UTC.
-    #[param(min_length = 1)]
-    time_zone: Option<String>,
-}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -54,7 +38,7 @@ impl Row for CohortRow {
 /// Months in which none of them ordered are left out.
 #[utoipa::path(
     get, path = "/api/v1/analytics/cohorts", operation_id = "reportCohorts", tag = "analytics",
-    params(CohortsQuery), security(("bearer" = ["admin"])),
+    params(WindowQuery), security(("bearer" = ["admin"])),
     responses((status = 200, description = "The cohorts", content(
         (Vec<CohortRow> = "application/json"), (String = "text/csv"),
     ))),
@@ -64,19 +48,9 @@ pub(super) async fn report(
     _: Admin,
     min_position: MinPosition,
     format: Format,
-    Query(query): Query<CohortsQuery>,
+    Query(query): Query<WindowQuery>,
 ) -> ApiResult {
-    let CohortsQuery {
-        from,
-        to,
-        time_zone,
-    } = query;
-    let (window, zone) = Asked {
-        from,
-        to,
-        time_zone,
-    }
-    .window()?;
+    let (window, zone) = query.window()?;
     min_position.reached(&app, analytics::NAME).await?;
     let cohorts = app.read_models.analytics().cohorts(&window, zone).await?;
     let rows: Vec<CohortRow> = cohorts.into_iter().map(CohortRow::from).collect();

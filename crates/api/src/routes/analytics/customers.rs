@@ -8,7 +8,7 @@ use daybook_projections::analytics::{self, CustomerFigures, CustomerRank};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::window::Asked;
+use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
 use crate::decimal::Amount;
@@ -21,15 +21,11 @@ use crate::timestamp::Timestamp;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(super) struct CustomersQuery {
-    /// Inclusive: an RFC 3339 instant, or a date, which is its first instant in the time zone. Without it: from the
-    /// beginning.
-    #[param(min_length = 10)]
+    #[param(ignore)]
     from: Option<String>,
-    /// Exclusive, like `from`. Without it: to the end.
-    #[param(min_length = 10)]
+    #[param(ignore)]
     to: Option<String>,
-    /// By its IANA name. Without it: UTC.
-    #[param(min_length = 1)]
+    #[param(ignore)]
     time_zone: Option<String>,
     /// What the list is sorted by, the largest first. Without it: by revenue. Amounts of different currencies are
     /// compared in their minor units.
@@ -94,7 +90,7 @@ impl Row for CustomerRow {
 /// particular are not among it.
 #[utoipa::path(
     get, path = "/api/v1/analytics/customers", operation_id = "reportCustomers", tag = "analytics",
-    params(CustomersQuery), security(("bearer" = ["admin"])),
+    params(WindowQuery, CustomersQuery), security(("bearer" = ["admin"])),
     responses((status = 200, description = "A page of customers", content(
         (Vec<CustomerRow> = "application/json"), (String = "text/csv"),
     ))),
@@ -107,7 +103,7 @@ pub(super) async fn report(
     uri: Uri,
     Query(query): Query<CustomersQuery>,
 ) -> ApiResult {
-    let asked = Asked {
+    let asked = WindowQuery {
         from: query.from,
         to: query.to,
         time_zone: query.time_zone,

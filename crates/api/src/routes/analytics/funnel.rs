@@ -3,31 +3,15 @@
 use axum::extract::State;
 use daybook_projections::analytics::{self, FunnelStep};
 use daybook_usage::Sessions;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::window::Asked;
+use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
 use crate::extract::{MinPosition, Query, of_database};
 use crate::problem::ApiResult;
 use crate::report::{Format, Row};
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-pub(super) struct FunnelQuery {
-    /// Inclusive: an RFC 3339 instant, or a date, which is its first instant in the time zone. Without it: from the
-    /// beginning.
-    #[param(min_length = 10)]
-    from: Option<String>,
-    /// Exclusive, like `from`. Without it: to the end.
-    #[param(min_length = 10)]
-    to: Option<String>,
-    /// By its IANA name. Without it: UTC.
-    #[param(min_length = 1)]
-    time_zone: Option<String>,
-}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Funnel)]
@@ -75,7 +59,7 @@ impl Row for FunnelRow {
 
 /// How far sessions and orders get, and how long orders take.
 #[utoipa::path(
-    get, path = "/api/v1/analytics/funnel", operation_id = "reportFunnel", tag = "analytics", params(FunnelQuery),
+    get, path = "/api/v1/analytics/funnel", operation_id = "reportFunnel", tag = "analytics", params(WindowQuery),
     security(("bearer" = ["admin"])),
     responses((status = 200, description = "Both funnels", content(
         (Funnel = "application/json"), (String = "text/csv"),
@@ -86,19 +70,9 @@ pub(super) async fn report(
     _: Admin,
     min_position: MinPosition,
     format: Format,
-    Query(query): Query<FunnelQuery>,
+    Query(query): Query<WindowQuery>,
 ) -> ApiResult {
-    let FunnelQuery {
-        from,
-        to,
-        time_zone,
-    } = query;
-    let (window, _) = Asked {
-        from,
-        to,
-        time_zone,
-    }
-    .window()?;
+    let (window, _) = query.window()?;
     min_position.reached(&app, analytics::NAME).await?;
     let orders = app.read_models.analytics().order_funnel(&window).await?;
     let sessions = app.usage.sessions(window.from, window.to).await;

@@ -5,7 +5,7 @@ use daybook_projections::analytics::{self, Interval, SalesFigures};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::window::Asked;
+use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
 use crate::decimal::Amount;
@@ -18,15 +18,11 @@ use crate::timestamp::Timestamp;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(super) struct SalesQuery {
-    /// Inclusive: an RFC 3339 instant, or a date, which is its first instant in the time zone. Without it: from the
-    /// beginning.
-    #[param(min_length = 10)]
+    #[param(ignore)]
     from: Option<String>,
-    /// Exclusive, like `from`. Without it: to the end.
-    #[param(min_length = 10)]
+    #[param(ignore)]
     to: Option<String>,
-    /// By its IANA name. Without it: UTC.
-    #[param(min_length = 1)]
+    #[param(ignore)]
     time_zone: Option<String>,
     /// Weeks begin on Monday. Without it: by day.
     #[param(inline)]
@@ -85,7 +81,7 @@ impl Row for SalesRow {
 /// What was sold by interval and currency, the earliest first. Intervals in which nothing happened are left out; of
 /// one that the window cuts, the part within counts.
 #[utoipa::path(
-    get, path = "/api/v1/analytics/sales", operation_id = "reportSales", tag = "analytics", params(SalesQuery),
+    get, path = "/api/v1/analytics/sales", operation_id = "reportSales", tag = "analytics", params(WindowQuery, SalesQuery),
     security(("bearer" = ["admin"])),
     responses((status = 200, description = "The sales", content(
         (Vec<SalesRow> = "application/json"), (String = "text/csv"),
@@ -98,19 +94,13 @@ pub(super) async fn report(
     format: Format,
     Query(query): Query<SalesQuery>,
 ) -> ApiResult {
-    let SalesQuery {
-        from,
-        to,
-        time_zone,
-        interval,
-    } = query;
-    let (window, zone) = Asked {
-        from,
-        to,
-        time_zone,
-    }
-    .window()?;
-    let interval = interval.unwrap_or(IntervalName::Day).into();
+    let asked = WindowQuery {
+        from: query.from,
+        to: query.to,
+        time_zone: query.time_zone,
+    };
+    let (window, zone) = asked.window()?;
+    let interval = query.interval.unwrap_or(IntervalName::Day).into();
     min_position.reached(&app, analytics::NAME).await?;
     let sales = app
         .read_models

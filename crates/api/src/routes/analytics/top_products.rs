@@ -6,7 +6,7 @@ use daybook_projections::analytics::{self, ProductRank, TopProduct};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::window::Asked;
+use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
 use crate::decimal::Amount;
@@ -18,15 +18,11 @@ use crate::report::{Format, Row};
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(super) struct TopProductsQuery {
-    /// Inclusive: an RFC 3339 instant, or a date, which is its first instant in the time zone. Without it: from the
-    /// beginning.
-    #[param(min_length = 10)]
+    #[param(ignore)]
     from: Option<String>,
-    /// Exclusive, like `from`. Without it: to the end.
-    #[param(min_length = 10)]
+    #[param(ignore)]
     to: Option<String>,
-    /// By its IANA name. Without it: UTC.
-    #[param(min_length = 1)]
+    #[param(ignore)]
     time_zone: Option<String>,
     /// Without it: by revenue.
     #[param(inline)]
@@ -79,7 +75,7 @@ impl Row for TopProductRow {
 /// The products that sold best, ranked within each currency.
 #[utoipa::path(
     get, path = "/api/v1/analytics/top-products", operation_id = "reportTopProducts", tag = "analytics",
-    params(TopProductsQuery), security(("bearer" = ["admin"])),
+    params(WindowQuery, TopProductsQuery), security(("bearer" = ["admin"])),
     responses((status = 200, description = "The products", content(
         (Vec<TopProductRow> = "application/json"), (String = "text/csv"),
     ))),
@@ -91,7 +87,7 @@ pub(super) async fn report(
     format: Format,
     Query(query): Query<TopProductsQuery>,
 ) -> ApiResult {
-    let asked = Asked {
+    let asked = WindowQuery {
         from: query.from,
         to: query.to,
         time_zone: query.time_zone,

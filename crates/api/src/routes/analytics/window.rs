@@ -3,18 +3,34 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use daybook_projections::analytics::{Window, day_start};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::extract::invalid_parameter;
 use crate::problem::{ApiResult, Problem};
 
-/// A window as the query string has it.
-pub(super) struct Asked {
+/// A window as the query string has it. Reports with more parameters repeat the fields and leave their
+/// description to this.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(super) struct WindowQuery {
+    /// Inclusive: an RFC 3339 instant, or a date, which is its first instant in the time zone. Without it: from the
+    /// beginning.
+    #[param(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$", example = "2010-12-01")]
     pub(super) from: Option<String>,
+    /// Exclusive, like `from`. Without it: to the end.
+    #[param(
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$",
+        example = "2011-12-09T12:50:00Z"
+    )]
     pub(super) to: Option<String>,
+    /// Whose days and months they are, by its IANA name. Without it: UTC.
+    #[param(min_length = 1, example = "Europe/London")]
     pub(super) time_zone: Option<String>,
 }
 
-impl Asked {
+impl WindowQuery {
     pub(super) fn window(&self) -> ApiResult<(Window, Tz)> {
         let zone = match &self.time_zone {
             Some(name) => name.parse().map_err(|_| unknown_zone())?,
@@ -32,12 +48,11 @@ impl Asked {
 
 fn bound(pointer: &str, text: Option<&str>, zone: Tz) -> ApiResult<Option<DateTime<Utc>>> {
     let Some(text) = text else { return Ok(None) };
-    let instant = date(text)
-        .map(|date| day_start(date, zone))
-        .or_else(|| Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc()));
     let detail = "Give a date, 2011-12-09, or an RFC 3339 instant, 2011-12-09T12:50:00Z; \
                   in a URL, + is written %2B.";
-    instant
+    date(text)
+        .map(|date| day_start(date, zone))
+        .or_else(|| instant(text))
         .map(Some)
         .ok_or_else(|| invalid_parameter(pointer, "invalid-value", detail))
 }
@@ -48,6 +63,12 @@ fn date(text: &str) -> Option<NaiveDate> {
     is_plain
         .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
         .flatten()
+}
+
+/// chrono takes other separators than T, too.
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let at = DateTime::parse_from_rfc3339(text).ok()?;
+    (text.get(10..11) == Some("T")).then(|| at.to_utc())
 }
 
 fn unknown_zone() -> Problem {
@@ -61,7 +82,7 @@ mod tests {
 
     fn window(from: &str, to: &str, zone: &str) -> ApiResult<(String, String)> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let asked = Asked {
+        let asked = WindowQuery {
             from: given(from),
             to: given(to),
             time_zone: given(zone),
@@ -112,6 +133,7 @@ mod tests {
             ("2011-1-001", "", ""),
             ("", "2011-12-09T12:50:00", ""),
             ("", "2011-12-09T12:50:00 01:00", ""),
+            ("", "2011-12-09 12:50:00Z", ""),
             ("2011-12-09", "2011-12-09", ""),
             ("2011-12-09", "2011-12-08", ""),
             ("", "", "Mars/Olympus"),

@@ -20,7 +20,11 @@ use crate::problem::{ApiResult, Problem};
 #[serde(deny_unknown_fields)]
 pub(super) struct ReasonBody {
     /// For whoever reads it later.
-    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     reason: Option<String>,
 }
 
@@ -31,7 +35,11 @@ pub(super) struct SkipBody {
     #[schema(minimum = 1)]
     position: i64,
     /// For whoever reads it later.
-    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     reason: String,
 }
 

@@ -32,7 +32,11 @@ pub(super) struct RebuildBody {
     #[schema(default = false)]
     dry_run: bool,
     /// For whoever reads it later.
-    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     reason: Option<String>,
 }
 
@@ -119,12 +123,7 @@ enum Work {
 }
 
 /// Begins the work, unless a build of that projection is running anywhere.
-async fn begin(
-    app: &App,
-    projection: Arc<dyn Projection>,
-    order: Order,
-    work: Work,
-) -> ApiResult {
+async fn begin(app: &App, projection: Arc<dyn Projection>, order: Order, work: Work) -> ApiResult {
     let name = projection.name();
     let found = status_of(&app.pool, &app.feed, name).await?;
     let is_built = found
@@ -168,9 +167,7 @@ impl Work {
             Work::Verify => {
                 only(operate::verify(builder, &[projection], order, &report, stop).await)
             }
-            Work::Rollback => {
-                operate::rollback(builder, &projection, order, &report, stop).await
-            }
+            Work::Rollback => operate::rollback(builder, &projection, order, &report, stop).await,
         };
         match result {
             Ok(built) => info!(

@@ -53,7 +53,9 @@ async fn list_projections(
 ) -> ApiResult {
     min_position.reached_by_the_log(&app).await?;
     let statuses = status(&app.pool, &app.feed).await?;
-    let mut outcomes = last_outcomes(&app.pool).await.map_err(|e| of_database(&e))?;
+    let mut outcomes = last_outcomes(&app.pool)
+        .await
+        .map_err(|e| of_database(&e))?;
     let answers: Vec<ProjectionAnswer> = statuses
         .into_iter()
         .map(|status| {
@@ -84,7 +86,9 @@ async fn get_projection(
 async fn look(app: &App, name: &str) -> ApiResult<ProjectionAnswer> {
     let found = status_of(&app.pool, &app.feed, name).await?;
     let status = found.ok_or_else(Problem::nothing_here)?;
-    let mut outcomes = last_outcomes(&app.pool).await.map_err(|e| of_database(&e))?;
+    let mut outcomes = last_outcomes(&app.pool)
+        .await
+        .map_err(|e| of_database(&e))?;
     Ok(ProjectionAnswer::of(status, outcomes.remove(name)))
 }
 

@@ -13,7 +13,7 @@ use futures::{Stream, stream};
 use serde::Deserialize;
 use tokio::time::sleep;
 use tracing::debug;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::answer::ProjectionAnswer;
@@ -40,6 +40,24 @@ pub(super) struct ProgressQuery {
     build: Option<Uuid>,
 }
 
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only describes")]
+struct ProgressEvent {
+    #[schema(inline)]
+    event: ProgressEventName,
+    /// A `Projection` as JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[allow(dead_code, reason = "only describes")]
+enum ProgressEventName {
+    Status,
+    Done,
+}
+
 /// The projection with each change, until its build has ended or it has caught up.
 ///
 /// `event: status` with the projection as `data` at the beginning and whenever something about it has
@@ -47,7 +65,8 @@ pub(super) struct ProgressQuery {
 #[utoipa::path(
     get, path = "/api/v1/projections/{name}/progress", operation_id = "watchProjection", tag = "operations",
     params(NameParam, ProgressQuery), security(("bearer" = ["admin"])),
-    responses((status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream")),
+    responses((status = 200, description = "Server-sent events, each of this form", body = ProgressEvent,
+        content_type = "text/event-stream")),
 )]
 pub(super) async fn watch(
     State(app): State<App>,
@@ -61,7 +80,9 @@ pub(super) async fn watch(
         // It is recorded a moment after it was answered.
         let known = known.map_err(|error| of_database(&error))?.is_some() || app.builds.has(id);
         if !known {
-            return Err(Problem::not_found("No build of this projection has this id."));
+            return Err(Problem::not_found(
+                "No build of this projection has this id.",
+            ));
         }
     }
     let watching = Watching {
@@ -74,7 +95,9 @@ pub(super) async fn watch(
         is_done: false,
     };
     let alive = KeepAlive::new().interval(HEARTBEAT);
-    Ok(Sse::new(watching.events()).keep_alive(alive).into_response())
+    Ok(Sse::new(watching.events())
+        .keep_alive(alive)
+        .into_response())
 }
 
 struct Watching {

@@ -35,7 +35,8 @@ impl From<OperateError> for Problem {
 
 /// A build of the projection is running, in this process or another.
 pub(super) fn being_built() -> Problem {
-    let detail = "Nothing was done: the read model is being built; GET …/progress shows how far that is.";
+    let detail =
+        "Nothing was done: the read model is being built; GET …/progress shows how far that is.";
     Problem::new(StatusCode::CONFLICT, "being-built", detail)
 }
 

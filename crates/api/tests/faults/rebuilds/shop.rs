@@ -142,7 +142,10 @@ impl Reader {
             Arc::new(AtomicBool::new(false)),
         );
         let (customer, counted, stopped) = (customer.clone(), answers.clone(), stop.clone());
-        let paths = [format!("/products/{product}"), "/orders?limit=100".to_owned()];
+        let paths = [
+            format!("/products/{product}"),
+            "/orders?limit=100".to_owned(),
+        ];
         let task = tokio::spawn(async move {
             while !stopped.load(Ordering::Relaxed) {
                 for path in &paths {

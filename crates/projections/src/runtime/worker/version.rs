@@ -58,7 +58,10 @@ impl Worker {
                     "switched to rows of this version"
                 ),
                 Err(BuildError::BeingBuilt { builder, .. }) => {
-                    info!(projection = self.name(), builder, "another is building them");
+                    info!(
+                        projection = self.name(),
+                        builder, "another is building them"
+                    );
                     return Ok(false);
                 }
                 Err(BuildError::Stopped) => return Ok(false),
