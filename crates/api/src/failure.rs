@@ -244,6 +244,7 @@ fn of_build(error: &BuildError) -> &'static str {
         BuildError::LiveChanged | BuildError::TakenOver | BuildError::Stopped => {
             "run it again; the live rows are as they were"
         }
+        BuildError::BrokenOff(error) => of_build(error),
         BuildError::NoPrevious => "only what a rebuild has replaced can be switched back in",
         BuildError::PreviousVersion { .. } => "use the Daybook that made it",
         BuildError::BeyondHead { .. } => "give a position that the log has",

@@ -21,7 +21,7 @@ pub enum Rows {
     Merged(&'static [(&'static str, Merge)]),
 }
 
-/// How two values become one. Nulls count for nothing.
+/// How two values become one. The least and the greatest leave nulls out; what is summed is not null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
     Sum,

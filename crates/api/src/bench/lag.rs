@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use super::append::Spread;
 use super::append::orders::{Customer, customers};
-use super::load::{Client, open_loop};
+use super::load::{Client, WARM_UP, open_loop};
 use super::{BenchError, Latencies, Report};
 
 /// Whoever waits longer waits for a projector that isn't there.
@@ -52,6 +52,7 @@ pub async fn run(
         .map(|customer| Follower {
             customer,
             models: Arc::clone(&models),
+            counts_from: Instant::now() + WARM_UP,
         })
         .collect();
     let orders = open_loop(followers, per_second, duration).await?;
@@ -97,15 +98,19 @@ impl Model {
 struct Follower {
     customer: Customer,
     models: Arc<Vec<Model>>,
+    counts_from: Instant,
 }
 
 impl Client for Follower {
     async fn send(&mut self) -> Result<(), BenchError> {
         let position = self.customer.order().await?;
         let acknowledged_at = Instant::now();
+        let counts_from = self.counts_from;
         let shown = self.models.iter().map(|model| async move {
             model.shows(position).await?;
-            model.lags.lock().record(acknowledged_at.elapsed());
+            if acknowledged_at >= counts_from {
+                model.lags.lock().record(acknowledged_at.elapsed());
+            }
             Ok(())
         });
         futures::future::try_join_all(shown).await?;

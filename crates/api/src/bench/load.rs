@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{BenchError, Latencies, Report};
 
 /// Caches and connections settle before anything counts.
-const WARM_UP: Duration = Duration::from_secs(1);
+pub(super) const WARM_UP: Duration = Duration::from_secs(1);
 
 /// A client of the target: sends one request and returns when it is answered.
 pub trait Client: Send + 'static {

@@ -2,9 +2,9 @@
 
 mod bench;
 mod export;
+mod import;
 mod import_log;
 mod meter;
-mod import;
 mod migrate;
 mod openapi;
 mod projections;

@@ -1,12 +1,13 @@
 //! Quantities and prices as other shops write them: `12.50`, `1,234.5`, `12,50`, `1.234,5000`.
 
 use daybook_domain::Currency;
+use daybook_domain::order::Order;
 use daybook_domain::product::Product;
 
 use super::reason::Reason;
 
 /// Units of one product on one line; what is more is another column's number.
-const MOST_UNITS: i64 = 999_999_999;
+const MOST_UNITS: i64 = Order::MAX_IMPORTED_QUANTITY;
 
 /// Which of the two marks stands before the decimals; the other one groups thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

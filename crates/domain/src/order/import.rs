@@ -48,6 +48,8 @@ pub struct Imported {
 impl Order {
     /// Of a source, an order's number and a country's name.
     pub const ORIGIN_MAX_CHARS: usize = 100;
+    /// Of one line, also of what came back.
+    pub const MAX_IMPORTED_QUANTITY: i64 = 1_000_000_000;
     /// In one append; a longer order is imported in several.
     pub const MAX_IMPORTED_LINES_AT_ONCE: usize = 1_000;
 
@@ -131,8 +133,9 @@ impl ImportedLine {
                 other: self.unit_price.currency,
             });
         }
-        if self.quantity == 0 {
-            let detail = "Give a quantity that is not 0.";
+        const MOST: i64 = Order::MAX_IMPORTED_QUANTITY;
+        if self.quantity == 0 || !(-MOST..=MOST).contains(&self.quantity) {
+            let detail = format!("Give a quantity from -{MOST} to {MOST} that is not 0.");
             return Err(InvalidField::new("/quantity", "out-of-range", detail).into());
         }
         if self.unit_price.is_negative() {

@@ -16,11 +16,8 @@ use std::sync::{
 
 use daybook_log::{Feed, FeedBatch, LogError, Position, RecordedEvent};
 use sqlx::{Connection, PgConnection, PgPool};
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-};
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::{BuildError, session::bulk_connection, unit::Unit};
@@ -49,7 +46,6 @@ pub(super) async fn fill(
     units: &Arc<[Arc<Unit>]>,
     parts: usize,
     chunk: i64,
-    stop: &CancellationToken,
 ) -> Result<(), BuildError> {
     let done: Arc<[AtomicI64]> = (0..parts).map(|_| AtomicI64::new(0)).collect();
     // Dropping the set ends its tasks, also when this future is dropped half-way.
@@ -73,7 +69,7 @@ pub(super) async fn fill(
     let mut targets = Vec::from_iter(units.iter().map(|unit| unit.target));
     targets.sort_unstable();
     tasks.spawn(read(feed.clone(), targets, chunk, sender));
-    distribute(feed, units, chunks, &shares, stop).await?;
+    distribute(feed, units, chunks, &shares).await?;
     drop(shares);
     while let Some(ended) = tasks.join_next().await {
         ended??;
@@ -116,7 +112,6 @@ async fn distribute(
     units: &[Arc<Unit>],
     mut chunks: mpsc::Receiver<Chunk>,
     shares: &[mpsc::Sender<Share>],
-    stop: &CancellationToken,
 ) -> Result<(), BuildError> {
     while let Some(Chunk {
         mut after,
@@ -124,9 +119,6 @@ async fn distribute(
         decoding,
     }) = chunks.recv().await
     {
-        if stop.is_cancelled() {
-            return Err(BuildError::Stopped);
-        }
         if units.iter().all(|unit| unit.has_failed()) {
             return Ok(());
         }

@@ -57,7 +57,7 @@ fn in_seconds<S: serde::Serializer>(
     eta.map(|eta| eta.as_secs_f64()).serialize(serializer)
 }
 
-/// Told of every build's progress a few times a second, and of each new phase.
+/// Told of every build's progress a few times a second.
 pub type Report<'a> = dyn Fn(&BuildProgress) + Send + Sync + 'a;
 
 impl Purpose {

@@ -65,7 +65,9 @@ impl<'a> Run<'a> {
         let seconds = started.elapsed().as_secs_f64().max(0.001);
         let broken = filled.err().map(Arc::new);
         for unit in units.iter() {
-            let failed = unit.take_failure().or(broken.clone().map(BuildError::BrokenOff));
+            let failed = unit
+                .take_failure()
+                .or(broken.clone().map(BuildError::BrokenOff));
             let mut result = match failed {
                 _ if self.stop.is_cancelled() => Err(BuildError::Stopped),
                 Some(error) => Err(error),
@@ -266,8 +268,8 @@ impl<'a> Run<'a> {
             chunk,
             ..
         } = self.builder;
-        let filling = bulk::fill(feed, pool, units, *parts, *chunk, self.stop);
-        self.showing(units, filling).await??;
+        let filling = bulk::fill(feed, pool, units, *parts, *chunk);
+        self.until_stopped(units, filling).await?;
         for unit in units.iter() {
             unit.tracker
                 .begin(BuildPhase::Indexing, unit.target, unit.target);
@@ -279,7 +281,7 @@ impl<'a> Run<'a> {
                 .map(Arc::as_ref),
         );
         let finishing = layout::finish(pool, &good, *parts);
-        self.showing(units, finishing).await?
+        self.until_stopped(units, finishing).await
     }
 
     /// Compares, and switches in what shall be.
@@ -290,7 +292,7 @@ impl<'a> Run<'a> {
         let comparison = if to_be_compared(&unit.projection, &unit.live, switch_in) {
             let comparing =
                 compare_with_live(self.builder, &mut conn, unit, &mut position, self.stop);
-            Some(self.showing(&shown, comparing).await??)
+            Some(self.until_stopped(&shown, comparing).await?)
         } else {
             None
         };
@@ -330,6 +332,20 @@ impl<'a> Run<'a> {
                 "a build could not be cleared away"
             );
         }
+    }
+
+    /// Work that may be broken off at any point: nothing but the build is changed by it.
+    async fn until_stopped<T>(
+        &mut self,
+        units: &[Arc<Unit>],
+        work: impl Future<Output = Result<T, BuildError>>,
+    ) -> Result<T, BuildError> {
+        let stop = self.stop;
+        let work = async {
+            let done = stop.run_until_cancelled(work).await;
+            done.unwrap_or(Err(BuildError::Stopped))
+        };
+        self.showing(units, work).await?
     }
 
     /// Does `work` and shows the progress of these units meanwhile. Ends early where the session has

@@ -167,6 +167,10 @@ impl Session {
     ) -> Result<(), BuildError> {
         let fence = self.fence;
         let mut transaction = self.conn.begin().await?;
+        // A statement that was broken off may still be running; the next builder has more time.
+        sqlx::query("set local lock_timeout = '2s'")
+            .execute(&mut *transaction)
+            .await?;
         fence.hold(&mut transaction, schema).await?;
         sqlx::query("delete from projections.builds where schema_name = $1")
             .bind(schema.as_str())

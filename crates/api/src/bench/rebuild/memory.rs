@@ -29,7 +29,12 @@ pub(super) async fn peak_mib(
     let status_file = format!("/proc/{}/status", child.id().unwrap_or_default());
     let mut peak = 0.0_f64;
     loop {
-        if let Some(held) = fs::read_to_string(&status_file).await.ok().as_deref().and_then(high_water_mark) {
+        if let Some(held) = fs::read_to_string(&status_file)
+            .await
+            .ok()
+            .as_deref()
+            .and_then(high_water_mark)
+        {
             peak = peak.max(held);
         }
         match child.try_wait().map_err(failed)? {
@@ -41,7 +46,9 @@ pub(super) async fn peak_mib(
 }
 
 fn high_water_mark(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib / 1024.0)
 }

@@ -147,14 +147,19 @@ impl Bench<'_> {
         let waiting = async {
             let mut reached = Ok(());
             for projection in registry() {
-                reached = reached.and(read_models.wait_for(projection.name(), head, PATIENCE).await);
+                reached = reached.and(
+                    read_models
+                        .wait_for(projection.name(), head, PATIENCE)
+                        .await,
+                );
             }
             let took = began.elapsed();
             stop.cancel();
             reached.map(|()| head as f64 / took.as_secs_f64())
         };
         let (feed, pool) = (self.feed.clone(), self.pool.clone());
-        let projectors = run_projectors(feed, pool.clone(), ProjectorConfig::default(), stop.clone());
+        let projectors =
+            run_projectors(feed, pool.clone(), ProjectorConfig::default(), stop.clone());
         let ((), (), rate) = tokio::join!(projectors, progress.run(pool, stop.clone()), waiting);
         rate.map_err(|behind| BenchError(behind.to_string()))
     }
@@ -164,7 +169,14 @@ impl Bench<'_> {
     async fn rebuild(&self, head: Position) -> Result<(f64, f64, bool), BenchError> {
         let builder = Builder::new(self.feed.clone(), self.pool.clone(), "bench");
         let began = Instant::now();
-        let results = rebuild(&builder, &registry(), false, &|_| {}, &CancellationToken::new()).await;
+        let results = rebuild(
+            &builder,
+            &registry(),
+            false,
+            &|_| {},
+            &CancellationToken::new(),
+        )
+        .await;
         let took = began.elapsed().as_secs_f64();
         let (mut per_second, mut identical) = (f64::INFINITY, true);
         for (name, built) in results {

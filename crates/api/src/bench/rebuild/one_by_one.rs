@@ -48,7 +48,9 @@ async fn replay(
     let schema: SchemaName = format!("{name}_one_by_one")
         .parse()
         .map_err(|error| BenchError(format!("{error}")))?;
-    create(&mut conn, &*projection, &schema).await.map_err(failed)?;
+    create(&mut conn, &*projection, &schema)
+        .await
+        .map_err(failed)?;
     let target = Target::live(schema.clone());
     let advance = format!("update {schema}.checkpoint set position = $1");
 
@@ -64,9 +66,15 @@ async fn replay(
             }
             let mut transaction = conn.begin().await.map_err(failed)?;
             let one = std::slice::from_ref(event);
-            apply(&*projection, &mut transaction, &target, one, &Skipped::default())
-                .await
-                .map_err(|error| BenchError(error.to_string()))?;
+            apply(
+                &*projection,
+                &mut transaction,
+                &target,
+                one,
+                &Skipped::default(),
+            )
+            .await
+            .map_err(|error| BenchError(error.to_string()))?;
             sqlx::query(&advance)
                 .bind(event.position)
                 .execute(&mut *transaction)
@@ -93,9 +101,7 @@ async fn create(
         .await?;
     drop_schema(conn, schema).await?;
     create_like(conn, &live, schema, projection.tables()).await?;
-    let checkpoint = format!(
-        "create table {schema}.checkpoint as select 0::bigint as position"
-    );
+    let checkpoint = format!("create table {schema}.checkpoint as select 0::bigint as position");
     sqlx::query(&checkpoint).execute(conn).await?;
     Ok(())
 }

@@ -120,12 +120,19 @@ fn print(report: &RebuildReport) {
     line("imported, order lines", report.imported_lines_per_second);
     line("projected in batches, events", report.projected_per_second);
     line("all rebuilt", report.rebuilt_per_second);
-    line("all rebuilt, compared and switched in", report.compared_and_switched_per_second);
+    line(
+        "all rebuilt, compared and switched in",
+        report.compared_and_switched_per_second,
+    );
     line("replayed one by one", report.one_by_one_per_second);
     println!(
         "  rebuilding at {:.0} times one by one; {}",
         report.rebuilt_to_one_by_one,
-        if report.identical { "identical to the live rows" } else { "NOT identical to the live rows" },
+        if report.identical {
+            "identical to the live rows"
+        } else {
+            "NOT identical to the live rows"
+        },
     );
     println!("  {:.0} MiB at most", report.peak_mib);
     if let Some(tenfold) = &report.tenfold {

@@ -94,6 +94,7 @@ fn no_line_is_left_out() {
 fn a_line_says_something() {
     for (line, field, code) in [
         (bought(1, 0, 255), "/quantity", "out-of-range"),
+        (bought(1, -1_000_000_001, 0), "/quantity", "out-of-range"),
         (bought(1, 1, -1), "/unitPrice", "out-of-range"),
         (
             ImportedLine {
