@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn some_dozens_of_orders_are_in_every_status() {
         assert_eq!(ORDERS.len(), 50);
-        for status in OrderStatus::ALL {
+        let placed_here = |status: &OrderStatus| *status != OrderStatus::Imported;
+        for status in OrderStatus::ALL.into_iter().filter(placed_here) {
             let count = ORDERS.iter().filter(|order| order.status == status).count();
             assert!(count >= 5, "only {count} orders are {status}");
         }

@@ -5,13 +5,18 @@
 //! Memory is constant either way. Generated columns follow from the others and are left out.
 
 use aws_lc_rs::digest;
+use daybook_log::Position;
 use futures::{Stream, TryStreamExt};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    BuildError,
+    BuildError, BuildPhase, Builder,
+    catch_up::catch_up,
     layout::{columns, key_columns},
+    session::bulk_connection,
+    unit::{Live, Unit},
 };
 use crate::{schema::SchemaName, table::Table};
 
@@ -49,13 +54,61 @@ impl Comparison {
     }
 }
 
-/// One side: a connection that sees the tables as they shall be compared, and where they are.
-pub(super) struct Side<'a> {
-    pub(super) conn: &'a mut PgConnection,
-    pub(super) schema: &'a SchemaName,
+/// Holds a snapshot of the live rows, brings the build to its position and compares.
+pub(super) async fn compare_with_live(
+    builder: &Builder,
+    conn: &mut PgConnection,
+    unit: &Unit,
+    position: &mut Position,
+    stop: &CancellationToken,
+) -> Result<Comparison, BuildError> {
+    let mut live_conn = bulk_connection(&builder.pool).await?;
+    let mut snapshot = live_conn
+        .begin_with("begin isolation level repeatable read read only")
+        .await?;
+    let live = Live::load(&mut snapshot, unit.name())
+        .await?
+        .ok_or(BuildError::LiveChanged)?;
+    let same = live.generation == unit.live.generation && live.version == unit.live.version;
+    if !same || live.position < *position || unit.live.skipped.has_folded(&live.skipped, *position)
+    {
+        return Err(BuildError::LiveChanged);
+    }
+    unit.tracker
+        .begin(BuildPhase::CatchingUp, *position, live.position);
+    catch_up(
+        conn,
+        &builder.feed,
+        unit,
+        position,
+        live.position,
+        &live.skipped,
+        stop,
+    )
+    .await?;
+    unit.tracker
+        .begin(BuildPhase::Comparing, live.position, live.position);
+    let old = Side {
+        conn: &mut snapshot,
+        schema: &unit.live_schema,
+    };
+    let new = Side {
+        conn,
+        schema: &unit.schema,
+    };
+    let comparison = compare(old, new, unit.projection.tables()).await?;
+    snapshot.commit().await?;
+    let _ = live_conn.close().await;
+    Ok(comparison)
 }
 
-pub(super) async fn compare(
+/// One side: a connection that sees the tables as they shall be compared, and where they are.
+struct Side<'a> {
+    conn: &'a mut PgConnection,
+    schema: &'a SchemaName,
+}
+
+async fn compare(
     mut live: Side<'_>,
     mut rebuilt: Side<'_>,
     tables: &[Table],

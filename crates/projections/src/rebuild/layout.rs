@@ -34,7 +34,40 @@ pub(super) async fn create(conn: &mut PgConnection, unit: &Unit) -> Result<(), B
             }
         }
     }
+    copy_grants(&mut transaction, live, schema).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Whoever may read the live tables may read those that take their place.
+async fn copy_grants(
+    conn: &mut PgConnection,
+    live: &SchemaName,
+    schema: &SchemaName,
+) -> Result<(), sqlx::Error> {
+    let grants: Vec<String> = sqlx::query_scalar(
+        "select format('grant %s on %s to %s', g.privilege_type, g.object,
+                    case g.grantee when 0 then 'public' else g.grantee::regrole::text end)
+         from (
+             select a.privilege_type, a.grantee, n.nspowner as owner, 'schema ' || $2 as object
+             from pg_namespace n cross join aclexplode(n.nspacl) a
+             where n.oid = $1::regnamespace
+             union all
+             select a.privilege_type, a.grantee, live.relowner, format('table %s.%I', $2, live.relname)
+             from pg_class live
+             join pg_class made on made.relname = live.relname and made.relnamespace = $2::regnamespace
+             cross join aclexplode(live.relacl) a
+             where live.relnamespace = $1::regnamespace and live.relkind = 'r'
+         ) g
+         where g.grantee <> g.owner",
+    )
+    .bind(live.as_str())
+    .bind(schema.as_str())
+    .fetch_all(&mut *conn)
+    .await?;
+    for grant in grants {
+        execute(conn, &grant).await?;
+    }
     Ok(())
 }
 
@@ -112,6 +145,7 @@ async fn merge(
     merged: &[(&str, Merge)],
 ) -> Result<(), sqlx::Error> {
     let columns = columns(conn, live, table).await?;
+    let all = columns.join(", ");
     let value = |column: &String| {
         let merge = merged.iter().find(|(name, _)| name == column);
         match merge.map(|(_, merge)| merge) {
@@ -128,15 +162,16 @@ async fn merge(
         .filter(|column| merged.iter().all(|(name, _)| name != column))
         .collect();
     for statement in [
-        format!("alter table {schema}.{table} rename to {table}_unmerged"),
-        format!("create table {schema}.{table} (like {schema}.{table}_unmerged including all)"),
+        format!("create table {schema}.{table}_merged (like {schema}.{table} including all)"),
         format!(
-            "insert into {schema}.{table} ({}) select {} from {schema}.{table}_unmerged group by {}",
-            columns.join(", "),
+            "insert into {schema}.{table}_merged ({all}) select {} from {schema}.{table} group by {}",
             values.join(", "),
             keys.join(", ")
         ),
-        format!("drop table {schema}.{table}_unmerged"),
+        // The table itself stays, with whatever was granted on it.
+        format!("truncate {schema}.{table}"),
+        format!("insert into {schema}.{table} ({all}) select {all} from {schema}.{table}_merged"),
+        format!("drop table {schema}.{table}_merged"),
     ] {
         execute(conn, &statement).await?;
     }

@@ -12,12 +12,15 @@
 //! The live tables are untouched until that transaction commits. Whatever a builder leaves behind that
 //! dies on the way is dropped by the next one, which starts from the beginning.
 
+mod as_of;
+mod build;
 mod bulk;
 mod catch_up;
 mod compare;
 mod error;
 mod layout;
 mod progress;
+mod rollback;
 mod run;
 mod session;
 mod switch;

@@ -167,6 +167,24 @@ async fn a_checkpoint_never_goes_back() {
 }
 
 #[tokio::test]
+async fn a_worker_whose_rows_were_exchanged_meanwhile_commits_nothing() {
+    let (shop, tally, events) = shop_with_events(4).await;
+    let lease = acquire(&shop.pool, "only").await.unwrap();
+    let before = Checkpoint::load(&shop.pool, &tally).await.unwrap();
+    // As by a switch that leaves the position where it was.
+    sqlx::query("update projections.checkpoints set generation = generation + 1")
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+    let refused = commit_batch(&shop.pool, &tally, &lease, &before, &events, TTL).await;
+    assert!(
+        matches!(refused, Err(BatchError::CheckpointMoved(0))),
+        "{refused:?}"
+    );
+    assert_eq!(Tally::seen(&shop.pool).await, [0; 0]);
+}
+
+#[tokio::test]
 async fn a_gap_in_the_feed_is_not_stepped_over() {
     let (shop, tally, events) = shop_with_events(4).await;
     let lease = acquire(&shop.pool, "only").await.unwrap();

@@ -14,7 +14,7 @@ use daybook_projections::{
     schema::SchemaName,
     skipped::Skipped,
 };
-use sqlx::PgPool;
+use sqlx::{Executor, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -79,6 +79,31 @@ async fn other_tables_of_the_same_shape_take_the_place_of_the_live_ones() {
     let last = append(&mut shop, history.steps(50)).await;
     project(&shop, last).await;
     oracle::check(&shop.pool, &shop.all_events().await, LIVE).await;
+}
+
+#[tokio::test]
+async fn whoever_could_read_the_live_tables_still_can() {
+    let (shop, ..) = projected_shop(20).await;
+    let owner = shop.database.migration_pool().unwrap();
+    owner
+        .execute(
+            "grant usage on schema analytics to public; grant select on analytics.lines, analytics.sales to public",
+        )
+        .await
+        .unwrap();
+    rebuild_all(&shop).await;
+    let granted: Vec<String> = sqlx::query_scalar(
+        "select a.privilege_type from pg_namespace cross join aclexplode(nspacl) a
+         where nspname = 'analytics' and a.grantee = 0
+         union all
+         select relname || ' ' || a.privilege_type from pg_class cross join aclexplode(relacl) a
+         where relnamespace = 'analytics'::regnamespace and a.grantee = 0
+         order by 1",
+    )
+    .fetch_all(&shop.pool)
+    .await
+    .unwrap();
+    assert_eq!(granted, ["USAGE", "lines SELECT", "sales SELECT"]);
 }
 
 #[tokio::test]
