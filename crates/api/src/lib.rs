@@ -25,6 +25,7 @@ mod logging;
 pub mod metrics;
 mod openapi;
 mod problem;
+mod progress;
 mod report;
 mod routes;
 pub mod seed;

@@ -7,10 +7,10 @@ use clap::Args;
 use daybook_log::transfer::{self, TransferError, Transferred};
 use sqlx::ConnectOptions;
 
-use super::meter::Meter;
 use super::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::server::database::{Database, IfRunning};
 
 /// Write the whole log to a file that `daybook import-log` takes in elsewhere.
@@ -83,12 +83,13 @@ async fn write(database: &Database, file: impl Write) -> Result<Transferred, Fai
         .connect()
         .await
         .map_err(Failure::database("connecting as DATABASE_MIGRATION_URL"))?;
-    let mut meter = Meter::new("exporting");
+    let told = Progress::new();
+    told.begin("exporting", "events", 0);
     let transferred = transfer::export(&mut connection, BufWriter::new(file), |progress| {
-        meter.at(progress.events, progress.head);
+        told.reach(progress.events.unsigned_abs(), progress.head.unsigned_abs());
     });
     let transferred = transferred.await?;
-    meter.finish();
+    told.end();
     Ok(transferred)
 }
 

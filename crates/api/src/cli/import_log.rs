@@ -7,10 +7,10 @@ use daybook_log::transfer::{self, TransferError};
 use sqlx::ConnectOptions;
 
 use super::export::tell;
-use super::meter::Meter;
 use super::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::server::database::{Database, IfRunning};
 use crate::server::schema;
 
@@ -67,12 +67,13 @@ async fn import(database: &Database, file: impl BufRead) -> Result<(), Failure> 
         .connect()
         .await
         .map_err(Failure::database("connecting as DATABASE_MIGRATION_URL"))?;
-    let mut meter = Meter::new("importing");
+    let told = Progress::new();
+    told.begin("importing", "events", 0);
     let transferred = transfer::import(&mut connection, file, |progress| {
-        meter.at(progress.events, progress.head);
+        told.reach(progress.events.unsigned_abs(), progress.head.unsigned_abs());
     });
     let transferred = transferred.await?;
-    meter.finish();
+    told.end();
     eprintln!("Imported {}", tell(&transferred));
     Ok(())
 }

@@ -4,7 +4,6 @@ mod bench;
 mod export;
 mod import;
 mod import_log;
-mod meter;
 mod migrate;
 mod openapi;
 mod projections;

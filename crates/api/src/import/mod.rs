@@ -16,7 +16,6 @@ mod fields;
 mod line;
 mod numbers;
 mod orders;
-mod progress;
 mod read;
 mod reason;
 mod rejects;
@@ -46,8 +45,8 @@ pub(crate) use summary::Summary;
 
 use crate::decimal::Amount;
 use crate::failure::Failure;
+use crate::progress::Progress;
 use catalog::Catalog;
-use progress::Progress;
 use read::Table;
 use rejects::Rejects;
 use sender::Sender;

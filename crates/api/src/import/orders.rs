@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 use super::error::ImportError;
 use super::fields::Fields;
 use super::line::{Line, Reading};
-use super::progress::Progress;
 use super::reason::Reason;
 use super::rejects::Rejects;
 use super::sort::{Entry, Sorted};
+use crate::progress::Progress;
 
 /// Lines of one order that are held in memory. With more, the column of the order's number is another one's.
 const MOST_LINES: usize = 100_000;

@@ -11,11 +11,11 @@ use super::error::ImportError;
 use super::fields::Fields;
 use super::line::{Reading, order_number};
 use super::numbers::MarkSurvey;
-use super::progress::Progress;
 use super::rejects::Rejects;
 use super::rows::Rows;
 use super::sort::{Entry, Sorted, Sorter};
 use super::{encoding, separator};
+use crate::progress::Progress;
 
 /// Of the text, to find the separator in.
 const BEGINNING: u64 = 64 << 10;

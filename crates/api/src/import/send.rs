@@ -12,13 +12,13 @@ use tokio::task::{JoinError, JoinSet};
 use super::catalog::Catalog;
 use super::orders::Order;
 use super::panicked;
-use super::progress::Progress;
 use super::reason::Reason;
 use super::rejects::Rejects;
 use super::sender::Sender;
 use super::summary::Summary;
 use crate::failure::Failure;
 use crate::fixed_id::fixed_id;
+use crate::progress::Progress;
 
 /// Orders whose products and customers are made together.
 const WINDOW: usize = 64;

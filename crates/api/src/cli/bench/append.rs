@@ -1,18 +1,13 @@
 use clap::Args;
 use daybook_commands::CommandBus;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
-use super::scratch::Scratch;
+use super::scratch::on_scratch;
 use super::{LoadArguments, print_json, print_line};
 use crate::bench::append::{self, Spread};
 use crate::cli::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
-use crate::keys::MasterKey;
-use crate::server::core::Core;
-use crate::server::database::{Database, IfRunning};
-use crate::server::schema;
 
 /// Enough that clients rarely meet at one of them.
 const MANY_PRODUCTS: usize = 1_000;
@@ -47,39 +42,12 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let log = arguments.log.clone();
     runtime::run_quietly(&log, |stop| async move {
-        let scratch = Scratch::new(&arguments.database, &arguments.data);
-        let measured = in_database(&arguments, &scratch.data, stop).await;
-        scratch.remove();
-        measured
+        let (database, data) = (&arguments.database, &arguments.data);
+        on_scratch(database, data, stop, async |bench| {
+            measure(&arguments, &bench.core.bus).await
+        })
+        .await
     })
-}
-
-async fn in_database(
-    arguments: &Arguments,
-    data: &DataConfig,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
-    let master_key = MasterKey::obtain(&data.folder, data.master_key())?;
-    let database = Database::open(&arguments.database, data, IfRunning::Refuse).await?;
-    let measured = with_core(arguments, &database, &master_key, stop).await;
-    database.close().await;
-    measured
-}
-
-async fn with_core(
-    arguments: &Arguments,
-    database: &Database,
-    master_key: &MasterKey,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
-    schema::ready(database).await?;
-    let core = Core::start(database, master_key).await?;
-    let measured = tokio::select! {
-        measured = measure(arguments, &core.bus) => measured,
-        () = stop.cancelled() => Err(Failure::Interrupted),
-    };
-    core.stop().await;
-    measured
 }
 
 async fn measure(arguments: &Arguments, bus: &CommandBus) -> Result<(), Failure> {

@@ -2,16 +2,14 @@ use clap::Args;
 use daybook_projections::{Progress, ProjectorConfig, registry, run as run_projectors};
 use tokio_util::sync::CancellationToken;
 
-use super::scratch::Scratch;
+use super::scratch::on_scratch;
 use super::{print_json, print_line};
 use crate::bench::lag::{self, LagReport};
 use crate::cli::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
-use crate::keys::MasterKey;
 use crate::server::core::Core;
-use crate::server::database::{Database, IfRunning};
-use crate::server::schema;
+use crate::server::database::Database;
 
 /// From a command's acknowledgement until the read models show it, at a steady pace.
 ///
@@ -42,38 +40,17 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let log = arguments.log.clone();
     runtime::run_quietly(&log, |stop| async move {
-        let scratch = Scratch::new(&arguments.database, &arguments.data);
-        let measured = in_database(&arguments, &scratch.data, stop).await;
-        scratch.remove();
-        let report = measured?;
+        let (database, data) = (&arguments.database, &arguments.data);
+        let report = on_scratch(database, data, stop, async |bench| {
+            beside_projectors(&arguments, bench.database, bench.core).await
+        })
+        .await?;
         if arguments.json {
             return print_json(&report);
         }
         print(&report);
         Ok(())
     })
-}
-
-async fn in_database(
-    arguments: &Arguments,
-    data: &DataConfig,
-    stop: CancellationToken,
-) -> Result<LagReport, Failure> {
-    let master_key = MasterKey::obtain(&data.folder, data.master_key())?;
-    let database = Database::open(&arguments.database, data, IfRunning::Refuse).await?;
-    let measured = async {
-        schema::ready(&database).await?;
-        let core = Core::start(&database, &master_key).await?;
-        let measured = tokio::select! {
-            measured = beside_projectors(arguments, &database, &core) => measured,
-            () = stop.cancelled() => Err(Failure::Interrupted),
-        };
-        core.stop().await;
-        measured
-    };
-    let measured = measured.await;
-    database.close().await;
-    measured
 }
 
 async fn beside_projectors(

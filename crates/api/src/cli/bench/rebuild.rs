@@ -2,18 +2,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tokio_util::sync::CancellationToken;
 
 use super::print_json;
-use super::scratch::Scratch;
+use super::scratch::{self, on_scratch};
 use crate::bench::rebuild::{Bench, RebuildReport};
 use crate::cli::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
-use crate::keys::MasterKey;
-use crate::server::core::Core;
-use crate::server::database::{Database, IfRunning};
-use crate::server::schema;
 
 /// Enough for every projector's, and for a rebuild beside them.
 const CONNECTIONS: u32 = 24;
@@ -56,10 +51,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let log = arguments.log.clone();
     runtime::run_quietly(&log, |stop| async move {
-        let scratch = Scratch::new(&arguments.database, &arguments.data);
-        let measured = in_database(&arguments, &scratch.data, stop).await;
-        scratch.remove();
-        let report = measured?;
+        let (database, data) = (&arguments.database, &arguments.data);
+        let report = on_scratch(database, data, stop, async |bench| {
+            measure(&arguments, bench).await
+        })
+        .await?;
         if arguments.json {
             return print_json(&report);
         }
@@ -68,43 +64,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     })
 }
 
-async fn in_database(
-    arguments: &Arguments,
-    data: &DataConfig,
-    stop: CancellationToken,
-) -> Result<RebuildReport, Failure> {
-    let master_key = MasterKey::obtain(&data.folder, data.master_key())?;
-    let database = Database::open(&arguments.database, data, IfRunning::Refuse).await?;
-    let measured = async {
-        schema::ready(&database).await?;
-        let core = Core::start(&database, &master_key).await?;
-        let measured = tokio::select! {
-            measured = measure(arguments, data, &database, &core) => measured,
-            () = stop.cancelled() => Err(Failure::Interrupted),
-        };
-        core.stop().await;
-        measured
-    };
-    let measured = measured.await;
-    database.close().await;
-    measured
-}
-
 async fn measure(
     arguments: &Arguments,
-    data: &DataConfig,
-    database: &Database,
-    core: &Core,
+    bench: scratch::Bench<'_>,
 ) -> Result<RebuildReport, Failure> {
-    let mut environment = vec![("DAYBOOK_DATA", data.folder.clone().into_os_string())];
+    let mut environment = vec![("DAYBOOK_DATA", bench.folder.as_os_str().to_owned())];
     if let Some(url) = arguments.database.server_url() {
         environment.push(("DATABASE_URL", url.into()));
     }
     let bench = Bench {
-        bus: &core.bus,
-        feed: &core.feed,
-        pool: database.worker_pool(CONNECTIONS),
-        folder: &data.folder,
+        bus: &bench.core.bus,
+        feed: &bench.core.feed,
+        pool: bench.database.worker_pool(CONNECTIONS),
+        folder: bench.folder,
         environment,
         csv: arguments.csv.clone(),
         lines: arguments.lines,

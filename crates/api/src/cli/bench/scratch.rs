@@ -1,16 +1,70 @@
 //! The database that a measurement writes to.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::config::{DataConfig, DatabaseConfig};
+use crate::failure::Failure;
+use crate::keys::MasterKey;
+use crate::server::core::Core;
+use crate::server::database::{Database, IfRunning};
+use crate::server::schema;
 
 /// Where no database is given, a private one apart from the shop's, removed again at the end.
 pub(super) struct Scratch {
     pub(super) data: DataConfig,
     folder: Option<PathBuf>,
+}
+
+/// What is measured in this process, and where its files may go.
+pub(super) struct Bench<'a> {
+    pub(super) database: &'a Database,
+    pub(super) core: &'a Core,
+    pub(super) folder: &'a Path,
+}
+
+/// Measures on the database that was given, or on a scratch one.
+pub(super) async fn on_scratch<T>(
+    database: &DatabaseConfig,
+    data: &DataConfig,
+    stop: CancellationToken,
+    measure: impl AsyncFnOnce(Bench<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let scratch = Scratch::new(database, data);
+    let measured = in_database(database, &scratch.data, stop, measure).await;
+    scratch.remove();
+    measured
+}
+
+async fn in_database<T>(
+    database: &DatabaseConfig,
+    data: &DataConfig,
+    stop: CancellationToken,
+    measure: impl AsyncFnOnce(Bench<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let master_key = MasterKey::obtain(&data.folder, data.master_key())?;
+    let database = Database::open(database, data, IfRunning::Refuse).await?;
+    let measured = async {
+        schema::ready(&database).await?;
+        let core = Core::start(&database, &master_key).await?;
+        let bench = Bench {
+            database: &database,
+            core: &core,
+            folder: &data.folder,
+        };
+        let measured = tokio::select! {
+            measured = measure(bench) => measured,
+            () = stop.cancelled() => Err(Failure::Interrupted),
+        };
+        core.stop().await;
+        measured
+    };
+    let measured = measured.await;
+    database.close().await;
+    measured
 }
 
 impl Scratch {

@@ -1,4 +1,4 @@
-//! How far an import is: a bar on a terminal, a line every few seconds elsewhere. Always on stderr.
+//! How far a long command is: a bar on a terminal, a line every few seconds elsewhere. Always on stderr.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -36,6 +36,17 @@ impl Progress {
         self.0.lock().advance(by);
     }
 
+    /// Of a stage that is told how far it is, and whose end may move.
+    pub(crate) fn reach(&self, done: u64, total: u64) {
+        let mut stage = self.0.lock();
+        stage.total = total;
+        if let Some(bar) = &stage.bar {
+            bar.set_length(total);
+        }
+        let by = done.saturating_sub(stage.done);
+        stage.advance(by);
+    }
+
     pub(crate) fn end(&self) {
         self.0.lock().end();
     }
@@ -44,7 +55,7 @@ impl Progress {
 impl Stage {
     fn begin(what: &'static str, unit: &'static str, total: u64) -> Stage {
         let now = Instant::now();
-        let bar = (total > 0 && stderr().is_terminal()).then(|| bar(what, unit, total));
+        let bar = (!what.is_empty() && stderr().is_terminal()).then(|| bar(what, unit, total));
         Stage {
             bar,
             what,
