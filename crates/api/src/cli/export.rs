@@ -54,8 +54,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn export(database: &Database, file: &Path) -> Result<(), Failure> {
     let transferred = match file == Path::new("-") {
         true => write(database, io::stdout()).await?,
+        // A pipe or a device is written to; it is not to be replaced by a file.
+        false if fs::metadata(file).is_ok_and(|found| !found.is_file()) => {
+            let open = OpenOptions::new().write(true).open(file);
+            write(database, open.map_err(TransferError::File)?).await?
+        }
         false => {
-            // Under its name only once it is whole.
+            // Through a link, and under its name only once it is whole.
+            let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
             let mut partial = file.as_os_str().to_owned();
             partial.push(".partial");
             let partial = Partial(PathBuf::from(partial));
@@ -68,7 +74,7 @@ async fn export(database: &Database, file: &Path) -> Result<(), Failure> {
                 .map_err(TransferError::File)?;
             let transferred = write(database, &open).await?;
             open.sync_all()
-                .and_then(|()| fs::rename(&partial.0, file))
+                .and_then(|()| fs::rename(&partial.0, &file))
                 .map_err(TransferError::File)?;
             transferred
         }

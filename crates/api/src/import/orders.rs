@@ -56,6 +56,10 @@ pub(crate) fn form(
                 progress.advance(1);
                 rejects.add(at, &text, Reason::OrderTooLong)?;
             }
+            Ok(line) if order.is_anothers(&line) => {
+                progress.advance(1);
+                rejects.add(at, &text, Reason::OtherCustomer)?;
+            }
             Ok(line) => {
                 order.lines.push(line);
                 order.rows.push((at, text));
@@ -68,6 +72,14 @@ pub(crate) fn form(
     }
     sent(order, orders);
     Ok(())
+}
+
+impl Order {
+    /// An order has one customer, whom some exports name on its first line only.
+    fn is_anothers(&self, line: &Line) -> bool {
+        let first = self.lines.first();
+        !line.customer.is_empty() && first.is_some_and(|first| first.customer != line.customer)
+    }
 }
 
 fn sent(order: Order, orders: &mpsc::Sender<Order>) -> bool {

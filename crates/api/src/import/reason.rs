@@ -26,6 +26,7 @@ pub(crate) enum Reason {
     BadCountry,
     DescriptionTooLong,
     OrderTooLong,
+    OtherCustomer,
     /// The shop's own rules, by their code.
     Refused(&'static str),
 }
@@ -56,6 +57,7 @@ impl Reason {
             Reason::BadCountry => "bad-country",
             Reason::DescriptionTooLong => "description-too-long",
             Reason::OrderTooLong => "order-too-long",
+            Reason::OtherCustomer => "other-customer",
             Reason::Refused(code) => code,
         }
     }
