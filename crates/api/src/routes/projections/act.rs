@@ -149,9 +149,12 @@ pub(super) fn operator(admin: Admin) -> Operator {
 
 impl ReasonBody {
     pub(super) fn reason(&self) -> ApiResult<Option<Reason>> {
-        let reason = self.reason.as_deref().map(str::parse).transpose();
-        reason.map_err(of_reason)
+        optional_reason(self.reason.as_deref())
     }
+}
+
+pub(super) fn optional_reason(text: Option<&str>) -> ApiResult<Option<Reason>> {
+    text.map(str::parse).transpose().map_err(of_reason)
 }
 
 impl SkipBody {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use daybook_projections::operate::{self, Order, Reason};
+use daybook_projections::operate::{self, Order};
 use daybook_projections::projection::Projection;
 use daybook_projections::rebuild::{BuildError, BuildProgress, Builder, Built, Results};
 use daybook_projections::status_of;
@@ -15,9 +15,9 @@ use tracing::{info, warn};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::act::{ReasonBody, operator};
+use super::act::{ReasonBody, operator, optional_reason};
 use super::named::{NameParam, Named};
-use super::refusal::{being_built, no_previous, of_reason};
+use super::refusal::{being_built, no_previous};
 use crate::answer::json;
 use crate::app::{App, BASE};
 use crate::auth::Admin;
@@ -64,7 +64,7 @@ pub(super) async fn rebuild(
     Named(projection): Named,
     body: Json<RebuildBody>,
 ) -> ApiResult {
-    let reason = body.value.reason()?;
+    let reason = optional_reason(body.value.reason.as_deref())?;
     let dry_run = body.value.dry_run;
     let order = Order::new(operator(admin), reason);
     begin(&app, projection, order, Work::Rebuild { dry_run }).await
@@ -106,12 +106,7 @@ pub(super) async fn rollback(
     Named(projection): Named,
     body: Json<ReasonBody>,
 ) -> ApiResult {
-    let reason = body.value.reason()?;
-    let found = status_of(&app.pool, &app.feed, projection.name()).await?;
-    if found.is_none_or(|status| status.previous.is_none()) {
-        return Err(no_previous());
-    }
-    let order = Order::new(operator(admin), reason);
+    let order = Order::new(operator(admin), body.value.reason()?);
     begin(&app, projection, order, Work::Rollback).await
 }
 
@@ -122,10 +117,16 @@ enum Work {
     Rollback,
 }
 
-/// Begins the work, unless a build of that projection is running anywhere.
+/// Begins the work, unless it can't be done or a build of that projection is running anywhere.
 async fn begin(app: &App, projection: Arc<dyn Projection>, order: Order, work: Work) -> ApiResult {
     let name = projection.name();
     let found = status_of(&app.pool, &app.feed, name).await?;
+    let has_previous = found
+        .as_ref()
+        .is_some_and(|status| status.previous.is_some());
+    if matches!(work, Work::Rollback) && !has_previous {
+        return Err(no_previous());
+    }
     let is_built = found
         .and_then(|status| status.build)
         .is_some_and(|build| build.purpose != "as-of");
@@ -189,11 +190,4 @@ impl Work {
 fn only(results: Results) -> Result<Built, BuildError> {
     let result = results.into_iter().next().map(|(_, result)| result);
     result.unwrap_or(Err(BuildError::Stopped))
-}
-
-impl RebuildBody {
-    fn reason(&self) -> ApiResult<Option<Reason>> {
-        let reason = self.reason.as_deref().map(str::parse).transpose();
-        reason.map_err(of_reason)
-    }
 }
