@@ -17,7 +17,7 @@ use super::{
     sums::Sums,
 };
 use crate::{
-    column::{column, parsed},
+    column::{column, parsed, rows_by_id},
     projection::{Phase, Target, Unfoldable, is_next},
 };
 
@@ -104,19 +104,12 @@ impl Orders {
         if target.phase == Phase::Building {
             ids.retain(|id| !begun.contains(id));
         }
-        let mut rows = BTreeMap::new();
-        if !ids.is_empty() {
-            let statement = format!(
-                "select id, version, user_id, at, currency, status, units, revenue_minor, returned, refunded_minor,
-                        processed_at, shipped_at, delivered_at, cancelled_at
-                 from {target}.orders where id = any($1)"
-            );
-            let loaded: Vec<OrderRow> = sqlx::query_as(&statement)
-                .bind(Vec::from_iter(ids))
-                .fetch_all(conn)
-                .await?;
-            rows.extend(loaded.into_iter().map(|row| (row.id, row)));
-        }
+        let statement = format!(
+            "select id, version, user_id, at, currency, status, units, revenue_minor, returned, refunded_minor,
+                    processed_at, shipped_at, delivered_at, cancelled_at
+             from {target}.orders where id = any($1)"
+        );
+        let rows = rows_by_id(conn, &statement, ids, |row: &OrderRow| row.id).await?;
         Ok(Orders {
             rows,
             changed: BTreeSet::new(),

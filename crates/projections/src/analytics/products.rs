@@ -8,7 +8,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    column::column,
+    column::{column, rows_by_id},
     projection::{Target, Unfoldable, is_next},
 };
 
@@ -36,16 +36,9 @@ impl Products {
             .filter(|event| matches!(event.event, Event::Product(_)))
             .map(|event| event.stream.id)
             .collect();
-        let mut rows = BTreeMap::new();
-        if !ids.is_empty() {
-            let statement =
-                format!("select id, version, name, sku from {target}.products where id = any($1)");
-            let loaded: Vec<ProductRow> = sqlx::query_as(&statement)
-                .bind(Vec::from_iter(ids))
-                .fetch_all(conn)
-                .await?;
-            rows.extend(loaded.into_iter().map(|row| (row.id, row)));
-        }
+        let statement =
+            format!("select id, version, name, sku from {target}.products where id = any($1)");
+        let rows = rows_by_id(conn, &statement, ids, |row: &ProductRow| row.id).await?;
         Ok(Products {
             rows,
             changed: BTreeSet::new(),

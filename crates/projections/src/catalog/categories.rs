@@ -9,7 +9,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    column::column,
+    column::{column, rows_by_id},
     projection::{Target, Unfoldable, is_next},
 };
 
@@ -65,18 +65,11 @@ impl Categories {
             .iter()
             .filter(|event| matches!(event.event, Event::Category(_)));
         let ids: BTreeSet<Uuid> = concerned.map(|event| event.stream.id).collect();
-        let mut rows = BTreeMap::new();
-        if !ids.is_empty() {
-            let statement = format!(
-                "select id, name, description, created_at, updated_at, version, deleted
-                 from {target}.categories where id = any($1)"
-            );
-            let loaded: Vec<CategoryRow> = sqlx::query_as(&statement)
-                .bind(Vec::from_iter(ids))
-                .fetch_all(conn)
-                .await?;
-            rows.extend(loaded.into_iter().map(|row| (row.id, row)));
-        }
+        let statement = format!(
+            "select id, name, description, created_at, updated_at, version, deleted
+             from {target}.categories where id = any($1)"
+        );
+        let rows = rows_by_id(conn, &statement, ids, |row: &CategoryRow| row.id).await?;
         Ok(Categories {
             rows,
             changed: BTreeSet::new(),

@@ -10,7 +10,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    column::column,
+    column::{column, rows_by_id},
     projection::{Target, Unfoldable, is_next},
 };
 
@@ -138,19 +138,12 @@ impl Products {
             .iter()
             .filter(|event| matches!(event.event, Event::Product(_) | Event::Stock(_)));
         let ids: BTreeSet<Uuid> = concerned.map(|event| event.stream.id).collect();
-        let mut rows = BTreeMap::new();
-        if !ids.is_empty() {
-            let statement = format!(
-                "select id, name, description, price_minor, price, currency, stock, category_id, sku,
-                        created_at, updated_at, product_version, stock_version, retired
-                 from {target}.products where id = any($1)"
-            );
-            let loaded: Vec<ProductRow> = sqlx::query_as(&statement)
-                .bind(Vec::from_iter(ids))
-                .fetch_all(conn)
-                .await?;
-            rows.extend(loaded.into_iter().map(|row| (row.id, row)));
-        }
+        let statement = format!(
+            "select id, name, description, price_minor, price, currency, stock, category_id, sku,
+                    created_at, updated_at, product_version, stock_version, retired
+             from {target}.products where id = any($1)"
+        );
+        let rows = rows_by_id(conn, &statement, ids, |row: &ProductRow| row.id).await?;
         Ok(Products {
             rows,
             described: BTreeSet::new(),

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::project::{HISTORY, LINES};
 use crate::{
-    column::column,
+    column::{column, rows_by_id},
     projection::{Fold, Target, Unfoldable, is_next},
     rows::{Column, ColumnType, Jsonb, Rows},
 };
@@ -78,18 +78,11 @@ impl OrderFold {
                 wanted.insert(event.stream.id);
             }
         }
-        let mut orders = BTreeMap::new();
-        if !wanted.is_empty() {
-            let statement = format!(
-                "select id, user_id, status, total_minor, currency, created_at, updated_at, version
-                 from {target}.orders where id = any($1)"
-            );
-            let loaded: Vec<OrderRow> = sqlx::query_as(&statement)
-                .bind(Vec::from_iter(wanted))
-                .fetch_all(conn)
-                .await?;
-            orders.extend(loaded.into_iter().map(|row| (row.id, row)));
-        }
+        let statement = format!(
+            "select id, user_id, status, total_minor, currency, created_at, updated_at, version
+             from {target}.orders where id = any($1)"
+        );
+        let orders = rows_by_id(conn, &statement, wanted, |row: &OrderRow| row.id).await?;
         Ok(OrderFold {
             orders,
             changed: BTreeSet::new(),

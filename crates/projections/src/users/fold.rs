@@ -13,7 +13,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    column::column,
+    column::{column, rows_by_id},
     projection::{Fold, Target, Unfoldable, is_next},
 };
 
@@ -101,11 +101,7 @@ impl UserFold {
             "select id, email, first_name, last_name, roles, external_id, created_at, updated_at, version
              from {target}.users where id = any($1)"
         );
-        let loaded: Vec<UserRow> = sqlx::query_as(&statement)
-            .bind(Vec::from_iter(ids))
-            .fetch_all(conn)
-            .await?;
-        let rows = loaded.into_iter().map(|row| (row.id, row)).collect();
+        let rows = rows_by_id(conn, &statement, ids, |row: &UserRow| row.id).await?;
         Ok(UserFold {
             rows,
             changed: BTreeSet::new(),
