@@ -71,7 +71,7 @@ impl Command for ImportCustomer {
 
     fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
         let user = aggregates.user(self.id);
-        if user.state.exists() {
+        if user.state.registered {
             return Err(UserRejection::AlreadyExists.into());
         }
         let events = user.state.decide(UserCommand::Import {

@@ -128,6 +128,9 @@ struct UserAnswer {
     external_id: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// When the person was erased: who they were is forgotten, and nobody can sign in or order as them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -377,6 +380,7 @@ fn represent(id: UserId, user: &Versioned<User>) -> Representation {
         external_id: known(user.state.external_id.as_ref().and_then(Personal::known)),
         created_at: user.created_at.into(),
         updated_at: user.updated_at.into(),
+        erased_at: user.state.erased.then(|| user.updated_at.into()),
     };
     Representation::of(&answer)
         .tagged(ETag::of(user.version))
@@ -392,6 +396,7 @@ impl From<users::User> for UserAnswer {
             last_name: user.last_name,
             roles: user.roles,
             external_id: user.external_id,
+            erased_at: user.erased_at().map(Into::into),
             created_at: user.created_at.into(),
             updated_at: user.updated_at.into(),
         }

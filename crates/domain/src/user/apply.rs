@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{Role, User, UserEvent};
+use crate::personal::Personal;
 
 impl User {
     pub fn evolve(&mut self, event: &UserEvent) {
@@ -33,6 +34,14 @@ impl User {
                 self.last_name = last_name.clone();
             }
             UserEvent::RolesChanged { roles } => self.roles = roles.clone(),
+            UserEvent::Erased {} => {
+                *self = User {
+                    registered: true,
+                    erased: true,
+                    external_id: self.external_id.as_ref().map(|_| Personal::Erased),
+                    ..User::default()
+                };
+            }
         }
     }
 }

@@ -25,4 +25,6 @@ pub enum UserCommand {
     ChangeRoles {
         roles: BTreeSet<Role>,
     },
+    /// Forgets who it was, for good; a second time changes nothing.
+    Erase,
 }

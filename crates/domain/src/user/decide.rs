@@ -24,6 +24,7 @@ impl User {
                 last_name,
             } => self.rename(first_name.as_deref(), last_name.as_deref()),
             UserCommand::ChangeRoles { roles } => self.change_roles(roles),
+            UserCommand::Erase => self.erase(),
         }
     }
 
@@ -34,7 +35,7 @@ impl User {
         last_name: &str,
         roles: BTreeSet<Role>,
     ) -> Result<Vec<UserEvent>, UserRejection> {
-        if self.exists() {
+        if self.registered {
             return Err(UserRejection::AlreadyExists);
         }
         Ok(vec![UserEvent::Registered {
@@ -46,9 +47,9 @@ impl User {
     }
 
     fn import(&self, source: &str, external_id: &str) -> Result<Vec<UserEvent>, UserRejection> {
-        if self.exists() {
+        if self.registered {
             return match &self.external_id {
-                // Also when the id has been erased since: who is forgotten stays forgotten.
+                // Also when they have been erased since: who is forgotten stays forgotten.
                 Some(_) => Ok(vec![]),
                 None => Err(UserRejection::AlreadyExists),
             };
@@ -84,6 +85,16 @@ impl User {
             return Ok(vec![]);
         }
         Ok(vec![UserEvent::RolesChanged { roles }])
+    }
+
+    fn erase(&self) -> Result<Vec<UserEvent>, UserRejection> {
+        if !self.registered {
+            return Err(UserRejection::NotFound);
+        }
+        if self.erased {
+            return Ok(vec![]);
+        }
+        Ok(vec![UserEvent::Erased {}])
     }
 
     fn must_exist(&self) -> Result<(), UserRejection> {

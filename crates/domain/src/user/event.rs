@@ -34,6 +34,9 @@ pub enum UserEvent {
     /// All roles as they are from now on.
     #[serde(rename = "user.roles_changed")]
     RolesChanged { roles: BTreeSet<Role> },
+    /// The key of the person's data was destroyed: what identifies them can no longer be read anywhere.
+    #[serde(rename = "user.erased")]
+    Erased {},
 }
 
 event_types! {
@@ -42,6 +45,7 @@ event_types! {
         Imported => "user.imported", version "1";
         Renamed => "user.renamed", version "1";
         RolesChanged => "user.roles_changed", version "1";
+        Erased => "user.erased", version "1";
     }
 }
 
@@ -51,7 +55,7 @@ impl UserEvent {
             Self::Registered { .. } | Self::Imported { .. } | Self::Renamed { .. } => {
                 Some(UserId::from(stream.id))
             }
-            Self::RolesChanged { .. } => None,
+            Self::RolesChanged { .. } | Self::Erased {} => None,
         }
     }
 }

@@ -25,6 +25,8 @@ use crate::personal::Personal;
 #[serde(rename_all = "camelCase")]
 pub struct User {
     pub registered: bool,
+    /// For good: nobody is there any more, and the id is never anybody else's.
+    pub erased: bool,
     pub email: Personal<Email>,
     pub first_name: Personal<String>,
     pub last_name: Personal<String>,
@@ -38,6 +40,6 @@ impl User {
     pub const EXTERNAL_ID_MAX_CHARS: usize = 100;
 
     pub const fn exists(&self) -> bool {
-        self.registered
+        self.registered && !self.erased
     }
 }

@@ -235,6 +235,7 @@ fn the_state_is_what_happened() {
     });
     let expected = User {
         registered: true,
+        erased: false,
         email: email().into(),
         first_name: "Anna".to_owned().into(),
         last_name: "Kim".to_owned().into(),
@@ -279,4 +280,44 @@ fn an_imported_customer_has_no_name_and_is_a_user() {
     assert!(user.exists());
     assert_eq!(user.first_name, Personal::Erased);
     assert_eq!(user.roles, roles(&[Role::User]));
+}
+
+#[test]
+fn erases_a_person_once() {
+    given(vec![registered(), renamed("Anna", "Kim")])
+        .when(UserCommand::Erase)
+        .then_expect_events(vec![UserEvent::Erased {}]);
+    given(vec![registered(), UserEvent::Erased {}])
+        .when(UserCommand::Erase)
+        .then_expect_events(vec![]);
+    given(vec![])
+        .when(UserCommand::Erase)
+        .then_expect_error(UserRejection::NotFound);
+}
+
+#[test]
+fn who_was_erased_is_nobody_and_stays_so() {
+    let mut user = User::default();
+    user.evolve(&registered());
+    user.evolve(&UserEvent::Erased {});
+    assert!(!user.exists());
+    assert_eq!(user.email, Personal::Erased);
+    assert_eq!(user.last_name, Personal::Erased);
+    assert!(user.roles.is_empty());
+
+    let erased = || vec![registered(), UserEvent::Erased {}];
+    given(erased())
+        .when(rename(Some("Ann"), None))
+        .then_expect_error(UserRejection::NotFound);
+    given(erased())
+        .when(UserCommand::ChangeRoles {
+            roles: roles(&[Role::Admin]),
+        })
+        .then_expect_error(UserRejection::NotFound);
+    given(erased())
+        .when(register("Ann", "Lee", roles(&[Role::User])))
+        .then_expect_error(UserRejection::AlreadyExists);
+    given(vec![imported(), UserEvent::Erased {}])
+        .when(import("17850"))
+        .then_expect_events(vec![]);
 }

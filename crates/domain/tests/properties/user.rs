@@ -4,7 +4,7 @@ use daybook_domain::Email;
 use daybook_domain::user::{Role, User, UserCommand, UserEvent};
 use proptest::collection::btree_set;
 use proptest::option;
-use proptest::prelude::{Strategy, prop_oneof};
+use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 use crate::journey::explore;
@@ -22,18 +22,27 @@ fn a_user_comes_once_and_always_has_a_name_and_a_role() {
                     UserEvent::Registered { .. } | UserEvent::Imported { .. }
                 )
             };
-            assert_eq!(user.exists(), !stream.is_empty());
+            let erased = stream
+                .iter()
+                .any(|event| matches!(event, UserEvent::Erased {}));
+            assert_eq!(user.registered, !stream.is_empty());
             assert_eq!(
                 stream.iter().filter(|event| came(event)).count(),
-                usize::from(user.exists())
+                usize::from(user.registered)
             );
+            assert_eq!(user.exists(), user.registered && !erased);
             assert_eq!(user.roles.is_empty(), !user.exists());
+            if erased {
+                assert_eq!(stream.last(), Some(&UserEvent::Erased {}));
+                assert!(user.email.known().is_none());
+            }
             for name in [&user.first_name, &user.last_name] {
                 // Who was imported had no name there.
                 let Some(name) = name.known() else {
                     assert!(user.external_id.is_some() || !user.exists());
                     continue;
                 };
+                assert!(!erased);
                 assert!((1..=User::NAME_MAX_CHARS).contains(&name.chars().count()));
                 assert_eq!(name.trim(), name);
             }
@@ -58,6 +67,7 @@ fn command() -> impl Strategy<Value = UserCommand> {
         2 => (option::of(name()), option::of(name()))
             .prop_map(|(first_name, last_name)| UserCommand::Rename { first_name, last_name }),
         2 => roles().prop_map(|roles| UserCommand::ChangeRoles { roles }),
+        1 => Just(UserCommand::Erase),
     ]
 }
 

@@ -79,6 +79,13 @@ impl UserRow {
                 self.last_name = last_name.known().cloned();
             }
             UserEvent::RolesChanged { roles } => self.set_roles(roles),
+            UserEvent::Erased {} => {
+                self.email = None;
+                self.first_name = None;
+                self.last_name = None;
+                self.external_id = None;
+                self.roles.clear();
+            }
         }
     }
 

@@ -29,6 +29,13 @@ pub struct User {
     pub version: i64,
 }
 
+impl User {
+    /// Erasing is the last thing that happens to an account, and the only one that takes every role.
+    pub fn erased_at(&self) -> Option<DateTime<Utc>> {
+        self.roles.is_empty().then_some(self.updated_at)
+    }
+}
+
 /// Shows nothing personal, so that it may be logged.
 impl std::fmt::Debug for User {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

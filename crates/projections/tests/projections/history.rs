@@ -80,14 +80,17 @@ impl History {
             }
             1 => {
                 let user = self.one_of(&self.users.clone())?;
-                let event = if self.below(2) == 0 {
-                    UserEvent::RolesChanged {
+                let event = match self.below(5) {
+                    0 | 1 => UserEvent::RolesChanged {
                         roles: [Role::User, Role::Admin].into(),
-                    }
-                } else {
-                    UserEvent::Renamed {
+                    },
+                    2 | 3 => UserEvent::Renamed {
                         first_name: format!("First {count}").into(),
                         last_name: format!("Last {count}").into(),
+                    },
+                    _ => {
+                        self.users.retain(|known| *known != user);
+                        UserEvent::Erased {}
                     }
                 };
                 Some(vec![(StreamId::user(user), event.into())])

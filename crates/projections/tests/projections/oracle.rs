@@ -373,6 +373,24 @@ fn user(id: Uuid, events: &[&RecordedEvent]) -> User {
         _ => None,
     })
     .unwrap_or_else(|| vec!["user".to_owned()]);
+    let version = events.len() as i64;
+    let (created_at, updated_at) = (events[0].occurred_at, events[events.len() - 1].occurred_at);
+    if events
+        .iter()
+        .any(|event| matches!(event.event, Event::User(UserEvent::Erased {})))
+    {
+        return User {
+            id,
+            email: None,
+            first_name: None,
+            last_name: None,
+            roles: Vec::new(),
+            external_id: None,
+            created_at,
+            updated_at,
+            version,
+        };
+    }
     User {
         id,
         email,
@@ -380,8 +398,8 @@ fn user(id: Uuid, events: &[&RecordedEvent]) -> User {
         last_name,
         roles,
         external_id,
-        created_at: events[0].occurred_at,
-        updated_at: events[events.len() - 1].occurred_at,
-        version: events.len() as i64,
+        created_at,
+        updated_at,
+        version,
     }
 }
