@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use super::columns::ColumnsError;
 use super::dates::AmbiguousDates;
+use super::numbers::AmbiguousMark;
 
 /// Why a file was not imported, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,8 @@ pub enum ImportError {
     Columns(String),
     #[error("{0}")]
     Dates(String),
+    #[error("{0}")]
+    Numbers(String),
     #[error("the rejects file {} cannot be written", path.display())]
     Rejects { path: PathBuf, source: io::Error },
     #[error("{} is the file to be imported", path.display())]
@@ -34,7 +37,7 @@ impl ImportError {
             ImportError::Columns(_) => {
                 "name the columns with --columns; `daybook import orders --help` lists the fields"
             }
-            ImportError::Dates(_) => "nothing was imported",
+            ImportError::Dates(_) | ImportError::Numbers(_) => "nothing was imported",
             ImportError::Rejects { .. } | ImportError::RejectsIsInput { .. } => {
                 "choose another file with --rejects, then run it again; what was imported is kept"
             }
@@ -48,6 +51,12 @@ impl ImportError {
 impl From<ColumnsError> for ImportError {
     fn from(error: ColumnsError) -> ImportError {
         ImportError::Columns(error.to_string())
+    }
+}
+
+impl From<AmbiguousMark> for ImportError {
+    fn from(error: AmbiguousMark) -> ImportError {
+        ImportError::Numbers(error.to_string())
     }
 }
 

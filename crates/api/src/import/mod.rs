@@ -82,7 +82,9 @@ pub(crate) async fn run(bus: &CommandBus, options: Options) -> Result<Summary, F
     let (source, currency) = (options.source.clone(), options.currency);
     let table = {
         let (rejects, progress) = (Arc::clone(&rejects), Arc::clone(&progress));
-        spawn_blocking(move || read::read(&options, &rejects, &progress))
+        spawn_blocking(move || {
+            read::read(&options, &rejects, &progress).inspect_err(|_| rejects.discard())
+        })
     };
     let Table {
         rows,
@@ -92,6 +94,7 @@ pub(crate) async fn run(bus: &CommandBus, options: Options) -> Result<Summary, F
         lines_read,
         sorted,
     } = table.await.map_err(panicked)??;
+    let (decimal_mark, dates) = (reading.mark, reading.dates.to_string());
 
     progress.begin("importing", "lines", sorted);
     let (formed, orders) = mpsc::channel(FORMED);
@@ -114,6 +117,8 @@ pub(crate) async fn run(bus: &CommandBus, options: Options) -> Result<Summary, F
         position: 0,
         encoding,
         separator: char::from(separator),
+        decimal_mark,
+        dates,
         seconds: 0.0,
         lines_per_second: 0,
     };

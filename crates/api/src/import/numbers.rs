@@ -1,8 +1,11 @@
 //! Quantities and prices as other shops write them: `12.50`, `1,234.5`, `12,50`, `1.234,5000`.
 
+use std::fmt;
+
 use daybook_domain::Currency;
 use daybook_domain::order::Order;
 use daybook_domain::product::Product;
+use serde::Serialize;
 
 use super::reason::Reason;
 
@@ -10,7 +13,8 @@ use super::reason::Reason;
 const MOST_UNITS: i64 = Order::MAX_IMPORTED_QUANTITY;
 
 /// Which of the two marks stands before the decimals; the other one groups thousands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum DecimalMark {
     /// 1,234.50
     Point,
@@ -18,12 +22,30 @@ pub(crate) enum DecimalMark {
     Comma,
 }
 
+impl fmt::Display for DecimalMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DecimalMark::Point => "point",
+            DecimalMark::Comma => "comma",
+        })
+    }
+}
+
 /// Watches numbers go by, to tell which mark is which.
 #[derive(Debug, Default)]
 pub(crate) struct MarkSurvey {
     point: u64,
     comma: u64,
+    either: Option<String>,
 }
+
+/// Why a file's numbers cannot be told for certain.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} may have thousands or decimals after its mark, and so may every number of the file that has one; \
+     say which with --decimal-mark point or --decimal-mark comma"
+)]
+pub(crate) struct AmbiguousMark(String);
 
 impl MarkSurvey {
     pub(crate) fn observe(&mut self, text: &str) {
@@ -41,6 +63,7 @@ impl MarkSurvey {
             false
         } else if after.len() == 3 && (1..=3).contains(&whole.len()) && !whole.starts_with('0') {
             // 1,234 may be either.
+            self.either.get_or_insert_with(|| text.to_owned());
             return;
         } else {
             true
@@ -52,12 +75,12 @@ impl MarkSurvey {
         }) += 1;
     }
 
-    /// What most of the numbers say; the point where they say nothing.
-    pub(crate) fn decide(&self) -> DecimalMark {
-        if self.comma > self.point {
-            DecimalMark::Comma
-        } else {
-            DecimalMark::Point
+    /// What most of the numbers say; the point where none has a mark.
+    pub(crate) fn decide(self) -> Result<DecimalMark, AmbiguousMark> {
+        match (self.point, self.comma, self.either) {
+            (0, 0, Some(text)) => Err(AmbiguousMark(text)),
+            (point, comma, _) if comma > point => Ok(DecimalMark::Comma),
+            _ => Ok(DecimalMark::Point),
         }
     }
 }
@@ -214,12 +237,20 @@ mod tests {
             texts.iter().for_each(|text| survey.observe(text));
             survey.decide()
         };
-        assert_eq!(decide(&["2.55", "1,234"]), DecimalMark::Point);
-        assert_eq!(decide(&["2,55", "1.234"]), DecimalMark::Comma);
-        assert_eq!(decide(&["1.234,5"]), DecimalMark::Comma);
-        assert_eq!(decide(&["1.234.567"]), DecimalMark::Comma);
-        assert_eq!(decide(&["0,125"]), DecimalMark::Comma);
-        assert_eq!(decide(&["1,234", "6"]), DecimalMark::Point);
-        assert_eq!(decide(&[]), DecimalMark::Point);
+        assert_eq!(decide(&["2.55", "1,234"]), Ok(DecimalMark::Point));
+        assert_eq!(decide(&["2,55", "1.234"]), Ok(DecimalMark::Comma));
+        assert_eq!(decide(&["1.234,5"]), Ok(DecimalMark::Comma));
+        assert_eq!(decide(&["1.234.567"]), Ok(DecimalMark::Comma));
+        assert_eq!(decide(&["0,125"]), Ok(DecimalMark::Comma));
+        assert_eq!(decide(&["6", "12"]), Ok(DecimalMark::Point));
+        assert_eq!(decide(&[]), Ok(DecimalMark::Point));
+    }
+
+    #[test]
+    fn numbers_that_may_be_read_either_way_are_not_guessed() {
+        let mut survey = MarkSurvey::default();
+        ["6", "2.500", "1.250"].map(|text| survey.observe(text));
+        let error = survey.decide().unwrap_err();
+        assert_eq!(error, AmbiguousMark("2.500".to_owned()));
     }
 }

@@ -190,13 +190,17 @@ impl Pass<'_> {
             Some(format) => Format::Given(format.clone()),
             None => Format::Usual(self.dates.decide()?),
         };
+        let mark = match options.decimal_mark {
+            Some(mark) => mark,
+            None => self.marks.decide()?,
+        };
         Ok(Table {
             rows: self.sorter.sorted().map_err(ImportError::Temporary)?,
             reading: Reading {
                 columns: self.columns,
                 dates,
                 zone: options.zone,
-                mark: options.decimal_mark.unwrap_or_else(|| self.marks.decide()),
+                mark,
                 currency: options.currency,
                 now: options.now,
             },

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
+use tracing::warn;
 
 use super::error::ImportError;
 use super::reason::Reason;
@@ -82,6 +83,15 @@ impl Rejects {
         Ok(counts
             .map(|(reason, count)| (reason.as_str(), *count))
             .collect())
+    }
+
+    /// Leaves nothing of a file that was begun: what was to be imported was refused as a whole.
+    pub(crate) fn discard(&self) {
+        if self.state.lock().file.take().is_some()
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            warn!(%error, "an empty rejects file was left behind");
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -9,6 +9,7 @@ use daybook_domain::Money;
 use daybook_log::Position;
 use serde::Serialize;
 
+use super::numbers::DecimalMark;
 use crate::decimal::Amount;
 
 /// `lines_read` is the sum of `taken`, `already_there` and what was rejected.
@@ -31,6 +32,10 @@ pub(crate) struct Summary {
     pub(crate) position: Position,
     pub(crate) encoding: &'static str,
     pub(crate) separator: char,
+    /// As it was found, or given.
+    pub(crate) decimal_mark: DecimalMark,
+    /// How dates were read: `day first`, `month first`, or the format that was given.
+    pub(crate) dates: String,
     pub(crate) seconds: f64,
     pub(crate) lines_per_second: u64,
 }
@@ -94,6 +99,11 @@ impl fmt::Display for Summary {
             refunded,
             currency: _,
         } = &self.figures;
+        writeln!(
+            f,
+            "Read as {}, separated by {:?}, decimals after a {}, dates {}.",
+            self.encoding, self.separator, self.decimal_mark, self.dates
+        )?;
         writeln!(f, "The shop has of this file:")?;
         let of = |count: &u64| grouped(*count);
         writeln!(

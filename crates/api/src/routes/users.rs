@@ -390,13 +390,13 @@ fn represent(id: UserId, user: &Versioned<User>) -> Representation {
 impl From<users::User> for UserAnswer {
     fn from(user: users::User) -> UserAnswer {
         UserAnswer {
+            erased_at: user.erased_at().map(Into::into),
             id: user.id,
             email: user.email,
             first_name: user.first_name,
             last_name: user.last_name,
             roles: user.roles,
             external_id: user.external_id,
-            erased_at: user.erased_at().map(Into::into),
             created_at: user.created_at.into(),
             updated_at: user.updated_at.into(),
         }

@@ -26,9 +26,20 @@ async fn a_file_that_leaves_doubts_is_refused_with_advice() {
             &[],
             "--date-format",
         ),
+        (
+            &format!("{good}1,2019-04-13,A,1,2.500\n"),
+            &[],
+            "--decimal-mark",
+        ),
+        (
+            "order,date,sku,quantity,price,price\n1,2019-04-13,A,1,1,2\n",
+            &[],
+            "several columns are called price",
+        ),
     ] {
         let line = failure(place.import(&place.file("doubtful.csv", text)).args(more)).await;
         assert!(line.contains(told), "{text}: {line}");
+        assert!(!place.rejects().exists(), "{text}: a rejects file was left");
     }
     for arguments in [
         ["--columns", "colour=Red"],

@@ -30,6 +30,8 @@ async fn a_file_is_taken_and_what_cannot_be_is_handed_back_with_the_reason() {
         ("currency", json!("DKK")),
         ("encoding", json!("UTF-8")),
         ("separator", json!(",")),
+        ("decimalMark", json!("point")),
+        ("dates", json!("day first")),
         (
             "made",
             json!({ "orders": 97, "products": PRODUCTS, "customers": 27 }),
@@ -74,6 +76,7 @@ async fn what_a_german_program_exports_is_understood() {
     let summary = summary(&mut command).await;
     assert_eq!(summary["encoding"], "windows-1252");
     assert_eq!(summary["separator"], ";");
+    assert_eq!(summary["decimalMark"], "comma");
     assert_eq!(summary["taken"], 120);
     assert_eq!(summary["rejected"], json!({}));
     assert_eq!(summary["rejectsFile"], Value::Null);

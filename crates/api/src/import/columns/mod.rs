@@ -63,10 +63,14 @@ impl Columns {
         let headers: Vec<&str> = header.iter().collect();
         Columns::find(headers.len(), named, |field, named| match named {
             Some(name) => find_named(&headers, field, name).map(Some),
-            None => Ok(field
+            None => match field
                 .usual_headers()
                 .iter()
-                .find_map(|usual| headers.iter().position(|header| plain(header) == *usual))),
+                .find_map(|usual| headers.iter().position(|header| plain(header) == *usual))
+            {
+                Some(index) => only(&headers, index, field).map(Some),
+                None => Ok(None),
+            },
         })
         .map_err(|missing| missing.with(&format!("the file has {}", headers.join(", "))))
     }
@@ -142,8 +146,23 @@ fn find_named(headers: &[&str], field: Field, name: &str) -> Result<usize, Missi
             .iter()
             .position(|header| plain(header) == plain(name))
     };
-    let index = exact.or_else(alike).or_else(|| number(name, headers.len()));
-    index.ok_or_else(|| Missing::one(field, &format!("there is no column {name}")))
+    if let Some(index) = exact.or_else(alike) {
+        return only(headers, index, field);
+    }
+    number(name, headers.len())
+        .ok_or_else(|| Missing::one(field, &format!("there is no column {name}")))
+}
+
+/// A header that stands twice does not say which column is meant.
+fn only(headers: &[&str], index: usize, field: Field) -> Result<usize, Missing> {
+    let header = headers[index];
+    match headers.iter().filter(|other| **other == header).count() {
+        1 => Ok(index),
+        _ => Err(Missing::one(
+            field,
+            &format!("several columns are called {header}: give the number of one"),
+        )),
+    }
 }
 
 fn number(name: &str, width: usize) -> Option<usize> {
@@ -225,6 +244,21 @@ mod tests {
             told,
             "there is no column Menge for quantity; the file has order, date"
         );
+    }
+
+    #[test]
+    fn a_header_that_stands_twice_is_not_guessed() {
+        let header = fields("order,date,sku,price,qty,price");
+        for named in [&[][..], &named(&["unit_price=Price"])] {
+            let told = Columns::by_header(&header, named).unwrap_err().to_string();
+            assert_eq!(
+                told,
+                "several columns are called price: give the number of one for unit_price; \
+                 the file has order, date, sku, price, qty, price"
+            );
+        }
+        let columns = Columns::by_header(&header, &named(&["unit_price=6"])).unwrap();
+        assert_eq!(columns.get(&fields("a,b,c,d,e,f"), Field::UnitPrice), "f");
     }
 
     #[test]

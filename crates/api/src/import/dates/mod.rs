@@ -2,6 +2,8 @@
 
 mod usual;
 
+use std::fmt;
+
 use chrono::format::{Item, StrftimeItems};
 use chrono::{
     DateTime, Duration, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone,
@@ -35,6 +37,16 @@ pub(crate) fn given(format: &str) -> Result<String, BadFormat> {
         return Err(BadFormat(format.to_owned()));
     }
     Ok(format.to_owned())
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Format::Given(format) => write!(f, "as {format}"),
+            Format::Usual(DayOrMonth::DayFirst) => f.write_str("day first"),
+            Format::Usual(DayOrMonth::MonthFirst) => f.write_str("month first"),
+        }
+    }
 }
 
 impl Format {
