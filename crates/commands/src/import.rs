@@ -131,7 +131,12 @@ impl ImportOrder {
     fn compare(&self, order: &Order) -> Compared {
         let lines = &self.order.lines;
         let mut known: HashMap<u64, usize> = HashMap::new();
-        for digest in order.imported.iter().flat_map(|imported| &imported.lines) {
+        // A price in another currency is another price, of which a line's digest knows nothing.
+        let comparable = order
+            .imported
+            .iter()
+            .filter(|imported| imported.sold.currency == self.order.currency);
+        for digest in comparable.flat_map(|imported| &imported.lines) {
             *known.entry(*digest).or_default() += 1;
         }
         if known.is_empty() {

@@ -37,6 +37,23 @@ async fn a_second_run_finds_everything_there() {
 }
 
 #[tokio::test]
+async fn the_same_lines_in_another_currency_are_other_lines() {
+    let place = Place::new().await;
+    let file = place.file(
+        "sales.csv",
+        "order,date,sku,quantity,price,customer\nA1,2019-05-01,MUG,1,2.50,c1\n",
+    );
+    summary(&mut place.import(&file)).await;
+    let again = summary(&mut place.import_in("EUR", &file)).await;
+    assert_eq!(
+        (&again["taken"], &again["alreadyThere"]),
+        (&json!(0), &json!(0))
+    );
+    assert_eq!(again["rejected"], json!({ "mixed-currencies": 1 }));
+    assert_eq!(place.in_the_log().await, (1, 1, 250, 0, 0));
+}
+
+#[tokio::test]
 async fn a_later_export_adds_what_is_new_and_a_changed_order_is_handed_back() {
     let place = Place::new().await;
     let header = "order,date,sku,quantity,price,customer\n";

@@ -31,9 +31,13 @@ impl Place {
     }
 
     pub(crate) fn import(&self, file: &Path) -> Command {
+        self.import_in("DKK", file)
+    }
+
+    pub(crate) fn import_in(&self, currency: &str, file: &Path) -> Command {
         let mut command = daybook(self.folder.path());
         command
-            .args(["import", "orders", "--json", "--currency", "DKK"])
+            .args(["import", "orders", "--json", "--currency", currency])
             .arg(file)
             .arg("--rejects")
             .arg(self.rejects())
