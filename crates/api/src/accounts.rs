@@ -6,13 +6,15 @@ use chrono::Utc;
 use daybook_commands::{CommandBus, RegisterUser};
 use daybook_domain::user::Role;
 use daybook_domain::{Email, InvalidField, StreamId, UserId};
+use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tracing::{info, warn};
 
 use crate::auth::{credentials, password};
 use crate::failure::Failure;
 use crate::fixed_id::fixed_id;
-use crate::system;
+use crate::keys::MasterKey;
+use crate::{seed, system};
 
 /// The admin of a demo for which none was asked for.
 pub(crate) const DEMO_ADMIN: &str = "admin@daybook.example";
@@ -36,8 +38,7 @@ pub(crate) async fn ensure_admin(
         return let_in(bus, pool, owner, password).await;
     }
     password::check(password).map_err(|wrong| failed(wrong.to_string()))?;
-    // The same from every process, so that of several that start at once one makes the admin.
-    let id = UserId::from(fixed_id(&format!("first admin {}", address.canonical()), 0));
+    let id = free_id(bus, &address).await?;
     set_password(pool, id, password).await?;
     let command = RegisterUser {
         id,
@@ -56,15 +57,62 @@ pub(crate) async fn ensure_admin(
     Ok(())
 }
 
+/// Gives the demo's accounts the passwords that follow from another master key, but for those who have changed
+/// theirs.
+pub(crate) async fn renew_demo_passwords(
+    pool: &PgPool,
+    present: &MasterKey,
+    new: &MasterKey,
+) -> Result<(), Failure> {
+    let admin = DEMO_ADMIN.parse().ok().map(|address| admin_id(&address, 0));
+    let accounts = admin
+        .into_iter()
+        .map(|id| (id, "admin"))
+        .chain(seed::customer_ids().map(|id| (id, "customers")));
+    for (id, account) in accounts {
+        let known = credentials::find(pool, id)
+            .await
+            .map_err(Failure::database("looking up a password's hash"))?;
+        let Some(hash) = known else { continue };
+        if password::verify(present.demo_password(account).expose_secret(), &hash)
+            .await
+            .map_err(unusable)?
+        {
+            set_password(pool, id, new.demo_password(account).expose_secret()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The same from every process, so that of several that start at once one makes the admin. Whoever was erased
+/// under such an id stays so, and the next admin has another.
+async fn free_id(bus: &CommandBus, address: &Email) -> Result<UserId, Failure> {
+    let mut nth = 0;
+    loop {
+        let id = admin_id(address, nth);
+        let known = bus.load(StreamId::user(id)).await?.state;
+        if !known.as_user().is_some_and(|user| user.erased) {
+            return Ok(id);
+        }
+        nth += 1;
+    }
+}
+
+fn admin_id(address: &Email, nth: usize) -> UserId {
+    fixed_id(&format!("first admin {}", address.canonical()), nth).into()
+}
+
+fn unusable(source: password::PasswordError) -> Failure {
+    Failure::Unusable {
+        what: "a password",
+        source: source.into(),
+    }
+}
+
 /// Stores a password's hash. To be called before the user is registered, so that no account is ever
 /// without one.
 pub(crate) async fn set_password(pool: &PgPool, id: UserId, password: &str) -> Result<(), Failure> {
-    let hash = password::hash(password)
-        .await
-        .map_err(|source| Failure::Unusable {
-            what: "a password",
-            source: source.into(),
-        })?;
+    let hash = password::hash(password).await.map_err(unusable)?;
     credentials::store(pool, id, &hash)
         .await
         .map_err(Failure::database("storing a password's hash"))

@@ -9,12 +9,14 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use chrono::{DateTime, SubsecRound, Utc};
+use daybook_audit::VerifierKey;
 use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
 use daybook_log::{Actor, Feed};
 use daybook_projections::{ReadModels, measure, status};
 use daybook_usage::UsageStore;
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -24,10 +26,12 @@ use crate::answer::refused;
 use crate::auth::token::TokenKeys;
 use crate::builds::Builds;
 use crate::cache::ProductCache;
+use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
 use crate::gateway::rate_limit::Limits;
 use crate::gateway::{Gateway, gateway};
 use crate::problem::{ApiResult, Problem};
+use crate::trail::Trail;
 use crate::{metrics, openapi, routes};
 
 /// Where the API's paths begin.
@@ -44,9 +48,13 @@ pub struct Shared {
     pub pool: PgPool,
     pub usage: UsageStore,
     pub token_keys: TokenKeys,
+    pub checkpoint_keys: Vec<VerifierKey>,
     pub http: HttpConfig,
     pub products: ProductCache,
     pub builds: Builds,
+    /// For exports of any size: each takes a connection to the database again and again.
+    pub exports: Arc<Semaphore>,
+    pub erasures: Erasures,
     gateway: Gateway,
 }
 
@@ -58,6 +66,9 @@ pub struct AppParts {
     /// For credentials, refresh tokens and usage events; queries have the read models' own.
     pub pool: PgPool,
     pub token_keys: TokenKeys,
+    /// What checkpoints of the log are checked with, the newest first.
+    pub checkpoint_keys: Vec<VerifierKey>,
+    pub erasures: Erasures,
     pub http: HttpConfig,
 }
 
@@ -96,6 +107,8 @@ impl Default for HttpConfig {
 /// A database that takes longer has other worries.
 const MEASURING: Duration = Duration::from_secs(2);
 
+const EXPORTS_AT_ONCE: usize = 8;
+
 const EUR: &str = "EUR";
 
 impl App {
@@ -109,20 +122,27 @@ impl App {
             .on_change(move |change| followed.follow(change));
         App(Arc::new(Shared {
             gateway: Gateway::new(&parts.http),
+            erasures: parts.erasures,
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,
             usage: UsageStore::new(parts.pool.clone()),
             pool: parts.pool,
             token_keys: parts.token_keys,
+            checkpoint_keys: parts.checkpoint_keys,
             http: parts.http,
             products,
             builds: Builds::default(),
+            exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
         }))
     }
 
     pub fn new_id<T: From<Uuid>>(&self) -> T {
         Uuid::now_v7().into()
+    }
+
+    pub(crate) fn trail(&self) -> Trail {
+        Trail::new(self.feed.clone(), self.read_models.trail().clone())
     }
 
     /// To the millisecond, which is what answers show.
@@ -183,6 +203,7 @@ async fn wrong_method() -> Problem {
 /// buffers, forgets idle clients.
 pub async fn run_background(app: App, shutdown: CancellationToken) {
     measure::describe();
+    daybook_audit::measure::describe();
     let mut turn = interval(Duration::from_secs(5));
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -193,6 +214,10 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
         match timeout(MEASURING, status(&app.pool, &app.feed)).await {
             Ok(Ok(statuses)) => measure::status(&statuses),
             _ => debug!("the projections could not be measured"),
+        }
+        match timeout(MEASURING, daybook_audit::measure::status(&app.pool)).await {
+            Ok(Ok(())) => {}
+            _ => debug!("sealing could not be measured"),
         }
         if let Some(recorder) = metrics::install() {
             recorder.run_upkeep();

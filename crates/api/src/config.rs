@@ -80,11 +80,39 @@ pub struct DataConfig {
         value_parser = secret()
     )]
     pub master_key: Option<SecretString>,
+
+    /// The key that signs checkpoints of the log, as `daybook keys` writes it; by default the file
+    /// keys/checkpoint.key in the data folder, made at the first start
+    #[arg(
+        long,
+        env = "DAYBOOK_CHECKPOINT_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        value_parser = secret()
+    )]
+    pub checkpoint_key: Option<SecretString>,
+
+    /// Where checkpoints are exported to, apart from the database: a folder or s3://BUCKET/PREFIX
+    /// [default: checkpoints in the data folder]
+    #[arg(long, env = "DAYBOOK_CHECKPOINTS", value_name = "PLACE")]
+    pub checkpoints: Option<String>,
 }
 
 impl DataConfig {
     pub fn master_key(&self) -> Option<&str> {
         given(self.master_key.as_ref())
+    }
+
+    pub fn checkpoint_key(&self) -> Option<&str> {
+        given(self.checkpoint_key.as_ref())
+    }
+
+    /// A folder or a URL.
+    pub fn checkpoints(&self) -> String {
+        match self.checkpoints.as_deref() {
+            Some(place) if !place.is_empty() => place.to_owned(),
+            _ => self.folder.join("checkpoints").display().to_string(),
+        }
     }
 }
 
@@ -201,6 +229,8 @@ pub enum Role {
     Api,
     /// Keeps the read models up to date
     Projector,
+    /// Seals the log: hashes what was appended, signs checkpoints and exports them
+    Sealer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -219,7 +249,7 @@ pub(crate) fn secret() -> impl TypedValueParser<Value = SecretString> {
     clap::builder::StringValueParser::new().map(SecretString::from)
 }
 
-fn given(secret: Option<&SecretString>) -> Option<&str> {
+pub(crate) fn given(secret: Option<&SecretString>) -> Option<&str> {
     secret
         .map(ExposeSecret::expose_secret)
         .filter(|text| !text.is_empty())

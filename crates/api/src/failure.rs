@@ -5,7 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use daybook_audit::store::StoreError;
+use daybook_audit::verify::VerifyError;
+use daybook_audit::{AuditError, CheckpointError, ProofError};
 use daybook_commands::CommandError;
+use daybook_log::rotation::RotationError;
 use daybook_log::transfer::TransferError;
 use daybook_log::{LogError, MasterKeyMismatch};
 use daybook_private_postgres::PrivateServerError;
@@ -70,6 +74,8 @@ pub enum Failure {
     #[error(transparent)]
     Transfer(#[from] TransferError),
     #[error(transparent)]
+    Rotation(#[from] RotationError),
+    #[error(transparent)]
     Command(#[from] CommandError),
     #[error("{what} was refused ({code})")]
     Refused { what: String, code: String },
@@ -79,6 +85,38 @@ pub enum Failure {
     Bench(#[from] BenchError),
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(
+        "the log is older than what was exported of it: it has {head} events, and the last checkpoint at {location} covers {size}"
+    )]
+    LogOlder {
+        location: String,
+        head: u64,
+        size: u64,
+    },
+    #[error(
+        "the log is not the one that was exported: its first {size} events are not those that the last checkpoint at {location} covers"
+    )]
+    LogDiffers { location: String, size: u64 },
+    #[error("the last checkpoint at {location} is not to be trusted")]
+    ExportUntrusted {
+        location: String,
+        source: CheckpointError,
+    },
+    #[error("the log could not be verified")]
+    Verify(#[source] VerifyError),
+    #[error("there is no public key to trust")]
+    NothingTrusted,
+    #[error("the log was tampered with: {findings} findings")]
+    Tampered { findings: u64 },
+    #[error("the proof does not hold")]
+    Unproven(#[from] ProofError),
+    /// Of a command that answers a question by its exit status: it could not find out.
+    #[error(transparent)]
+    Undecided(Box<Failure>),
     #[error(transparent)]
     Status(#[from] StatusError),
     #[error(transparent)]
@@ -111,8 +149,19 @@ impl Failure {
         move |source| Failure::Database { what, source }
     }
 
+    /// What the process exits with.
+    pub fn status(&self) -> u8 {
+        match self {
+            Failure::Undecided(_) => 2,
+            _ => 1,
+        }
+    }
+
     /// `daybook: <what is wrong>: <how to mend it>`
     pub fn line(&self) -> String {
+        if let Failure::Undecided(failure) = self {
+            return failure.line();
+        }
         let mut what = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
@@ -166,6 +215,13 @@ impl Failure {
             Failure::Key(KeyError::MasterKeyMalformed { .. }) => {
                 "put the right key there; `openssl rand -base64 32` makes one for a new database"
             }
+            Failure::Key(KeyError::AnotherMasterKeyWaits { .. }) => {
+                "run `daybook keys rotate master` without DAYBOOK_NEW_MASTER_KEY to finish that one first"
+            }
+            Failure::Key(
+                KeyError::CheckpointKeyMalformed { .. }
+                | KeyError::CheckpointKeysOfSeveralLogs { .. },
+            ) => "put the keys back as `daybook keys` wrote them",
             Failure::Key(KeyError::TokenKeyMalformed { .. }) => {
                 "remove the file; a new key is made, and everybody signs in again"
             }
@@ -174,6 +230,7 @@ impl Failure {
             }
             Failure::Database { .. }
             | Failure::Log(_)
+            | Failure::Audit(_)
             | Failure::Command(_)
             | Failure::Status(_) => {
                 "see that PostgreSQL runs and that its log is clean, then try again"
@@ -195,6 +252,46 @@ impl Failure {
                     "set DATABASE_MIGRATION_URL to the role that migrates the database"
                 }
             },
+            Failure::Store(StoreError::Location { .. }) => {
+                "mend DAYBOOK_CHECKPOINTS; `daybook --help` says what it may be"
+            }
+            Failure::Store(StoreError::Unavailable { .. } | StoreError::Silent { .. }) => {
+                "see that it can be reached and written to; to go on without it, set DAYBOOK_CHECKPOINTS to another place"
+            }
+            Failure::Store(StoreError::Malformed { .. } | StoreError::Forked { .. }) => {
+                "find out who wrote that; `daybook audit verify` tells whether the log is whole"
+            }
+            Failure::LogOlder { .. } => {
+                "restore a newer backup; or give up what is lost with `daybook audit accept-restored --reason TEXT`"
+            }
+            Failure::LogDiffers { .. } => {
+                "`daybook audit verify` tells where; if a backup was restored and went on, `daybook audit accept-restored --reason TEXT` accepts it"
+            }
+            Failure::ExportUntrusted { .. } => {
+                "put back keys/checkpoint.pub of this log, or point DAYBOOK_CHECKPOINTS to where this log's checkpoints are"
+            }
+            Failure::Rotation(error) => match error {
+                RotationError::Database(_) => DATABASE_REMEDY,
+                RotationError::Seal(_) | RotationError::NeitherKey => {
+                    "give the master key that the database belongs to; nothing was changed"
+                }
+                RotationError::InUse { .. } => "stop it, then try again; nothing was changed",
+                RotationError::NotPermitted { .. } => {
+                    "set DATABASE_MIGRATION_URL to the role that migrates the database"
+                }
+            },
+            Failure::Verify(VerifyError::NothingSealed { .. }) => {
+                "give a checkpoint that was kept with --checkpoint; `daybook serve` seals what is not sealed yet"
+            }
+            Failure::Verify(_) => "see that PostgreSQL runs and that its log is clean, then try again",
+            Failure::NothingTrusted => {
+                "give the log's public keys with --pubkey, or the data folder that has them with --data"
+            }
+            Failure::Tampered { .. } => {
+                "keep the database and the checkpoints as they are until it is known how that came about"
+            }
+            Failure::Unproven(_) => "ask for the proof again, from whom you have it",
+            Failure::Undecided(failure) => failure.remedy(),
             Failure::UnknownProjection(_) => "name one of those",
             Failure::Operate(error) => of_operation(error),
             Failure::Build { source, .. } => of_build(source),

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{}", failure.line());
-            ExitCode::FAILURE
+            ExitCode::from(failure.status())
         }
     }
 }

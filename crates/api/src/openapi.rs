@@ -105,6 +105,13 @@ fn complete_command(operation: &mut Operation) {
             "A field is not what it must be, or a rule says no",
         );
     }
+    if has_parameter(operation, "Idempotency-Key") {
+        may_answer(
+            operation,
+            "410",
+            "The first answer to the Idempotency-Key spoke of a person who has been erased",
+        );
+    }
     if has_parameter(operation, "If-Match") {
         may_answer(operation, "400", "A header is malformed");
     }

@@ -23,6 +23,7 @@ pub(crate) async fn execute<C: Command>(
         causation_id: None,
         request_id: None,
         trace_parent: None,
+        means: None,
     };
     let context = Context {
         metadata,

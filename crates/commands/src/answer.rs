@@ -44,13 +44,15 @@ pub struct Answered {
     pub replayed: bool,
 }
 
-/// Why there is no answer. Only the first two are the client's doing.
+/// Why there is no answer. Only the first three are of the client's request.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     #[error("the idempotency key was used for another request")]
     KeyReused,
     #[error("a request with this idempotency key is being carried out")]
     KeyInUse,
+    #[error("the answer to this idempotency key spoke of a person who was erased")]
+    PersonErased,
     #[error("too many commands are waiting")]
     Overloaded,
     #[error("the server is shutting down")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use daybook_domain::user::UserEvent;
 use daybook_domain::{Event, StreamId, UserId};
 use daybook_log::append::{Append, NewEvent};
 use daybook_log::idempotency::Record;
@@ -167,6 +168,9 @@ impl Circumstances {
                 let slot = index_of(slots, stream);
                 next[slot] += 1;
                 append.events.push(self.encode(stream, next[slot], &event)?);
+                if let Event::User(UserEvent::Erased {}) = event {
+                    append.erased = Some(stream.id);
+                }
                 events.push((slot, event));
             }
             let secrets = self.codec.secrets();

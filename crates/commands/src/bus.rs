@@ -128,6 +128,15 @@ impl CommandBus {
             .collect())
     }
 
+    /// Forgets, in this process, what is remembered of a person who was erased: the key of their data, the
+    /// states of their streams, and the answers that speak of them. For every process of a database.
+    pub fn forget(&self, person: UserId) {
+        // The key first: what is loaded from now on is loaded without it.
+        self.0.codec.forget(person);
+        self.0.slots.forget(person);
+        self.0.keys.forget(person);
+    }
+
     /// The id of a customer of another system: always the same, and without the master key it does not
     /// tell what they are called there.
     pub fn imported_customer(&self, source: &str, external_id: &str) -> UserId {

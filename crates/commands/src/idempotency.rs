@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daybook_domain::UserId;
 use daybook_log::Secrets;
 use daybook_log::idempotency::Recorded;
 use moka::sync::Cache;
@@ -86,6 +87,17 @@ impl Keys {
         })
     }
 
+    /// Lets go of the answers that speak of a person; the database tells that they are erased.
+    pub(crate) fn forget(&self, person: UserId) {
+        let of_theirs = self
+            .answered
+            .iter()
+            .filter(|(_, remembered)| remembered.1.answer.person == Some(person));
+        for (hash, _) in of_theirs {
+            self.answered.invalidate(hash.as_ref());
+        }
+    }
+
     pub(crate) fn remember(&self, key: KeyTags, mut answered: Answered) {
         answered.replayed = true;
         self.answered
@@ -107,9 +119,7 @@ pub(crate) fn replay(record: Recorded, key: &KeyTags) -> Result<Answered, Comman
     let broken = |what: &str| {
         CommandError::Internal(format!("an idempotency record's {what} cannot be read"))
     };
-    let body = record
-        .body
-        .ok_or_else(|| broken("body, whose person was erased,"))?;
+    let body = record.body.ok_or(CommandError::PersonErased)?;
     let headers = serde_json::from_str(&record.headers).map_err(|_| broken("headers"))?;
     let status = u16::try_from(record.status).map_err(|_| broken("status"))?;
     let answer = Answer {

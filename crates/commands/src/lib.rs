@@ -38,4 +38,4 @@ pub use product::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
 pub use refusal::{Refusal, Shortage};
 pub use stock::{ChangeStock, StockOutcome};
 pub use tasks::BusTasks;
-pub use user::{ChangeUserRoles, RegisterUser, RenameUser};
+pub use user::{ChangeUserRoles, EraseUser, RegisterUser, RenameUser};

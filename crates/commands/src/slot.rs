@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{Event, State, StreamId, Versioned};
+use daybook_domain::{Event, State, StreamId, UserId, Versioned};
 use daybook_log::RecordedEvent;
 use moka::sync::Cache;
 use parking_lot::{Mutex, MutexGuard};
@@ -135,6 +135,17 @@ impl Slot {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
+    fn speaks_of(&self, person: UserId) -> bool {
+        if self.stream == StreamId::user(person) {
+            return true;
+        }
+        let states = self.lock();
+        [&states.confirmed, &states.speculative]
+            .into_iter()
+            .filter_map(|versioned| versioned.state.as_order())
+            .any(|order| order.user_id == Some(person))
+    }
+
     /// Takes in what was loaded, unless the slot has become current in the meantime.
     pub(crate) fn loaded(&self, state: Versioned<State>) {
         let mut states = self.lock();
@@ -189,6 +200,15 @@ impl Slots {
             StreamUse::Fresh(_) => self
                 .0
                 .get_with(stream, || Arc::new(Slot::new(stream, true))),
+        }
+    }
+
+    /// Drops what is known of the streams that hold a person's data: the log says what is left of it.
+    pub(crate) fn forget(&self, person: UserId) {
+        for (_, slot) in &self.0 {
+            if slot.speaks_of(person) {
+                slot.void(Trust::Nothing);
+            }
         }
     }
 

@@ -34,6 +34,15 @@ pub struct ChangeUserRoles {
     pub expected_version: Option<i64>,
 }
 
+/// Once it is carried out, see that this process forgets the person too: [`CommandBus::forget`].
+///
+/// [`CommandBus::forget`]: crate::CommandBus::forget
+#[derive(Clone)]
+pub struct EraseUser {
+    pub id: UserId,
+    pub expected_version: Option<i64>,
+}
+
 impl Command for RegisterUser {
     type Outcome = Versioned<User>;
 
@@ -102,6 +111,30 @@ impl Command for ChangeUserRoles {
                 roles: self.roles.clone(),
             },
         )
+    }
+}
+
+impl Command for EraseUser {
+    type Outcome = Versioned<User>;
+
+    fn streams(&self) -> Vec<StreamUse> {
+        vec![StreamUse::Existing(StreamId::user(self.id))]
+    }
+
+    /// The append releases all that the person holds; to release the e-mail address here too keeps it from
+    /// being taken in the same batch, where nobody could tell who had it first.
+    fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
+        let user = aggregates.user(self.id);
+        if !user.state.registered {
+            return Err(UserRejection::NotFound.into());
+        }
+        check_version(self.expected_version, user.version)?;
+        let held = user.state.email.known().map(|email| NewClaim {
+            kind: ClaimKind::Email,
+            value: email.canonical(),
+            owner: self.id.to_string(),
+        });
+        Ok(decide(aggregates, self.id, UserCommand::Erase)?.release(held))
     }
 }
 

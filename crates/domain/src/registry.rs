@@ -98,6 +98,24 @@ macro_rules! aggregates {
                 }
             }
 
+            /// The event in a sentence for people, without who and when. `before` is the state of its stream before
+            /// it, which need not be known where [`Event::tells_what_was_before`] says no.
+            pub fn describe(&self, before: &State) -> String {
+                match self {
+                    $(Self::$aggregate(event) => match before.$as_state() {
+                        Some(before) => event.describe(before),
+                        None => event.describe(&$aggregate::default()),
+                    },)*
+                }
+            }
+
+            /// Whether its sentence takes the state before it.
+            pub const fn tells_what_was_before(&self) -> bool {
+                match self {
+                    $(Self::$aggregate(event) => event.tells_what_was_before(),)*
+                }
+            }
+
             /// Whose key seals the personal data in this event of `stream`; `None` if its shape holds none.
             pub fn person(&self, stream: StreamId) -> Option<UserId> {
                 match self {

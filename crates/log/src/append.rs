@@ -26,6 +26,8 @@ pub struct Append {
     pub record: Option<Record>,
     /// Wrapped keys of persons whose first personal data this append holds.
     pub person_keys: Vec<(Uuid, Vec<u8>)>,
+    /// A person who is erased by the last of the events: their key is destroyed in the same transaction.
+    pub erased: Option<Uuid>,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,7 @@ pub async fn append_batch(
     let columns = Columns::of(batch);
     query_scalar(
         "select log.append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-         $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
+         $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
     )
     .bind(columns.event.aggregate_types)
     .bind(columns.event.aggregate_ids)
@@ -98,6 +100,8 @@ pub async fn append_batch(
     .bind(columns.record.persons)
     .bind(columns.person_ids)
     .bind(columns.person_wrapped_keys)
+    .bind(columns.erased.0)
+    .bind(columns.erased.1)
     .fetch_one(connection)
     .await
 }
@@ -113,6 +117,7 @@ struct Columns<'a> {
     record: RecordColumns<'a>,
     person_ids: Vec<Uuid>,
     person_wrapped_keys: Vec<&'a [u8]>,
+    erased: (Vec<Uuid>, Vec<i64>),
 }
 
 #[derive(Default)]
@@ -180,6 +185,10 @@ impl<'a> Columns<'a> {
             for (person, wrapped) in &append.person_keys {
                 columns.person_ids.push(*person);
                 columns.person_wrapped_keys.push(wrapped);
+            }
+            if let Some(person) = append.erased {
+                columns.erased.0.push(person);
+                columns.erased.1.push(columns.event.sequences.len() as i64);
             }
         }
         columns

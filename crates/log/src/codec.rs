@@ -52,6 +52,11 @@ impl Codec {
             .remove(&person.as_uuid()))
     }
 
+    /// Forgets the key of a person who was erased, at once and for good.
+    pub fn forget(&self, person: UserId) {
+        self.keys.forget(person.as_uuid());
+    }
+
     /// The payload to store, its personal data sealed with `key`.
     pub fn encode(
         &self,

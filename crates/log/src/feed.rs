@@ -10,8 +10,8 @@ use crate::{Codec, LOG_CHANNEL, LogError, Poison, Position, RecordedEvent};
 
 #[derive(Clone)]
 pub struct Feed {
-    pool: PgPool,
-    codec: Codec,
+    pub(crate) pool: PgPool,
+    pub(crate) codec: Codec,
 }
 
 /// Events in the order of their positions, up to the first that cannot be decoded.

@@ -22,6 +22,9 @@ pub struct Metadata {
     /// W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_parent: Option<String>,
+    /// Where it is not the one that such an actor has otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub means: Option<Means>,
 }
 
 impl Metadata {
@@ -33,8 +36,28 @@ impl Metadata {
             causation_id: None,
             request_id: None,
             trace_parent: None,
+            means: None,
         }
     }
+
+    /// By which means the actor acted.
+    pub fn means(&self) -> Means {
+        self.means.unwrap_or_else(|| self.actor.usual_means())
+    }
+}
+
+/// By which means somebody acted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Means {
+    /// Signed in, with an access token.
+    Session,
+    ApiKey,
+    /// A part of Daybook by itself.
+    Process,
+    Import,
+    /// Without saying who.
+    Anonymous,
 }
 
 /// Who acted: `anonymous`, `user:<uuid>` or `system:<part>`.
@@ -45,6 +68,29 @@ pub enum Actor {
     User(UserId),
     /// A part of Daybook acting by itself, such as `seed`.
     System(String),
+}
+
+impl Actor {
+    fn usual_means(&self) -> Means {
+        match self {
+            Actor::Anonymous => Means::Anonymous,
+            Actor::User(_) => Means::Session,
+            Actor::System(part) if part == "import" => Means::Import,
+            Actor::System(_) => Means::Process,
+        }
+    }
+}
+
+impl Means {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Means::Session => "session",
+            Means::ApiKey => "api-key",
+            Means::Process => "process",
+            Means::Import => "import",
+            Means::Anonymous => "anonymous",
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -104,5 +150,24 @@ mod tests {
         for bad in ["", "user:", "user:x", "system:", "root"] {
             assert!(bad.parse::<Actor>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_actor_tells_the_means_unless_they_are_recorded() {
+        let means = |actor: &str, recorded: &str| {
+            let id = Uuid::from_u128(1);
+            let json = format!(r#"{{"actor": "{actor}", "correlationId": "{id}"{recorded}}}"#);
+            serde_json::from_str::<Metadata>(&json).unwrap().means()
+        };
+        let user = "user:00000000-0000-0000-0000-000000000007";
+        for (actor, expected) in [
+            (user, Means::Session),
+            ("anonymous", Means::Anonymous),
+            ("system:import", Means::Import),
+            ("system:seed", Means::Process),
+        ] {
+            assert_eq!(means(actor, ""), expected, "{actor}");
+        }
+        assert_eq!(means(user, r#", "means": "api-key""#), Means::ApiKey);
     }
 }

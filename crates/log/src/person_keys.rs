@@ -11,8 +11,10 @@ use uuid::Uuid;
 use crate::seal::{self, PersonKey};
 use crate::{LogError, Secrets};
 
-/// Bounds how long another process may still open what an erasure has closed.
+/// Bounds how long a process that hears of no erasures may still open what one has closed.
 const CACHED_FOR: Duration = Duration::from_secs(30);
+/// Longer than a key that was read before its erasure can be on its way into the cache.
+const FORGOTTEN_FOR: Duration = Duration::from_secs(300);
 const CACHED_KEYS: u64 = 100_000;
 
 #[derive(Clone)]
@@ -20,6 +22,7 @@ pub(crate) struct PersonKeys {
     pool: PgPool,
     secrets: Arc<Secrets>,
     cache: Cache<Uuid, Arc<PersonKey>>,
+    forgotten: Cache<Uuid, ()>,
 }
 
 impl PersonKeys {
@@ -28,11 +31,18 @@ impl PersonKeys {
             .max_capacity(CACHED_KEYS)
             .time_to_live(CACHED_FOR)
             .build();
+        let forgotten = Cache::builder().time_to_live(FORGOTTEN_FOR).build();
         PersonKeys {
             pool,
             secrets,
             cache,
+            forgotten,
         }
+    }
+
+    pub(crate) fn forget(&self, person: Uuid) {
+        self.forgotten.insert(person, ());
+        self.cache.invalidate(&person);
     }
 
     /// A key for a person who has none yet, and its wrapped form, to be stored with their first event.
@@ -71,6 +81,18 @@ impl PersonKeys {
             self.cache.insert(person, Arc::clone(&key));
             keys.insert(person, key);
         }
+        // Asked last: an erasure may have been announced since the keys were read.
+        keys.retain(|person, _| !self.forgotten.contains_key(person));
+        self.forget_again(&missing);
         Ok(keys)
+    }
+
+    /// What was put into the cache after it was to be forgotten.
+    fn forget_again(&self, persons: &[Uuid]) {
+        for person in persons {
+            if self.forgotten.contains_key(person) {
+                self.cache.invalidate(person);
+            }
+        }
     }
 }

@@ -1,8 +1,12 @@
-//! The keys that are derived from the one master key.
+//! The keys that follow from the one master key.
 //!
 //! The master key never touches the database. From it come, by HKDF-SHA256 (RFC 5869) with a label
 //! each: an HMAC key for e-mail claims, one for idempotency keys, and the key that wraps each
 //! person's own key.
+//!
+//! What was made with the two HMAC keys cannot be made again with others, since nobody has kept what
+//! it was made of. So they stay when the master key is changed ([`crate::rotation`]): from then on they are
+//! in the database, wrapped as the persons' keys are.
 
 use std::fmt;
 
@@ -12,11 +16,22 @@ use sqlx::{PgPool, query_scalar};
 use crate::LogError;
 use crate::seal::{PersonKey, SealError};
 
+/// The setting by which another master key is recognised.
+pub(crate) const CHECK: &str = "master_key_check";
+/// The setting that holds the wrapped HMAC keys, once they no longer follow from the master key.
+pub(crate) const HMAC_KEYS: &str = "hmac_keys";
+
 pub struct Secrets {
-    claims: hmac::Key,
-    idempotency: hmac::Key,
+    hmac: HmacKeys,
     check: hmac::Key,
     wrapping: PersonKey,
+}
+
+/// Outlive the master key that they were derived from.
+pub(crate) struct HmacKeys {
+    bytes: [u8; 64],
+    claims: hmac::Key,
+    idempotency: hmac::Key,
 }
 
 /// The master key at hand is not the one that this database was made with.
@@ -25,23 +40,51 @@ pub struct Secrets {
 pub struct MasterKeyMismatch;
 
 impl Secrets {
+    /// As they are in a database whose master key was never changed.
     pub fn from_master_key(master: &[u8; 32]) -> Secrets {
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"daybook").extract(master);
+        let mut hmac_keys = [0; 64];
+        hmac_keys[..32].copy_from_slice(&derive(&extracted, "claims"));
+        hmac_keys[32..].copy_from_slice(&derive(&extracted, "idempotency"));
         Secrets {
-            claims: hmac_key(&extracted, "claims"),
-            idempotency: hmac_key(&extracted, "idempotency"),
-            check: hmac_key(&extracted, "check"),
+            hmac: HmacKeys::from_bytes(hmac_keys),
+            check: hmac_key(&derive(&extracted, "check")),
             wrapping: PersonKey::from_bytes(&derive(&extracted, "person-keys")),
         }
     }
 
+    /// The secrets of a database. Ties it to this master key the first time, and refuses another one later:
+    /// with another key no e-mail would be found taken and nothing sealed could be opened.
+    pub async fn open(
+        pool: &PgPool,
+        master: &[u8; 32],
+    ) -> Result<Result<Secrets, MasterKeyMismatch>, LogError> {
+        let mut secrets = Secrets::from_master_key(master);
+        let settled: Vec<u8> = query_scalar("select log.settle($1, $2)")
+            .bind(CHECK)
+            .bind(secrets.check_value())
+            .fetch_one(pool)
+            .await?;
+        if settled != secrets.check_value() {
+            return Ok(Err(MasterKeyMismatch));
+        }
+        let kept: Option<Vec<u8>> = query_scalar("select log.setting($1)")
+            .bind(HMAC_KEYS)
+            .fetch_one(pool)
+            .await?;
+        if let Some(wrapped) = kept {
+            secrets.hmac = secrets.unwrap_hmac_keys(&wrapped)?;
+        }
+        Ok(Ok(secrets))
+    }
+
     /// What stands for a personal value (an e-mail) in the table of claims.
     pub fn claim_value(&self, kind: &str, value: &str) -> Vec<u8> {
-        tag(&self.claims, &[kind.as_bytes(), value.as_bytes()])
+        tag(&self.hmac.claims, &[kind.as_bytes(), value.as_bytes()])
     }
 
     pub fn idempotency_tag(&self, parts: &[&[u8]]) -> Vec<u8> {
-        tag(&self.idempotency, parts)
+        tag(&self.hmac.idempotency, parts)
     }
 
     pub(crate) fn wrap(&self, key: &[u8; 32], person: uuid::Uuid) -> Result<Vec<u8>, SealError> {
@@ -53,25 +96,47 @@ impl Secrets {
         wrapped: &[u8],
         person: uuid::Uuid,
     ) -> Result<PersonKey, SealError> {
-        let opened = self.wrapping.open_bytes(wrapped, person.as_bytes())?;
-        Ok(PersonKey::from_bytes(
-            &opened.try_into().map_err(|_| SealError::Open)?,
-        ))
+        Ok(PersonKey::from_bytes(&self.unwrap_bytes(wrapped, person)?))
     }
 
-    /// Ties the database to this master key the first time, and refuses another one later: with
-    /// another key no e-mail would be found taken and nothing sealed could be opened.
-    pub async fn check(&self, pool: &PgPool) -> Result<Result<(), MasterKeyMismatch>, LogError> {
-        let ours = tag(&self.check, &[b"master key"]);
-        let settled: Vec<u8> = query_scalar("select log.settle('master_key_check', $1)")
-            .bind(&ours)
-            .fetch_one(pool)
-            .await?;
-        Ok(if settled == ours {
-            Ok(())
-        } else {
-            Err(MasterKeyMismatch)
-        })
+    /// The key itself, to be wrapped again.
+    pub(crate) fn unwrap_bytes(
+        &self,
+        wrapped: &[u8],
+        person: uuid::Uuid,
+    ) -> Result<[u8; 32], SealError> {
+        let opened = self.wrapping.open_bytes(wrapped, person.as_bytes())?;
+        opened.try_into().map_err(|_| SealError::Open)
+    }
+
+    pub(crate) fn wrap_hmac_keys(&self, keys: &HmacKeys) -> Result<Vec<u8>, SealError> {
+        self.wrapping.seal_bytes(&keys.bytes, HMAC_KEYS.as_bytes())
+    }
+
+    pub(crate) fn unwrap_hmac_keys(&self, wrapped: &[u8]) -> Result<HmacKeys, SealError> {
+        let opened = self.wrapping.open_bytes(wrapped, HMAC_KEYS.as_bytes())?;
+        let bytes = opened.try_into().map_err(|_| SealError::Open)?;
+        Ok(HmacKeys::from_bytes(bytes))
+    }
+
+    /// Those that follow from the master key.
+    pub(crate) fn into_hmac_keys(self) -> HmacKeys {
+        self.hmac
+    }
+
+    /// Tells this master key from every other, and nothing else about it.
+    pub(crate) fn check_value(&self) -> Vec<u8> {
+        tag(&self.check, &[b"master key"])
+    }
+}
+
+impl HmacKeys {
+    fn from_bytes(bytes: [u8; 64]) -> HmacKeys {
+        HmacKeys {
+            claims: hmac_key(&bytes[..32]),
+            idempotency: hmac_key(&bytes[32..]),
+            bytes,
+        }
     }
 }
 
@@ -91,8 +156,8 @@ fn tag(key: &hmac::Key, parts: &[&[u8]]) -> Vec<u8> {
     context.sign().as_ref().to_vec()
 }
 
-fn hmac_key(extracted: &hkdf::Prk, label: &str) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, &derive(extracted, label))
+fn hmac_key(bytes: &[u8]) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, bytes)
 }
 
 #[allow(clippy::expect_used)] // HKDF fails only for outputs of more than 255 hashes; this is one

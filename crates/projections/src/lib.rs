@@ -25,6 +25,7 @@ pub mod schema;
 pub mod skipped;
 mod status;
 pub mod table;
+pub mod trail;
 pub mod users;
 
 pub use paging::{Page, Paging, QueryError, Start};

@@ -6,10 +6,10 @@ use daybook_log::Position;
 use sqlx::PgPool;
 use tokio::time::timeout;
 
-use crate::{analytics, catalog, orders, users};
+use crate::{analytics, catalog, orders, trail, users};
 use crate::{
     analytics::AnalyticsQueries, catalog::CatalogQueries, orders::OrderQueries, progress::Progress,
-    schema::SchemaName, users::UserQueries,
+    schema::SchemaName, trail::TrailQueries, users::UserQueries,
 };
 
 /// The live read models. Clones share the pool and the tracker.
@@ -19,6 +19,7 @@ pub struct ReadModels {
     orders: OrderQueries,
     users: UserQueries,
     analytics: AnalyticsQueries,
+    trail: TrailQueries,
     progress: Progress,
 }
 
@@ -37,7 +38,8 @@ impl ReadModels {
             catalog: CatalogQueries::new(pool.clone(), SchemaName::live(catalog::NAME)),
             orders: OrderQueries::new(pool.clone(), SchemaName::live(orders::NAME)),
             users: UserQueries::new(pool.clone(), SchemaName::live(users::NAME)),
-            analytics: AnalyticsQueries::new(pool, SchemaName::live(analytics::NAME)),
+            analytics: AnalyticsQueries::new(pool.clone(), SchemaName::live(analytics::NAME)),
+            trail: TrailQueries::new(pool, SchemaName::live(trail::NAME)),
             progress,
         }
     }
@@ -56,6 +58,10 @@ impl ReadModels {
 
     pub fn analytics(&self) -> &AnalyticsQueries {
         &self.analytics
+    }
+
+    pub fn trail(&self) -> &TrailQueries {
+        &self.trail
     }
 
     pub fn progress(&self) -> &Progress {

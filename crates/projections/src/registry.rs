@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    analytics::Analytics, catalog::Catalog, orders::Orders, projection::Projection, users::Users,
+    analytics::Analytics, catalog::Catalog, orders::Orders, projection::Projection, trail::Trail,
+    users::Users,
 };
 
 /// Every projection there is, in the order in which they are shown.
@@ -13,6 +14,7 @@ pub fn registry() -> Vec<Arc<dyn Projection>> {
         Arc::new(Orders),
         Arc::new(Users),
         Arc::new(Analytics),
+        Arc::new(Trail),
     ]
 }
 

@@ -8,9 +8,11 @@
 //! durable; its JSON is kept as it came.
 
 mod event;
+mod person;
 mod sessions;
 mod store;
 
 pub use event::{Times, UsageEvent};
+pub use person::{KeptEvent, Mark};
 pub use sessions::Sessions;
 pub use store::{Recorded, Room, UsageStore};

@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use sqlx::{PgPool, query};
+use sqlx::{PgPool, query, query_scalar};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use uuid::Uuid;
 
 use crate::UsageEvent;
 
@@ -49,7 +51,8 @@ impl UsageStore {
     }
 
     /// Writes a batch, all of it or nothing. Of events with one id the first that came is kept, across
-    /// batches and days; the others count as duplicates. Two round trips and one commit that is waited for.
+    /// batches and days; the others count as duplicates. Of persons who were erased nothing is kept, though their
+    /// events count as accepted: nobody is to send them again. Two round trips and one commit that is waited for.
     pub async fn record(&self, events: &[UsageEvent<'_>]) -> Result<Recorded, sqlx::Error> {
         let batch = Batch::of(events);
         // Never closed, so the permit is always there in the end.
@@ -64,6 +67,15 @@ impl UsageStore {
         })
     }
 
+    /// Deletes a person's events, and keeps those away that come late.
+    pub async fn forget(&self, person: Uuid) -> Result<(), sqlx::Error> {
+        query("select usage.forget($1)")
+            .bind(person)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     async fn write(&self, batch: &Batch<'_>) -> Result<usize, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
         // A commit of its own, so that its lock is not held while events are written.
@@ -71,7 +83,7 @@ impl UsageStore {
             .bind(Vec::from_iter(&batch.days))
             .execute(&mut *connection)
             .await?;
-        let written = query(
+        let accepted: i64 = query_scalar(
             "with incoming as (
                  select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[])
                      as e (event_id, at, session_id, user_id, event_type, event)
@@ -80,10 +92,13 @@ impl UsageStore {
                  select event_id, (at at time zone 'UTC')::date from incoming
                  on conflict do nothing
                  returning event_id
+             ), written as (
+                 insert into usage.events (event_id, at, session_id, user_id, event_type, event)
+                 select e.event_id, e.at, e.session_id, e.user_id, e.event_type, e.event::json
+                 from incoming e join fresh using (event_id)
+                 where not exists (select from usage.forgotten f where f.user_id = e.user_id)
              )
-             insert into usage.events (event_id, at, session_id, user_id, event_type, event)
-             select e.event_id, e.at, e.session_id, e.user_id, e.event_type, e.event::json
-             from incoming e join fresh using (event_id)",
+             select count(*) from fresh",
         )
         .bind(Vec::from_iter(batch.events.iter().map(|event| event.id)))
         .bind(Vec::from_iter(batch.events.iter().map(|event| event.at)))
@@ -91,9 +106,9 @@ impl UsageStore {
         .bind(Vec::from_iter(batch.events.iter().map(|event| event.user_id)))
         .bind(Vec::from_iter(batch.events.iter().map(|event| event.event_type)))
         .bind(Vec::from_iter(batch.events.iter().map(|event| event.json)))
-        .execute(&mut *connection)
+        .fetch_one(&mut *connection)
         .await?;
-        Ok(usize::try_from(written.rows_affected()).unwrap_or_default())
+        Ok(usize::try_from(accepted).unwrap_or_default())
     }
 }
 

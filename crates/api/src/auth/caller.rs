@@ -100,8 +100,12 @@ fn identity(parts: &Parts, app: &App) -> ApiResult<Identity> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(invalid());
     }
-    app.token_keys.check(token.trim()).map_err(|error| {
+    let identity = app.token_keys.check(token.trim()).map_err(|error| {
         debug!(%error, "a token was refused");
         invalid()
-    })
+    })?;
+    match app.erasures.contains(identity.user_id) {
+        true => Err(invalid()),
+        false => Ok(identity),
+    }
 }

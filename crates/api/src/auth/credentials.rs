@@ -1,6 +1,7 @@
 //! Password hashes, by user. They are stored before the user is appended to the log and taken back when the
 //! append is refused, so that no acknowledged user lacks a password.
 
+use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
 use sqlx::PgPool;
 
@@ -26,6 +27,14 @@ pub async fn remove(pool: &PgPool, user_id: UserId) -> Result<(), sqlx::Error> {
 
 pub async fn find(pool: &PgPool, user_id: UserId) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar("select password_hash from auth.credentials where user_id = $1")
+        .bind(user_id.as_uuid())
+        .fetch_optional(pool)
+        .await
+}
+
+/// When the password was last set; `None` where there is none.
+pub async fn set_at(pool: &PgPool, user_id: UserId) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    sqlx::query_scalar("select updated_at from auth.credentials where user_id = $1")
         .bind(user_id.as_uuid())
         .fetch_optional(pool)
         .await

@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -34,6 +35,28 @@ pub async fn issue(pool: &PgPool, user_id: UserId, ttl: Duration) -> Result<Stri
     let token = insert(&mut transaction, user_id, Uuid::now_v7(), ttl).await?;
     transaction.commit().await?;
     Ok(token)
+}
+
+/// A refresh token as it is kept, without what would prove anything.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KeptToken {
+    /// Shared by all that follow from one sign-in.
+    pub family: Uuid,
+    pub issued_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    /// When it was exchanged for the next one.
+    pub spent_at: Option<DateTime<Utc>>,
+}
+
+/// A user's tokens, the oldest first.
+pub async fn of_user(pool: &PgPool, user_id: UserId) -> Result<Vec<KeptToken>, sqlx::Error> {
+    sqlx::query_as(
+        "select family, issued_at, expires_at, spent_at from auth.refresh_tokens
+         where user_id = $1 order by issued_at, family",
+    )
+    .bind(user_id.as_uuid())
+    .fetch_all(pool)
+    .await
 }
 
 /// Spends `token` and gives out the next one of its family.
@@ -88,7 +111,8 @@ async fn insert(
     let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
     sqlx::query(
         "insert into auth.refresh_tokens (token_hash, family, user_id, expires_at)
-         values ($1, $2, $3, now() + make_interval(secs => $4))",
+         select $1, $2, $3, now() + make_interval(secs => $4)
+         where not exists (select from log.erasures where person_id = $3)",
     )
     .bind(hash(&token))
     .bind(family)

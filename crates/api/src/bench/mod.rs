@@ -5,6 +5,7 @@
 //! loop count from when a request was due, so that a stall is felt by all who had to wait.
 
 pub mod append;
+pub mod audit;
 pub mod http;
 pub mod lag;
 mod load;

@@ -1,11 +1,14 @@
 //! The command line: one subcommand, one function.
 
+mod audit;
 mod bench;
 mod export;
 mod import;
 mod import_log;
+mod keys;
 mod migrate;
 mod openapi;
+mod place;
 mod projections;
 mod replay;
 mod runtime;
@@ -38,6 +41,12 @@ enum Command {
     /// Look at the read models and the projectors that keep them
     #[command(subcommand)]
     Projections(projections::Command),
+    /// Look at the keys beside the database, and put new ones in their place
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Read the log's history, and prove that it is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     Replay(replay::Arguments),
     Export(export::Arguments),
     ImportLog(import_log::Arguments),
@@ -64,7 +73,10 @@ Settings come from flags or from the environment, the flag winning:
   DAYBOOK_DB_CONNECTIONS   connections that queries may use at once (16)
   DAYBOOK_DATA             folder of the private PostgreSQL and of the keys (.daybook)
   DAYBOOK_MASTER_KEY       32 bytes in base64; by default the file keys/master.key in that folder
-  DAYBOOK_ROLE             all, api, projector, or a list of them (all)
+  DAYBOOK_CHECKPOINT_KEY   signs checkpoints; by default the file keys/checkpoint.key in that folder
+  DAYBOOK_CHECKPOINTS      where checkpoints are exported to: a folder (checkpoints in that folder),
+                           or s3://bucket/prefix with the usual AWS_... variables
+  DAYBOOK_ROLE             all, api, projector, sealer, or a list of them (all)
   DAYBOOK_LISTEN           address and port to serve on (127.0.0.1:8080)
   DAYBOOK_ADMIN_EMAIL      the admin made at the first start,
   DAYBOOK_ADMIN_PASSWORD   and the password
@@ -77,9 +89,17 @@ Settings come from flags or from the environment, the flag winning:
 
 /// Runs the command that the arguments ask for, to its end.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return help_or_failure(&error),
+        Err(error) => {
+            return help_or_failure(&error).map_err(|failure| {
+                match audit::answers_by_status(&arguments) {
+                    true => Failure::Undecided(Box::new(failure)),
+                    false => failure,
+                }
+            });
+        }
     };
     match cli.command {
         Command::Serve(arguments) => serve::run(arguments),
@@ -87,6 +107,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Seed(arguments) => seed::run(arguments),
         Command::Import(command) => import::run(command),
         Command::Projections(command) => projections::run(command),
+        Command::Keys(command) => keys::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::ImportLog(arguments) => import_log::run(arguments),

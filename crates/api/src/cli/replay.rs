@@ -74,8 +74,7 @@ async fn print(
         true => {
             let master_key =
                 MasterKey::existing(&arguments.data.folder, arguments.data.master_key())?;
-            let secrets = Arc::new(Secrets::from_master_key(master_key.expose()));
-            secrets.check(&pool).await??;
+            let secrets = Arc::new(Secrets::open(&pool, master_key.expose()).await??);
             Some(Codec::new(pool.clone(), secrets))
         }
         false => None,

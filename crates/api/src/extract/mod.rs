@@ -11,7 +11,7 @@ mod submission;
 
 pub(crate) use elements::Elements;
 pub(crate) use json::{Json, Object, misfit_code};
-pub(crate) use page::{limit, list, of_database, page_headers, paging};
+pub(crate) use page::{TOTAL_COUNT, limit, links, list, of_database, page_headers, paging};
 pub(crate) use path::Id;
 pub(crate) use position::MinPosition;
 pub(crate) use precondition::{IfMatch, IfNoneMatch};

@@ -16,7 +16,7 @@ pub(crate) const MAX_LIMIT: u32 = 100;
 /// Deeper than anyone leafs; a cursor goes on from there at no cost.
 pub(crate) const MAX_PAGE: u32 = 1_000_000;
 
-pub(super) const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+pub(crate) const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The page that a list's parameters ask for. A cursor, which a `Link` carries, stands above a page's number.
 pub(crate) fn paging(
@@ -69,7 +69,7 @@ pub(crate) fn page_headers<T>(uri: &Uri, page: &Page<T>) -> HeaderMap {
     headers
 }
 
-fn links(uri: &Uri, next: Option<&str>, prev: Option<&str>) -> Option<HeaderValue> {
+pub(crate) fn links(uri: &Uri, next: Option<&str>, prev: Option<&str>) -> Option<HeaderValue> {
     let link = |cursor: &str, rel: &str| format!("<{}>; rel=\"{rel}\"", with_cursor(uri, cursor));
     let links: Vec<String> = next
         .map(|cursor| link(cursor, "next"))

@@ -46,6 +46,7 @@ impl CommandRequest {
             causation_id: None,
             request_id: Some(self.request_id),
             trace_parent: self.trace_parent,
+            means: None,
         };
         Context { metadata, now, key }
     }

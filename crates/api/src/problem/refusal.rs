@@ -157,6 +157,11 @@ impl From<CommandError> for Problem {
                 "A request with this Idempotency-Key is still being carried out; ask again for its answer.",
             )
             .with_header(axum::http::header::RETRY_AFTER, HeaderValue::from(1_u32)),
+            CommandError::PersonErased => Problem::new(
+                StatusCode::GONE,
+                "person-erased",
+                "The answer to this Idempotency-Key spoke of a person who has been erased; take a fresh one.",
+            ),
             CommandError::Overloaded => {
                 Problem::unavailable("overloaded", "Too many commands are waiting; nothing was done.", 1)
             }

@@ -4,12 +4,14 @@
 mod analytics;
 mod audit;
 mod categories;
+mod erasure;
 pub(crate) mod docs;
 mod facets;
 mod headers;
 pub(crate) mod operations;
 mod order_steps;
 mod orders;
+mod price_history;
 mod products;
 mod projections;
 mod sessions;
@@ -26,9 +28,11 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(sessions::router())
         .merge(users::router())
+        .merge(erasure::router())
         .merge(categories::router())
         .merge(facets::router())
         .merge(products::router())
+        .merge(price_history::router())
         .merge(stock::router())
         .merge(orders::router())
         .merge(order_steps::router())

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::facets::ProductQuery;
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
-use crate::answer::{Representation, no_content, to_response};
+use crate::answer::{Representation, json, no_content, to_response};
 use crate::app::{App, BASE};
 use crate::auth::Admin;
 use crate::cache::CachedProduct;
@@ -24,6 +24,7 @@ use crate::etag::ETag;
 use crate::extract::{
     CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list, paging,
 };
+use crate::past::{AdminAsOf, AsOfParam, product_at};
 use crate::problem::{ApiResult, Problem};
 use crate::timestamp::Timestamp;
 
@@ -125,17 +126,26 @@ async fn list_products(
     list(&uri, page, |product| ProductAnswer::from(&product))
 }
 
-/// One product.
+/// One product; as it was, for administrators.
 #[utoipa::path(
-    get, path = "/api/v1/products/{id}", operation_id = "getProduct", tag = "catalog", params(IdParam, IfNoneMatchParam),
+    get, path = "/api/v1/products/{id}", operation_id = "getProduct", tag = "catalog",
+    params(IdParam, AsOfParam, IfNoneMatchParam), security((), ("bearer" = ["admin"])),
     responses((status = 200, description = "The product", body = ProductAnswer, headers(("ETag" = String)))),
 )]
 async fn get_product(
     State(app): State<App>,
     Id(id): Id<ProductId>,
+    AdminAsOf(moment): AdminAsOf,
     min_position: MinPosition,
     held: IfNoneMatch,
 ) -> ApiResult {
+    if let Some(moment) = moment {
+        let position = moment.as_of(&app, min_position).await?;
+        let product = product_at(&app.feed, id, position).await?;
+        return json(&ProductAnswer::from(
+            &product.ok_or_else(Problem::nothing_here)?,
+        ));
+    }
     min_position.reached(&app, catalog::NAME).await?;
     let product = match app.products.get(id) {
         Some(product) => product,
@@ -322,20 +332,26 @@ async fn read_product(app: &App, id: ProductId) -> ApiResult<Arc<CachedProduct>>
 }
 
 fn represent(outcome: &ProductOutcome) -> Representation {
-    let product = &outcome.product.state;
-    let answer = ProductAnswer {
-        id: outcome.id,
-        name: product.name.clone(),
-        description: product.description.clone(),
-        price: Amount(product.price),
-        currency: product.price.currency.code(),
-        stock: outcome.available,
-        category_id: product.category_id,
-        sku: product.sku.clone(),
-        created_at: outcome.product.created_at.into(),
-        updated_at: outcome.updated_at.into(),
-    };
-    Representation::of(&answer).tagged(ETag::with(outcome.product.version, outcome.stock_version))
+    let etag = ETag::with(outcome.product.version, outcome.stock_version);
+    Representation::of(&ProductAnswer::from(outcome)).tagged(etag)
+}
+
+impl From<&ProductOutcome> for ProductAnswer {
+    fn from(outcome: &ProductOutcome) -> ProductAnswer {
+        let product = &outcome.product.state;
+        ProductAnswer {
+            id: outcome.id,
+            name: product.name.clone(),
+            description: product.description.clone(),
+            price: Amount(product.price),
+            currency: product.price.currency.code(),
+            stock: outcome.available,
+            category_id: product.category_id,
+            sku: product.sku.clone(),
+            created_at: outcome.product.created_at.into(),
+            updated_at: outcome.updated_at.into(),
+        }
+    }
 }
 
 impl From<&catalog::Product> for ProductAnswer {

@@ -62,10 +62,9 @@ struct Tokens {
     ),
 )]
 async fn login(State(app): State<App>, Json { value: body, .. }: Json<LoginBody>) -> ApiResult {
-    let user_id = authenticate(&app, &body).await?.ok_or_else(|| {
-        let detail = "The e-mail address or the password is wrong.";
-        Problem::unauthorized("invalid-credentials", detail, "Bearer")
-    })?;
+    let user_id = authenticate(&app, &body)
+        .await?
+        .ok_or_else(wrong_credentials)?;
     let refresh_token = refresh::issue(&app.pool, user_id, app.http.refresh_token_ttl).await?;
     tokens(&app, user_id, refresh_token).await
 }
@@ -83,6 +82,11 @@ async fn refresh(State(app): State<App>, Json { value: body, .. }: Json<RefreshB
     let ttl = app.http.refresh_token_ttl;
     let (user_id, next) = refresh::rotate(&app.pool, &body.refresh_token, ttl).await?;
     tokens(&app, user_id, next).await
+}
+
+fn wrong_credentials() -> Problem {
+    let detail = "The e-mail address or the password is wrong.";
+    Problem::unauthorized("invalid-credentials", detail, "Bearer")
 }
 
 /// Takes the same time whether or not there is such a user.
@@ -106,11 +110,12 @@ async fn authenticate(app: &App, body: &LoginBody) -> ApiResult<Option<UserId>> 
 
 /// The roles are those of now, as the log has them.
 async fn tokens(app: &App, user_id: UserId, refresh_token: String) -> ApiResult {
-    let user = app.commands.load(StreamId::user(user_id)).await?.state;
+    let loaded = app.commands.load(StreamId::user(user_id)).await?.state;
+    // They may have been erased since their password was found right.
+    let user = loaded.as_user().filter(|user| user.exists());
     let roles = user
-        .as_user()
         .map(|user| user.roles.clone())
-        .unwrap_or_default();
+        .ok_or_else(wrong_credentials)?;
     let ttl = app.http.access_token_ttl;
     let access_token = app.token_keys.sign(user_id, &roles, app.now(), ttl)?;
     let body = Tokens {

@@ -2,22 +2,26 @@
 
 use axum::extract::State;
 use daybook_commands::{ChangeStock, StockOutcome};
-use daybook_domain::ProductId;
+use daybook_domain::stock::Stock;
+use daybook_domain::{ProductId, StreamId, Versioned};
+use daybook_log::Position;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, KeyParam};
-use crate::answer::{Representation, to_response};
+use crate::answer::{Representation, json, to_response};
 use crate::app::App;
 use crate::auth::Admin;
 use crate::etag::ETag;
-use crate::extract::{Id, Submission};
+use crate::extract::{Id, MinPosition, Submission};
+use crate::past::{AsOf, AsOfParam, stock_at, was_there};
 use crate::problem::{ApiResult, Problem};
+use crate::timestamp::Timestamp;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(change_stock))
+    OpenApiRouter::new().routes(routes!(get_stock, change_stock))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -41,6 +45,59 @@ struct StockAnswer {
     /// Units that can be ordered.
     #[schema(minimum = 0)]
     stock: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = StockLevels)]
+struct LevelsAnswer {
+    #[schema(value_type = Uuid)]
+    id: ProductId,
+    /// Units that can be ordered.
+    #[schema(minimum = 0)]
+    stock: u64,
+    /// In the warehouse and promised to nobody, which is what can be ordered: `onHand`, `reserved` and `shipped` add
+    /// up to what was `received` less what was `writtenOff`.
+    #[schema(minimum = 0)]
+    on_hand: u64,
+    /// In the warehouse, promised to orders.
+    #[schema(minimum = 0)]
+    reserved: u64,
+    #[schema(minimum = 0)]
+    shipped: u64,
+    #[schema(minimum = 0)]
+    received: u64,
+    #[schema(minimum = 0)]
+    written_off: u64,
+    /// Null where there never were any units.
+    updated_at: Option<Timestamp>,
+}
+
+/// What is in the warehouse, of a retired product too; from the log, so never behind.
+#[utoipa::path(
+    get, path = "/api/v1/products/{id}/stock", operation_id = "getStock", tag = "catalog",
+    params(IdParam, AsOfParam), security(("bearer" = ["admin"])),
+    responses((status = 200, description = "The units", body = LevelsAnswer)),
+)]
+async fn get_stock(
+    State(app): State<App>,
+    _: Admin,
+    Id(id): Id<ProductId>,
+    AsOf(moment): AsOf,
+    min_position: MinPosition,
+) -> ApiResult {
+    let position = match moment {
+        Some(moment) => moment.as_of(&app, min_position).await?,
+        None => {
+            min_position.reached_by_the_log(&app).await?;
+            Position::MAX
+        }
+    };
+    if !was_there(&app.feed, StreamId::product(id), position).await? {
+        return Err(Problem::nothing_here());
+    }
+    let stock = stock_at(&app.feed, id, position).await?;
+    json(&LevelsAnswer::of(id, &stock))
 }
 
 /// Receives units or writes them off.
@@ -70,6 +127,22 @@ async fn change_stock(
         app.execute(command, admin.actor(), submission.request, represent)
             .await?,
     ))
+}
+
+impl LevelsAnswer {
+    fn of(id: ProductId, stock: &Versioned<Stock>) -> LevelsAnswer {
+        let levels = &stock.state;
+        LevelsAnswer {
+            id,
+            stock: levels.available(),
+            on_hand: levels.on_hand,
+            reserved: levels.reserved,
+            shipped: levels.shipped,
+            received: levels.received,
+            written_off: levels.written_off,
+            updated_at: (stock.version > 0).then(|| stock.updated_at.into()),
+        }
+    }
 }
 
 fn represent(outcome: &StockOutcome) -> daybook_commands::Answer {

@@ -1,22 +1,26 @@
 //! Accounts: registering, profiles, roles.
 
+mod answer;
+mod export;
+
 use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::http::Uri;
 use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
-use daybook_domain::{Email, Personal, StreamId, UserId, Versioned};
+use daybook_domain::{Email, StreamId, UserId, Versioned};
 use daybook_log::Actor;
 use daybook_projections::users;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tracing::warn;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::answer::{RoleName, UserAnswer, represent};
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
-use crate::answer::{Representation, carried_out, tagged, to_response};
+use crate::answer::{carried_out, json, tagged, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Admin, Customer, credentials, password};
 use crate::etag::ETag;
@@ -24,8 +28,8 @@ use crate::extract::{
     CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list,
     of_database, paging,
 };
+use crate::past::{AsOf, AsOfParam, user_at};
 use crate::problem::{ApiResult, Problem, chain};
-use crate::timestamp::Timestamp;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -33,6 +37,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list_users, create_user))
         .routes(routes!(get_user, change_user))
         .routes(routes!(change_roles))
+        .routes(routes!(export::export_user))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -101,36 +106,6 @@ struct ChangeUserBody {
 struct RolesBody {
     #[schema(value_type = Vec<RoleName>, min_items = 1)]
     roles: BTreeSet<Role>,
-}
-
-#[derive(ToSchema)]
-#[schema(as = Role, rename_all = "lowercase")]
-#[allow(dead_code, reason = "only describes the domain's type")]
-enum RoleName {
-    User,
-    Admin,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = User)]
-struct UserAnswer {
-    #[schema(value_type = Uuid)]
-    id: UserId,
-    /// Null once the person has been erased, as are the names; null too of a customer who was imported.
-    email: Option<String>,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    #[schema(value_type = Vec<RoleName>)]
-    roles: BTreeSet<Role>,
-    /// What an imported customer is called in the system that they come from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    external_id: Option<String>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    /// When the person was erased: who they were is forgotten, and nobody can sign in or order as them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    erased_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -237,7 +212,8 @@ async fn list_users(
 
 /// One's own account; for administrators anyone's.
 #[utoipa::path(
-    get, path = "/api/v1/users/{id}", operation_id = "getUser", tag = "users", params(IdParam, IfNoneMatchParam),
+    get, path = "/api/v1/users/{id}", operation_id = "getUser", tag = "users",
+    params(IdParam, AsOfParam, IfNoneMatchParam),
     security(("bearer" = [])),
     responses((status = 200, description = "The account", body = UserAnswer, headers(("ETag" = String)))),
 )]
@@ -245,10 +221,19 @@ async fn get_user(
     State(app): State<App>,
     caller: Customer,
     Id(id): Id<UserId>,
+    AsOf(moment): AsOf,
     min_position: MinPosition,
     held: IfNoneMatch,
 ) -> ApiResult {
     caller.may_see(id)?;
+    if let Some(moment) = moment {
+        let position = moment.as_of(&app, min_position).await?;
+        let user = user_at(&app.feed, id, position).await?;
+        return json(&UserAnswer::of(
+            id,
+            &user.ok_or_else(Problem::nothing_here)?,
+        ));
+    }
     min_position.reached(&app, users::NAME).await?;
     let user = app
         .read_models
@@ -362,43 +347,5 @@ async fn forget_unless_opened(app: &App, id: UserId, answered: &ApiResult<Answer
     }
     if let Err(error) = credentials::remove(&app.pool, id).await {
         warn!(user.id = %id, error = chain(&error), "a password's hash of nobody was left behind");
-    }
-}
-
-fn represent(id: UserId, user: &Versioned<User>) -> Representation {
-    let known = |text: Option<&String>| text.cloned();
-    let answer = UserAnswer {
-        id,
-        email: user
-            .state
-            .email
-            .known()
-            .map(|email| email.as_str().to_owned()),
-        first_name: known(user.state.first_name.known()),
-        last_name: known(user.state.last_name.known()),
-        roles: user.state.roles.clone(),
-        external_id: known(user.state.external_id.as_ref().and_then(Personal::known)),
-        created_at: user.created_at.into(),
-        updated_at: user.updated_at.into(),
-        erased_at: user.state.erased.then(|| user.updated_at.into()),
-    };
-    Representation::of(&answer)
-        .tagged(ETag::of(user.version))
-        .about(id)
-}
-
-impl From<users::User> for UserAnswer {
-    fn from(user: users::User) -> UserAnswer {
-        UserAnswer {
-            erased_at: user.erased_at().map(Into::into),
-            id: user.id,
-            email: user.email,
-            first_name: user.first_name,
-            last_name: user.last_name,
-            roles: user.roles,
-            external_id: user.external_id,
-            created_at: user.created_at.into(),
-            updated_at: user.updated_at.into(),
-        }
     }
 }

@@ -18,6 +18,7 @@ use sqlx::PgPool;
 use crate::failure::Failure;
 use crate::system;
 
+pub(crate) use people::customer_ids;
 pub use people::customers;
 
 /// How long ago the shop opened: before its oldest order.

@@ -21,6 +21,14 @@ pub fn customers() -> impl Iterator<Item = &'static str> {
         .map(|customer| customer.email.as_str())
 }
 
+/// Their ids.
+pub fn customer_ids() -> impl Iterator<Item = UserId> {
+    SHOP.customers
+        .iter()
+        .enumerate()
+        .map(|(rank, customer)| id_of(customer, rank))
+}
+
 /// The customer that `orders.json` means by `key`.
 pub(super) fn customer(key: &str) -> Option<(UserId, &'static CustomerEntry)> {
     SHOP.customers

@@ -29,9 +29,8 @@ impl Core {
         database: &Database,
         master_key: &MasterKey,
     ) -> Result<Core, Failure> {
-        let secrets = Arc::new(Secrets::from_master_key(master_key.expose()));
-        secrets.check(&database.pool).await??;
-        let codec = Codec::new(database.pool.clone(), secrets);
+        let secrets = Secrets::open(&database.pool, master_key.expose()).await??;
+        let codec = Codec::new(database.pool.clone(), Arc::new(secrets));
         let feed = Feed::new(database.pool.clone(), codec.clone());
         let (bus, bus_tasks) = CommandBus::start(database.worker_pool(BUS_CONNECTIONS), codec);
         Ok(Core {

@@ -8,12 +8,16 @@ pub(crate) mod welcome;
 mod background;
 mod connect;
 mod first_start;
+mod forgetting;
 mod http;
 mod listener;
+pub(crate) mod restored;
+mod sealing;
 mod supervisor;
 
 use std::net::SocketAddr;
 
+use daybook_audit::CheckpointStore;
 use daybook_projections::{Progress, ProjectorConfig, ReadModels, registry};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -21,10 +25,13 @@ use tracing::{info, warn};
 use self::background::Background;
 use self::core::Core;
 use self::database::{Database, IfRunning};
+use self::forgetting::Forgetting;
 pub(crate) use self::first_start::Accounts;
 use self::listener::ReservedPort;
+use self::sealing::{Preparation, Sealing};
 use crate::app::{self, App, AppParts, HttpConfig};
 use crate::config::{Role, ServerConfig};
+use crate::erasure::{self, Erasures};
 use crate::failure::Failure;
 use crate::keys::{self, MasterKey};
 use crate::metrics;
@@ -43,11 +50,13 @@ pub(crate) async fn serve(
     };
     config.admin()?;
     let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
+    let store = CheckpointStore::open(&config.data.checkpoints())?;
     let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
     let server = Server {
         config,
         database: &database,
         master_key: &master_key,
+        store: &store,
     };
     let served = server.run(port, stop, opened).await;
     database.close().await;
@@ -69,6 +78,7 @@ struct Server<'a> {
     config: &'a ServerConfig,
     database: &'a Database,
     master_key: &'a MasterKey,
+    store: &'a CheckpointStore,
 }
 
 impl Server<'_> {
@@ -83,21 +93,40 @@ impl Server<'_> {
             Some(ready) => ready?,
             None => return Ok(()),
         }
+        let comparing = restored::refuse(self.database, &self.config.data, self.store);
+        match stop.run_until_cancelled(comparing).await {
+            Some(compared) => compared?,
+            None => return Ok(()),
+        }
         if port.is_some() {
             // Before anything counts.
             metrics::install();
         }
+        let sealing = match self.config.has(Role::Sealer) {
+            true => Some(self.prepare_sealing()?),
+            false => None,
+        };
         let core = Core::start(self.database, self.master_key).await?;
         let broken = core.broken();
         let stop = stop_on(&stop, &broken);
+        // Before anything is shown of whom a restored database has brought back.
+        let erasing = erasure::repeat(&core.bus, self.store);
+        let erased = stop.run_until_cancelled(erasing).await;
+        if let Some(Err(_)) | None = erased {
+            core.stop().await;
+            return erased.unwrap_or(Ok(0)).map(|_| ());
+        }
+        let erasures = Erasures::new(core.bus.clone());
+        let forgetting = Forgetting::start(self.database, &erasures, self.store.clone());
         let projectors = self
             .config
             .has(Role::Projector)
             .then(|| self.project(&core));
+        let sealing = sealing.map(Sealing::start);
         let served = match port {
-            Some(port) => self.answer(&core, port, stop, opened).await,
+            Some(port) => self.answer(&core, erasures, port, stop, opened).await,
             None => {
-                info!("keeping the read models up to date");
+                info!(roles = ?self.config.roles, "at work");
                 stop.cancelled().await;
                 Ok(())
             }
@@ -105,7 +134,13 @@ impl Server<'_> {
         if let Some(projectors) = projectors {
             projectors.stop().await;
         }
+        forgetting.stop().await;
+        let feed = core.feed.clone();
         core.stop().await;
+        // After the queue, whose last events are to be sealed, too.
+        if let Some(sealing) = sealing {
+            sealing.stop(&feed).await;
+        }
         match broken.is_cancelled() {
             true => Err(Failure::WriterDied),
             false => served,
@@ -121,9 +156,14 @@ impl Server<'_> {
         })
     }
 
+    fn prepare_sealing(&self) -> Result<Preparation, Failure> {
+        Preparation::new(self.database, &self.config.data, self.store.clone())
+    }
+
     async fn answer(
         &self,
         core: &Core,
+        erasures: Erasures,
         port: ReservedPort,
         stop: CancellationToken,
         opened: impl FnOnce(SocketAddr, &Accounts),
@@ -131,7 +171,9 @@ impl Server<'_> {
         if !self.config.rate_limits.is_on() {
             warn!("rate limits are off: everybody may send as many requests as they like");
         }
-        let token_keys = keys::token_keys(&self.config.data.folder)?;
+        let data = &self.config.data;
+        let token_keys = keys::token_keys(&data.folder)?;
+        let checkpoint_keys = keys::checkpoint_verifiers(&data.folder, data.checkpoint_key())?;
         let preparing = first_start::prepare(self.config, self.database, self.master_key, core);
         let Some(accounts) = stop.run_until_cancelled(preparing).await else {
             return Ok(());
@@ -151,6 +193,8 @@ impl Server<'_> {
             feed: core.feed.clone(),
             pool: self.database.pool.clone(),
             token_keys,
+            erasures,
+            checkpoint_keys,
             http: self.http(),
         });
         // One connection to listen and one to look with.

@@ -37,6 +37,7 @@ fn every_endpoint_is_described() {
         ("get", "/users/{id}"),
         ("put", "/users/{id}"),
         ("put", "/users/{id}/roles"),
+        ("get", "/users/{id}/export"),
         ("get", "/categories"),
         ("post", "/categories"),
         ("put", "/categories/{id}"),
@@ -46,7 +47,9 @@ fn every_endpoint_is_described() {
         ("get", "/products/{id}"),
         ("put", "/products/{id}"),
         ("delete", "/products/{id}"),
+        ("get", "/products/{id}/stock"),
         ("put", "/products/{id}/stock"),
+        ("get", "/products/{id}/price-history"),
         ("get", "/products/facets"),
         ("post", "/orders"),
         ("get", "/orders"),
@@ -76,6 +79,7 @@ fn every_endpoint_is_described() {
         ("get", "/projections/{name}/dead-letters"),
         ("get", "/projections/{name}/actions"),
         ("get", "/audit/streams/{type}/{id}"),
+        ("get", "/audit/streams/{type}/{id}/diff"),
     ];
     for (method, path) in contract {
         let operation = &document["paths"][format!("/api/v1{path}")][method];

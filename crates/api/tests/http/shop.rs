@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Utc;
 use daybook_api::app::{App, AppParts, HttpConfig, router};
+use daybook_api::erasure::Erasures;
 use daybook_api::auth::token::TokenKeys;
 use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
 use daybook_domain::UserId;
@@ -87,11 +88,13 @@ impl Shop {
         let progress = Progress::new();
         let keys = TokenKeys::from_pkcs8(&TokenKeys::generate().unwrap()).unwrap();
         let parts = AppParts {
+            erasures: Erasures::new(commands.clone()),
             commands,
             read_models: ReadModels::new(pool.clone(), progress.clone()),
             feed: feed.clone(),
             pool: pool.clone(),
             token_keys: keys.clone(),
+            checkpoint_keys: Vec::new(),
             http,
         };
         let app = App::new(parts);

@@ -4,6 +4,7 @@
 mod apply;
 mod command;
 mod decide;
+mod describe;
 mod event;
 mod name;
 mod rejection;

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use iso_currency::Country;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,21 @@ pub struct Address {
     pub region: Option<String>,
     /// ISO 3166-1 alpha-2, in capital letters: `DE`.
     pub country: String,
+}
+
+/// On one line, for people: `Ann Lee, 1 High Street, 10115 Berlin, DE`.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.name, self.line1)?;
+        if let Some(line2) = &self.line2 {
+            write!(f, ", {line2}")?;
+        }
+        write!(f, ", {} {}", self.postal_code, self.city)?;
+        if let Some(region) = &self.region {
+            write!(f, ", {region}")?;
+        }
+        write!(f, ", {}", self.country)
+    }
 }
 
 impl Address {

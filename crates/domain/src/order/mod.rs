@@ -8,6 +8,7 @@ mod address;
 mod apply;
 mod command;
 mod decide;
+mod describe;
 mod event;
 mod import;
 mod line;

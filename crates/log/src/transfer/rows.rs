@@ -6,6 +6,8 @@ use super::TransferError;
 use super::line::{Claim, Event, IdempotencyRecord, Line, PersonKey, Setting};
 
 const MOST_ROWS: usize = 2_000;
+/// What an erasure is called in the log.
+const USER_ERASED: &str = "user.erased";
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 #[derive(Clone, Copy)]
@@ -76,6 +78,7 @@ impl Rows {
         let refused = |error| refused(first, last, error);
         self.write_settings(connection).await?;
         self.write_events(connection).await.map_err(refused)?;
+        self.write_erasures(connection).await.map_err(refused)?;
         self.write_claims(connection).await.map_err(refused)?;
         self.write_records(connection).await.map_err(refused)?;
         self.write_person_keys(connection).await.map_err(refused)?;
@@ -107,7 +110,7 @@ impl Rows {
                 .bind(&setting.name)
                 .fetch_one(&mut *connection)
                 .await?;
-            // The one setting that there is.
+            // All that there are follow from the master key.
             if settled != setting.value {
                 return Err(TransferError::OtherMasterKey);
             }
@@ -139,6 +142,29 @@ impl Rows {
         .bind(column(events, |event| event.recorded_at))
         .bind(column(events, |event| event.payload.as_str()))
         .bind(column(events, |event| event.metadata.as_str()))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// So that whoever was erased there is swept and exported here, too.
+    async fn write_erasures(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let erasures: Vec<&Event> = self
+            .events
+            .iter()
+            .filter(|event| event.event_type == USER_ERASED)
+            .collect();
+        if erasures.is_empty() {
+            return Ok(());
+        }
+        query(
+            "insert into log.erasures (person_id, position, erased_at)
+             select e.person_id::uuid, e.position, e.erased_at
+             from unnest($1::text[], $2::bigint[], $3::timestamptz[]) as e (person_id, position, erased_at)",
+        )
+        .bind(column(&erasures, |event| event.aggregate_id.as_str()))
+        .bind(column(&erasures, |event| event.position))
+        .bind(column(&erasures, |event| event.recorded_at))
         .execute(connection)
         .await?;
         Ok(())

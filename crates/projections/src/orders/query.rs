@@ -105,6 +105,19 @@ impl OrderQueries {
         Ok((!entries.is_empty()).then_some(entries))
     }
 
+    /// Every order of a customer, in no order.
+    pub async fn ids_of(&self, user_id: UserId) -> Result<Vec<OrderId>, QueryError> {
+        let statement = format!(
+            "select o.id from {}.orders o where o.user_id = $1",
+            self.schema
+        );
+        let ids: Vec<Uuid> = sqlx::query_scalar(&statement)
+            .bind(user_id.as_uuid())
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(ids.into_iter().map(OrderId::from).collect())
+    }
+
     /// Pushes `from … where …` for the orders that `viewer` may see and `filter` finds.
     fn push_matching(
         &self,

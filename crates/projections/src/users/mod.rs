@@ -1,6 +1,7 @@
 //! People with an account.
 
 mod fold;
+mod forget;
 mod project;
 mod query;
 
@@ -10,6 +11,7 @@ use chrono::{DateTime, Utc};
 use daybook_domain::{UserId, user::Role};
 
 pub use self::{
+    forget::forget,
     project::{NAME, Users},
     query::UserQueries,
 };

@@ -55,6 +55,7 @@ async fn execute<C: Command>(
         causation_id: None,
         request_id: None,
         trace_parent: None,
+        means: None,
     };
     let key = keyed.then(|| {
         let key = Uuid::now_v7().to_string();

@@ -1,4 +1,5 @@
 mod append;
+mod audit;
 mod http;
 mod lag;
 mod rebuild;
@@ -14,6 +15,7 @@ use crate::failure::Failure;
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Append(append::Arguments),
+    Audit(audit::Arguments),
     Http(http::Arguments),
     Lag(lag::Arguments),
     Rebuild(rebuild::Arguments),
@@ -45,6 +47,7 @@ impl LoadArguments {
 pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Append(arguments) => append::run(arguments),
+        Command::Audit(arguments) => audit::run(arguments),
         Command::Http(arguments) => http::run(arguments),
         Command::Lag(arguments) => lag::run(arguments),
         Command::Rebuild(arguments) => rebuild::run(arguments),

@@ -24,6 +24,7 @@ pub(super) struct Bench<'a> {
     pub(super) database: &'a Database,
     pub(super) core: &'a Core,
     pub(super) folder: &'a Path,
+    pub(super) data: &'a DataConfig,
 }
 
 /// Measures on the database that was given, or on a scratch one.
@@ -54,6 +55,7 @@ async fn in_database<T>(
             database: &database,
             core: &core,
             folder: &data.folder,
+            data,
         };
         let measured = tokio::select! {
             measured = measure(bench) => measured,
@@ -75,6 +77,8 @@ impl Scratch {
             return Scratch { data, folder: None };
         }
         data.folder.push("bench");
+        // What is made up must not stand for the shop's log.
+        data.checkpoints = None;
         let folder = Some(data.folder.clone());
         Scratch { data, folder }
     }

@@ -9,7 +9,7 @@ use daybook_projections::projection::Projection;
 use daybook_projections::registry::projection;
 use daybook_projections::status_of;
 
-use super::place::{Place, Site, operator};
+use crate::cli::place::{Place, Site, operator};
 use crate::failure::Failure;
 
 /// Hold a projector: its read model stays as it is, and is answered from, until it is resumed

@@ -11,8 +11,8 @@ use daybook_projections::rebuild::{BuildError, Builder, Results};
 use daybook_projections::registry::{projection, registry};
 use daybook_projections::schema::SchemaName;
 
-use super::place::{Place, Site, operator};
 use super::report::{Reporter, Verdict, tell_as_of, tell_results, tell_rollback};
+use crate::cli::place::{Place, Site, operator};
 use crate::failure::Failure;
 
 /// Make read models anew aside, compare them with the live ones, and switch them in.

@@ -3,7 +3,6 @@
 mod act;
 mod build;
 mod list;
-mod place;
 mod record;
 mod report;
 mod status;

@@ -5,8 +5,8 @@ use daybook_projections::operate::{self, Action, DeadLetter};
 use daybook_projections::registry::projection;
 use daybook_projections::{Paging, QueryError};
 
-use super::place::Place;
 use super::table::table;
+use crate::cli::place::Place;
 use crate::failure::Failure;
 
 /// The events that a projection passes over, by position

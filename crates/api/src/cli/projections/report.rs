@@ -12,7 +12,7 @@ use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::place::Place;
+use crate::cli::place::Place;
 use crate::failure::Failure;
 use crate::problem::chain;
 

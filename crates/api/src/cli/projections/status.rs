@@ -7,8 +7,8 @@ use daybook_projections::{BuildStatus, ProjectionStatus, status};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::place::{Place, Site};
 use super::table::table;
+use crate::cli::place::{Place, Site};
 use crate::failure::Failure;
 
 /// Back to the upper left corner, and nothing below.

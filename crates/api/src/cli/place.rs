@@ -5,10 +5,11 @@ use std::sync::Arc;
 use clap::Args;
 use daybook_log::{Codec, Feed, Secrets};
 use daybook_projections::operate::Operator;
+use daybook_projections::{Progress, ReadModels};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::runtime;
+use super::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
 use crate::keys::MasterKey;
@@ -17,10 +18,10 @@ use crate::server::schema;
 
 /// Works beside a running `daybook serve`, also where that has a private PostgreSQL.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Print JSON
     #[arg(long)]
-    pub(super) json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
     database: DatabaseConfig,
     #[command(flatten)]
@@ -31,7 +32,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Runs `work` on the database that is there.
-    pub(super) fn run<F>(
+    pub(crate) fn run<F>(
         &self,
         work: impl FnOnce(Site, CancellationToken) -> F,
     ) -> Result<(), Failure>
@@ -59,7 +60,7 @@ impl Place {
     }
 
     /// What was done, as JSON or in words.
-    pub(super) fn tell(
+    pub(crate) fn tell(
         &self,
         json: &impl Serialize,
         words: impl FnOnce() -> String,
@@ -78,32 +79,52 @@ impl Place {
 }
 
 /// An open database.
-pub(super) struct Site {
-    pub(super) database: Arc<Database>,
-    data: DataConfig,
+pub(crate) struct Site {
+    pub(crate) database: Arc<Database>,
+    pub(crate) data: DataConfig,
 }
 
 impl Site {
     /// For who only looks at positions, which are no secret: looking on must not make a master key.
-    pub(super) fn blind_feed(&self) -> Feed {
+    pub(crate) fn blind_feed(&self) -> Feed {
         let secrets = Secrets::from_master_key(&[0; 32]);
         let pool = self.database.pool.clone();
         Feed::new(pool.clone(), Codec::new(pool, secrets.into()))
     }
 
+    /// A feed that opens personal data, for who only looks: where there is no master key, none is made.
+    pub(crate) async fn looking_feed(&self) -> Result<Feed, Failure> {
+        self.feed_with(MasterKey::existing(
+            &self.data.folder,
+            self.data.master_key(),
+        )?)
+        .await
+    }
+
+    /// The queries on what is there, whether a projector is at work on it or not.
+    pub(crate) fn read_models(&self) -> ReadModels {
+        ReadModels::new(self.database.worker_pool(2), Progress::new())
+    }
+
     /// A feed that opens personal data, as read models hold it.
-    pub(super) async fn feed(&self) -> Result<Feed, Failure> {
-        let master_key = MasterKey::obtain(&self.data.folder, self.data.master_key())?;
-        let secrets = Arc::new(Secrets::from_master_key(master_key.expose()));
+    pub(crate) async fn feed(&self) -> Result<Feed, Failure> {
+        self.feed_with(MasterKey::obtain(
+            &self.data.folder,
+            self.data.master_key(),
+        )?)
+        .await
+    }
+
+    async fn feed_with(&self, master_key: MasterKey) -> Result<Feed, Failure> {
         // Not the queries' pool: a stretch of the log may take longer than those are given.
         let pool = self.database.worker_pool(2);
-        secrets.check(&pool).await??;
-        Ok(Feed::new(pool.clone(), Codec::new(pool, secrets)))
+        let secrets = Secrets::open(&pool, master_key.expose()).await??;
+        Ok(Feed::new(pool.clone(), Codec::new(pool, secrets.into())))
     }
 }
 
 /// The user of this system who runs the command.
-pub(super) fn operator() -> Operator {
+pub(crate) fn operator() -> Operator {
     let user = whoami::fallible::username();
     Operator::of_system(user.as_deref().unwrap_or("unknown"))
 }

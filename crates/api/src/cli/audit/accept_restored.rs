@@ -1,0 +1,147 @@
+//! Going on from a backup that is older than what was exported.
+
+use std::fmt::Write;
+
+use chrono::Utc;
+use clap::Args;
+use daybook_audit::store::{Acceptance, KeptNote};
+use daybook_audit::{Agreement, CheckpointStore, SignedCheckpoint, agreement, latest_checkpoint};
+use serde::Serialize;
+use sqlx::PgPool;
+
+use crate::cli::place::{Place, Site, operator};
+use crate::failure::Failure;
+
+/// Go on from a restored backup that lacks events whose checkpoints were exported
+///
+/// What the backup lacks is given up: it was acknowledged, and nobody can bring it back afterwards. The checkpoints that
+/// tell of it are put aside in the store of checkpoints, with who accepted it, when and why; who kept one of them
+/// elsewhere can still prove that there was more.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook audit accept-restored --reason \"disk lost, backup of the night before\"")]
+pub(crate) struct Arguments {
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    /// Events that the log has.
+    head: i64,
+    /// The greatest exported tree that it leads to.
+    agreed_size: u64,
+    /// The greatest that was exported.
+    abandoned_size: Option<u64>,
+    /// Checkpoints that were put aside, and where; none if there was nothing to accept.
+    abandoned: usize,
+    folder: Option<String>,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let place = arguments.place.clone();
+    place.run(|site, _| async move {
+        let store = CheckpointStore::open(&site.data.checkpoints())?;
+        let outcome = accept(&site, &store, &arguments.reason).await?;
+        arguments.place.tell(&outcome, || in_words(&outcome))
+    })
+}
+
+async fn accept(site: &Site, store: &CheckpointStore, reason: &str) -> Result<Outcome, Failure> {
+    let pool = site.database.worker_pool(1);
+    let exported = store.latest().await?;
+    let latest = exported.as_deref().map(SignedCheckpoint::parse);
+    let latest = latest.and_then(Result::ok);
+    let mut outcome = Outcome {
+        head: site.blind_feed().head().await?,
+        agreed_size: latest.as_ref().map_or(0, SignedCheckpoint::size),
+        abandoned_size: None,
+        abandoned: 0,
+        folder: None,
+    };
+    if exported.is_none() || agrees(&pool, latest.as_ref()).await? {
+        return Ok(outcome);
+    }
+    outcome.agreed_size = greatest_agreed(&pool, store).await?;
+    outcome.abandoned_size = latest.map(|latest| latest.size());
+    let acceptance = Acceptance {
+        accepted_at: Utc::now(),
+        accepted_by: operator().to_string(),
+        reason: reason.to_owned(),
+        agreed_size: outcome.agreed_size,
+        abandoned_size: outcome.abandoned_size,
+    };
+    let newest = newest_sealed(&pool).await?;
+    let abandoned = store.abandon(&acceptance, newest.as_ref()).await?;
+    outcome.abandoned = abandoned.notes;
+    outcome.folder = Some(abandoned.folder);
+    Ok(outcome)
+}
+
+/// Of the checkpoints that stay, those up to some size are this log's, and those beyond are not.
+async fn greatest_agreed(pool: &PgPool, store: &CheckpointStore) -> Result<u64, Failure> {
+    let kept = store.kept().await?;
+    let (mut agreed, mut beyond) = (0, kept.len());
+    while agreed < beyond {
+        let middle = agreed + (beyond - agreed) / 2;
+        if agrees(pool, read(store, &kept[middle]).await?.as_ref()).await? {
+            agreed = middle + 1;
+        } else {
+            beyond = middle;
+        }
+    }
+    Ok(agreed.checked_sub(1).map_or(0, |last| kept[last].size))
+}
+
+async fn read(
+    store: &CheckpointStore,
+    kept: &KeptNote,
+) -> Result<Option<SignedCheckpoint>, Failure> {
+    let note = store.read_kept(kept).await?;
+    Ok(note.and_then(|note| SignedCheckpoint::parse(&note).ok()))
+}
+
+/// What is no checkpoint is none of this log's.
+async fn agrees(pool: &PgPool, checkpoint: Option<&SignedCheckpoint>) -> Result<bool, Failure> {
+    let Some(checkpoint) = checkpoint else {
+        return Ok(false);
+    };
+    let mut connection = pool.acquire().await.map_err(COMPARING)?;
+    let found = agreement(&mut connection, checkpoint.checkpoint()).await?;
+    Ok(found == Agreement::Continues)
+}
+
+async fn newest_sealed(pool: &PgPool) -> Result<Option<SignedCheckpoint>, Failure> {
+    let mut connection = pool.acquire().await.map_err(COMPARING)?;
+    let newest = latest_checkpoint(&mut connection).await?;
+    Ok(newest.map(|newest| newest.parse()).transpose()?)
+}
+
+const COMPARING: fn(sqlx::Error) -> Failure = |source| Failure::Database {
+    what: "comparing the log with what was exported",
+    source,
+};
+
+fn in_words(outcome: &Outcome) -> String {
+    let mut words = String::new();
+    let Some(folder) = &outcome.folder else {
+        return "the log leads to what was exported; there is nothing to accept\n".to_owned();
+    };
+    let head = outcome.head;
+    // Writing to a text cannot fail.
+    let _ = writeln!(words, "accepted: the log goes on after position {head}");
+    if let Some(size) = outcome.abandoned_size {
+        let _ = writeln!(words, "  given up: what was exported up to position {size}");
+    }
+    let _ = writeln!(
+        words,
+        "  {} checkpoints put aside in {folder} of the store",
+        outcome.abandoned
+    );
+    words
+}

@@ -1,0 +1,151 @@
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use clap::Args;
+use daybook_audit::verify::{External, MOST_FINDINGS, Report, Settings, VerifyError, verify};
+use daybook_audit::{CheckpointStore, SignedCheckpoint};
+use serde::Serialize;
+
+use super::trusted::Trusted;
+use crate::cli::place::{Place, Site};
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+/// Findings that are shown to people.
+const SHOWN: usize = 100;
+
+/// Check that the log is what it was when it was sealed, and if not, say where and how it was harmed
+///
+/// Every event is read and hashed, and compared with checkpoints that were signed with trusted keys: the newest in
+/// the database, and those kept outside of it, without which an old state of the whole database passes for the
+/// newest. Can be run beside a server. Exits with 0 where the log is whole, 1 where it was tampered with, 2 where
+/// that could not be found out.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook audit verify
+  daybook audit verify --checkpoint ours.txt --pubkey auditors/checkpoint.pub --json")]
+pub(crate) struct Arguments {
+    /// A checkpoint that was kept; may be repeated [default: the newest that was exported]
+    #[arg(long = "checkpoint", value_name = "FILE")]
+    checkpoints: Vec<PathBuf>,
+    #[command(flatten)]
+    trusted: Trusted,
+    /// Stretches of the log that are read at once [default: one for each core]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let done = arguments.place.run(|site, stop| async move {
+        let settings = Settings {
+            trusted: arguments.trusted.keys(&site.data)?,
+            external: external(arguments, &site).await?,
+            jobs: jobs(arguments.jobs),
+        };
+        let told = Progress::new();
+        told.begin("verifying", "events", 0);
+        let server = site.database.server.clone();
+        let progress = move |read, total| told.reach(read, total);
+        let report = verify(server, &settings, progress, &stop).await;
+        let report = report.map_err(|error| match error {
+            VerifyError::Interrupted => Failure::Interrupted,
+            error => Failure::Verify(error),
+        })?;
+        arguments
+            .place
+            .tell(&Told::of(&report), || in_words(&report))?;
+        match report.is_whole() {
+            true => Ok(()),
+            false => Err(Failure::Tampered {
+                findings: report.findings.len() as u64 + report.more,
+            }),
+        }
+    });
+    done.map_err(|failure| match failure {
+        Failure::Tampered { .. } => failure,
+        other => Failure::Undecided(Box::new(other)),
+    })
+}
+
+fn jobs(given: Option<NonZeroUsize>) -> usize {
+    let cores = || available_parallelism().map_or(2, NonZeroUsize::get);
+    given.map_or_else(cores, NonZeroUsize::get)
+}
+
+/// Those given, or the newest that was exported.
+async fn external(arguments: &Arguments, site: &Site) -> Result<Vec<External>, Failure> {
+    let mut external = Vec::new();
+    for path in &arguments.checkpoints {
+        let source = format!("in {}", path.display());
+        let note = fs::read_to_string(path).map_err(|error| Failure::Unusable {
+            what: "the checkpoint",
+            source: format!("{}: {error}", path.display()).into(),
+        })?;
+        SignedCheckpoint::parse(&note).map_err(|error| Failure::Unusable {
+            what: "the checkpoint",
+            source: format!("{}: {error}", path.display()).into(),
+        })?;
+        external.push(External { source, note });
+    }
+    if external.is_empty() {
+        let store = CheckpointStore::open(&site.data.checkpoints())?;
+        external.extend(store.latest().await?.map(|note| External {
+            source: format!("exported to {}", store.location()),
+            note,
+        }));
+    }
+    Ok(external)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'r> {
+    whole: bool,
+    #[serde(flatten)]
+    report: &'r Report,
+}
+
+impl<'r> Told<'r> {
+    fn of(report: &'r Report) -> Told<'r> {
+        Told {
+            whole: report.is_whole(),
+            report,
+        }
+    }
+}
+
+fn in_words(report: &Report) -> String {
+    let mut lines = Vec::new();
+    let Report {
+        sealed, unsealed, ..
+    } = report;
+    lines.push(match report.is_whole() {
+        true => format!("whole: all {sealed} events are as they were sealed"),
+        false => "tampered: the log is not what was sealed".to_owned(),
+    });
+    if *unsealed > 0 {
+        lines.push(format!(
+            "  {unsealed} events after those are not sealed yet"
+        ));
+    }
+    for used in &report.checkpoints {
+        let (size, source) = (used.size, &used.source);
+        lines.push(format!(
+            "  compared with the checkpoint of {size} events {source}"
+        ));
+    }
+    let findings = report.findings.iter().take(SHOWN);
+    lines.extend(findings.map(|finding| format!("  {finding}")));
+    let more = report.findings.len().saturating_sub(SHOWN) as u64 + report.more;
+    if more > 0 {
+        lines.push(format!(
+            "  and {more} more; --json shows up to {MOST_FINDINGS}"
+        ));
+    }
+    lines.into_iter().map(|line| line + "\n").collect()
+}

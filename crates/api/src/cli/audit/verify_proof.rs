@@ -1,0 +1,148 @@
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use daybook_audit::{ConsistencyProof, InclusionProof, ProofError, VerifierKey};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::trusted::Trusted;
+use crate::config::DataConfig;
+use crate::failure::Failure;
+
+/// Check a proof that was handed out, without the database: that an event is in the log, or that the log goes on from
+/// what it was
+///
+/// Exits with 0 where it is proven, 1 where it is not, 2 where the proof or the keys could not be read.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook audit verify-proof proof.json --pubkey auditors/checkpoint.pub
+  curl -s localhost:8080/api/v1/audit/events/4711/proof | daybook audit verify-proof -")]
+pub(crate) struct Arguments {
+    /// The proof, or - for the input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    trusted: Trusted,
+    #[command(flatten)]
+    data: DataConfig,
+}
+
+/// What a proof proves.
+#[derive(Serialize)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "proven"
+)]
+enum Proven {
+    Inclusion {
+        origin: String,
+        position: i64,
+        stream: String,
+        event_type: String,
+        tree_size: u64,
+    },
+    Consistency {
+        origin: String,
+        from: u64,
+        to: u64,
+    },
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let undecided = |failure| Failure::Undecided(Box::new(failure));
+    let trusted = arguments.trusted.keys(&arguments.data).map_err(undecided)?;
+    let text = read(&arguments.file).map_err(undecided)?;
+    let proven = match format_of(&text).map_err(undecided)?.as_str() {
+        InclusionProof::FORMAT => included(&parse(&text).map_err(undecided)?, &trusted),
+        ConsistencyProof::FORMAT => consistent(&parse(&text).map_err(undecided)?, &trusted),
+        other => return Err(undecided(malformed(format!("its format is {other:?}")))),
+    };
+    tell(arguments.json, &proven?).map_err(undecided)
+}
+
+fn included(proof: &InclusionProof, trusted: &[VerifierKey]) -> Result<Proven, ProofError> {
+    let checkpoint = proof.verify(trusted)?;
+    let event = &proof.event;
+    Ok(Proven::Inclusion {
+        origin: checkpoint.origin().to_owned(),
+        position: proof.position,
+        stream: format!("{}/{}", event.aggregate_type, event.aggregate_id),
+        event_type: event.event_type.clone(),
+        tree_size: checkpoint.size(),
+    })
+}
+
+fn consistent(proof: &ConsistencyProof, trusted: &[VerifierKey]) -> Result<Proven, ProofError> {
+    let (from, to) = proof.verify(trusted)?;
+    Ok(Proven::Consistency {
+        origin: to.origin().to_owned(),
+        from: from.size(),
+        to: to.size(),
+    })
+}
+
+fn tell(json: bool, proven: &Proven) -> Result<(), Failure> {
+    if json {
+        let text = serde_json::to_string_pretty(proven).map_err(malformed)?;
+        println!("{text}");
+        return Ok(());
+    }
+    match proven {
+        Proven::Inclusion {
+            origin,
+            position,
+            stream,
+            event_type,
+            tree_size,
+        } => println!(
+            "proven: {event_type} of {stream} is at position {position} of the {tree_size} events of {origin}"
+        ),
+        Proven::Consistency { origin, from, to } => {
+            println!(
+                "proven: the {to} events of {origin} begin with the {from} that it had before"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let read = match file == Path::new("-") {
+        true => io::read_to_string(io::stdin().lock().take(MOST_BYTES)),
+        false => fs::read_to_string(file),
+    };
+    read.map_err(|error| Failure::Unusable {
+        what: "the proof",
+        source: format!("{}: {error}", file.display()).into(),
+    })
+}
+
+/// Far more than the greatest event with its proof has.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+
+#[derive(Deserialize)]
+struct Format {
+    format: String,
+}
+
+fn format_of(text: &str) -> Result<String, Failure> {
+    Ok(parse::<Format>(text)?.format)
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
+    serde_json::from_str(text).map_err(malformed)
+}
+
+fn malformed(error: impl ToString) -> Failure {
+    Failure::Unusable {
+        what: "the proof",
+        source: error.to_string().into(),
+    }
+}

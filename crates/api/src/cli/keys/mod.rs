@@ -1,0 +1,31 @@
+//! `daybook keys`: the keys that live beside the database. Shows public parts only.
+
+mod rotate_checkpoint;
+mod rotate_master;
+mod show;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    Show(show::Arguments),
+    /// Put a new key in the place of one
+    #[command(subcommand)]
+    Rotate(Rotate),
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Rotate {
+    Checkpoint(rotate_checkpoint::Arguments),
+    Master(rotate_master::Arguments),
+}
+
+pub(crate) fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Show(arguments) => show::run(&arguments),
+        Command::Rotate(Rotate::Checkpoint(arguments)) => rotate_checkpoint::run(&arguments),
+        Command::Rotate(Rotate::Master(arguments)) => rotate_master::run(arguments),
+    }
+}

@@ -1,0 +1,46 @@
+//! Erasing again whom a restored database has brought back.
+
+use chrono::{SubsecRound, Utc};
+use daybook_audit::store::CheckpointStore;
+use daybook_commands::{CommandBus, EraseUser};
+use daybook_domain::StreamId;
+use tracing::warn;
+
+use crate::failure::Failure;
+use crate::system;
+
+/// Erases everybody who was exported as erased and is not, in this log. To be called before anything is served.
+/// Answers how many that were.
+pub(crate) async fn repeat(bus: &CommandBus, store: &CheckpointStore) -> Result<usize, Failure> {
+    let mut repeated = 0;
+    for erasure in store.erasures().await? {
+        let id = erasure.user_id.into();
+        let known = bus.load(StreamId::user(id)).await?;
+        let is_there = known.state.as_user().is_some_and(|user| user.exists());
+        if !is_there {
+            continue;
+        }
+        let command = EraseUser {
+            id,
+            expected_version: None,
+        };
+        let at = Utc::now().trunc_subsecs(3);
+        system::execute(bus, "erasure", at, command)
+            .await?
+            .map_err(|refused| Failure::Refused {
+                what: format!(
+                    "the erasure of the user {id}, whom a restored database has brought back,"
+                ),
+                code: refused.0,
+            })?;
+        bus.forget(id);
+        repeated += 1;
+    }
+    if repeated > 0 {
+        warn!(
+            persons = repeated,
+            "the database was restored from before persons were erased; they are erased again"
+        );
+    }
+    Ok(repeated)
+}

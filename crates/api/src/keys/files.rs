@@ -1,0 +1,123 @@
+//! Files that hold a key.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use secrecy::zeroize::Zeroizing;
+use uuid::Uuid;
+
+use super::KeyError;
+
+/// For `map_err`.
+pub(super) fn failed(path: &Path) -> impl Fn(io::Error) -> KeyError {
+    move |source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    fs::read(path).map(Zeroizing::new).map_err(failed(path))
+}
+
+pub(super) fn read_if_there(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read
+            .map(|content| Some(Zeroizing::new(content)))
+            .map_err(failed(path)),
+    }
+}
+
+pub(super) fn read_or_create(
+    path: &Path,
+    make: impl FnOnce() -> Result<Vec<u8>, KeyError>,
+) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    if let Some(content) = read_if_there(path)? {
+        return Ok(content);
+    }
+    let made = Zeroizing::new(make()?);
+    publish(path, &made).map_err(failed(path))?;
+    read(path)
+}
+
+/// Puts `content` in the place of what is there, if anything, whole or not at all.
+pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), KeyError> {
+    let replace = || {
+        let (folder, draft) = draft_beside(path)?;
+        let written = write_private(&draft, content).and_then(|()| fs::rename(&draft, path));
+        if written.is_err() {
+            let _ = fs::remove_file(&draft);
+        }
+        written?;
+        File::open(folder)?.sync_all()
+    };
+    replace().map_err(failed(path))
+}
+
+/// Gives a file the name of another, which is gone then.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), KeyError> {
+    let rename = || {
+        fs::rename(from, to)?;
+        File::open(folder_of(to))?.sync_all()
+    };
+    rename().map_err(failed(to))
+}
+
+/// Keeps other processes from changing the files of a folder until it is dropped.
+pub(super) fn lock(folder: &Path) -> Result<File, KeyError> {
+    let lock = || {
+        make_private_folder(folder)?;
+        let folder = File::open(folder)?;
+        folder.lock()?;
+        Ok(folder)
+    };
+    lock().map_err(failed(folder))
+}
+
+/// Writes under a name of its own, then links to the one that counts, which fails where another
+/// process was faster: its key is the one.
+fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
+    let (folder, draft) = draft_beside(path)?;
+    let written = write_private(&draft, content).and_then(|()| match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    });
+    fs::remove_file(&draft)?;
+    written?;
+    File::open(folder)?.sync_all()
+}
+
+fn draft_beside(path: &Path) -> io::Result<(&Path, PathBuf)> {
+    let folder = folder_of(path);
+    make_private_folder(folder)?;
+    Ok((folder, folder.join(format!(".{}", Uuid::now_v7()))))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// Only the last folder is closed to others: the one above also holds a private PostgreSQL, which
+/// may run as another user.
+fn make_private_folder(folder: &Path) -> io::Result<()> {
+    if let Some(above) = folder.parent() {
+        fs::create_dir_all(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}

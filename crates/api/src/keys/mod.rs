@@ -1,0 +1,79 @@
+//! The keys that live beside the database, never in it: the master key, from which the keys of
+//! personal data derive, the Ed25519 key that signs access tokens, and those that sign checkpoints.
+//!
+//! Each is a file of mode 0600 in `<data>/keys`, made at the first start. It appears under its name
+//! whole or not at all, and of two processes that start at once both end up with the same key. The
+//! checkpoints' public keys are a file there too, which may be given to anybody.
+
+mod checkpoint;
+mod files;
+mod master;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use self::checkpoint::{
+    checkpoint_signers, checkpoint_verifiers, retire_checkpoint_signers, rotate_checkpoint_key,
+};
+pub use self::master::{MasterKey, NextMasterKey};
+use crate::auth::token::TokenKeys;
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("could not read or make the key file {}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{origin} is not 32 bytes in base64")]
+    MasterKeyMalformed { origin: String },
+    #[error("a rotation that was interrupted has left another new master key in {}", path.display())]
+    AnotherMasterKeyWaits { path: PathBuf },
+    #[error("{} is not an Ed25519 key in PKCS #8", path.display())]
+    TokenKeyMalformed { path: PathBuf },
+    #[error("{origin} holds no keys of checkpoints, a line each")]
+    CheckpointKeyMalformed {
+        origin: String,
+        #[source]
+        source: daybook_audit::KeyError,
+    },
+    #[error("the keys in {origin} are of different logs")]
+    CheckpointKeysOfSeveralLogs { origin: String },
+    #[error("the system gave no random bytes")]
+    NoRandomness,
+}
+
+/// The key that signs access tokens; processes that share a data folder accept each other's tokens.
+pub fn token_keys(data: &Path) -> Result<TokenKeys, KeyError> {
+    let path = folder(data).join("jwt-ed25519.der");
+    let pkcs8 = files::read_or_create(&path, || {
+        TokenKeys::generate().map_err(|_| KeyError::NoRandomness)
+    })?;
+    TokenKeys::from_pkcs8(&pkcs8).map_err(|_| KeyError::TokenKeyMalformed { path })
+}
+
+fn folder(data: &Path) -> PathBuf {
+    data.join("keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn nobody_else_may_read_a_key() {
+        let data = tempfile::tempdir().unwrap();
+        MasterKey::obtain(data.path(), None).unwrap();
+        token_keys(data.path()).unwrap();
+        checkpoint_signers(data.path(), None).unwrap();
+        for name in ["", "master.key", "jwt-ed25519.der", "checkpoint.key"] {
+            let path = folder(data.path()).join(name);
+            let mode = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name} is open to others");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What was: resources as they were at a moment, what changed between two, and what a product cost.
+//!
+//! Everything is folded from the log, so it is there for every resource from its first event on, whatever the read
+//! models hold; and as personal data is opened with the keys that exist now, nobody is remembered here who was
+//! forgotten since.
+
+mod as_of;
+mod diff;
+mod fold;
+mod moment;
+mod prices;
+mod record;
+
+pub(crate) use as_of::{AdminAsOf, AsOf, AsOfParam, moment};
+pub(crate) use diff::Change;
+pub(crate) use fold::{PastOrder, order_at, product_at, stock_at, user_at, was_there};
+pub(crate) use moment::{Moment, MomentError, NoMoment};
+pub(crate) use prices::{Period, PriceHistory, price_history};
+pub(crate) use record::{OrderRecord, UserRecord, changes_between};

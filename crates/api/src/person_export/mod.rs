@@ -1,0 +1,119 @@
+//! Everything about a person as one JSON document (Regulation (EU) 2016/679, articles 15 and 20).
+//!
+//! It tells how things stand at one position of the log, and is written as it is read, so that it takes the same memory
+//! whatever its size. What is in it: the account with its events, orders with their addresses, histories and events,
+//! what the person did elsewhere (without the data of what they did it to, which may be somebody else's), the events
+//! that their browsers sent, and their sign-ins. What proves who somebody is, such as hashes, is not. Of who was erased
+//! there is what the log still tells: that there was somebody.
+
+mod actions;
+mod events;
+mod json;
+mod orders;
+mod summary;
+mod usage;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use daybook_domain::UserId;
+use daybook_log::{LogError, Position};
+use daybook_projections::{QueryError, orders as order_model, trail as trail_model};
+use futures::{Stream, StreamExt, TryStreamExt};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::error;
+
+pub(crate) use self::actions::Action;
+pub(crate) use self::summary::SignIn;
+pub(crate) use self::usage::VisitorEvent;
+
+use self::summary::Summary;
+use crate::app::App;
+use crate::extract::MinPosition;
+use crate::past::user_at;
+use crate::problem::{ApiResult, Problem, chain};
+use crate::trail::TrailError;
+
+/// Why a document broke off. Whoever receives it finds that it is not whole.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExportError {
+    #[error("the log could not be read")]
+    Log(#[from] LogError),
+    #[error("the orders could not be read")]
+    Orders(#[source] QueryError),
+    #[error("the trail could not be read")]
+    Trail(#[from] TrailError),
+    #[error("the usage events could not be read")]
+    Usage(#[source] sqlx::Error),
+    #[error("something could not be written as JSON")]
+    Encode(#[from] serde_json::Error),
+}
+
+/// A document that can be written.
+pub(crate) struct PersonExport {
+    source: Source,
+    /// Of the account, at the position.
+    version: i64,
+    summary: Summary,
+}
+
+/// Whose data is looked for, and up to where.
+#[derive(Clone)]
+struct Source {
+    app: App,
+    id: UserId,
+    /// Nothing later is in it.
+    position: Position,
+    /// Kept until the document has been written.
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl PersonExport {
+    /// `None`: there never was such a person. Waits until the read models are as far as the log.
+    pub(crate) async fn begin(app: &App, id: UserId) -> ApiResult<Option<PersonExport>> {
+        let position = app.feed.head().await?;
+        let Some(account) = user_at(&app.feed, id, position).await? else {
+            return Ok(None);
+        };
+        let wanted = MinPosition(Some(position));
+        wanted.reached(app, order_model::NAME).await?;
+        wanted.reached(app, trail_model::NAME).await?;
+        let Ok(permit) = Arc::clone(&app.exports).try_acquire_owned() else {
+            let detail = "Too many exports are under way; ask again when one of them has ended.";
+            return Err(Problem::unavailable("overloaded", detail, 5));
+        };
+        let source = Source {
+            app: app.clone(),
+            id,
+            position,
+            _permit: Arc::new(permit),
+        };
+        let summary = Summary::of(&source, &account).await?;
+        Ok(Some(PersonExport {
+            source,
+            version: account.version,
+            summary,
+        }))
+    }
+
+    pub(crate) fn document(self) -> impl Stream<Item = Result<Bytes, ExportError>> + Send {
+        let PersonExport {
+            source,
+            version,
+            summary,
+        } = self;
+        let id = source.id;
+        json::opening(&summary)
+            .chain(json::array(
+                "events",
+                events::of_account(source.clone(), version),
+            ))
+            .chain(json::array("orders", orders::of_person(source.clone())))
+            .chain(json::array("actions", actions::of_person(source.clone())))
+            .chain(json::array("usageEvents", usage::of_person(source)))
+            .chain(json::closing())
+            .inspect_err(move |error| {
+                error!(user.id = %id, error = chain(error), "an export broke off");
+            })
+    }
+}

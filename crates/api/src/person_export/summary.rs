@@ -1,0 +1,71 @@
+//! What is said of a person at once: the account, and what they can sign in with.
+
+use chrono::{DateTime, Utc};
+use daybook_domain::user::User;
+use daybook_domain::{UserId, Versioned};
+use daybook_log::Position;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Source;
+use crate::auth::refresh::KeptToken;
+use crate::auth::{credentials, refresh};
+use crate::extract::of_database;
+use crate::past::UserRecord;
+use crate::problem::ApiResult;
+use crate::timestamp::Timestamp;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Summary {
+    id: UserId,
+    exported_at: Timestamp,
+    position: Position,
+    account: UserRecord,
+    password_set_at: Option<Timestamp>,
+    sign_ins: Vec<SignIn>,
+}
+
+/// A refresh token, without what would prove anything.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignIn {
+    /// Shared by all tokens that follow from one sign-in.
+    id: Uuid,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+    /// When it was exchanged for the next one.
+    spent_at: Option<Timestamp>,
+}
+
+impl Summary {
+    pub(super) async fn of(source: &Source, account: &Versioned<User>) -> ApiResult<Summary> {
+        let pool = &source.app.pool;
+        let password_set_at = credentials::set_at(pool, source.id).await;
+        let tokens = refresh::of_user(pool, source.id).await;
+        let (password_set_at, tokens) = (
+            password_set_at.map_err(|error| of_database(&error))?,
+            tokens.map_err(|error| of_database(&error))?,
+        );
+        Ok(Summary {
+            id: source.id,
+            exported_at: source.app.now().into(),
+            position: source.position,
+            account: UserRecord::of(source.id, account),
+            password_set_at: password_set_at.map(<DateTime<Utc>>::into),
+            sign_ins: tokens.into_iter().map(SignIn::from).collect(),
+        })
+    }
+}
+
+impl From<KeptToken> for SignIn {
+    fn from(token: KeptToken) -> SignIn {
+        SignIn {
+            id: token.family,
+            issued_at: token.issued_at.into(),
+            expires_at: token.expires_at.into(),
+            spent_at: token.spent_at.map(Timestamp::from),
+        }
+    }
+}

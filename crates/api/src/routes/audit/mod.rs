@@ -1,0 +1,29 @@
+//! The audit trail: who changed what, when, on whose behalf and why.
+//!
+//! What is shown comes from the log itself; the read model `trail` only says where. What a caller may read is decided
+//! in one place, [`entitled`].
+
+mod correlations;
+mod cursor;
+mod diff;
+pub(crate) mod entitled;
+mod events;
+mod failure;
+mod ndjson;
+mod proof_answers;
+mod proofs;
+mod stream;
+mod streams;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(streams::router())
+        .merge(proofs::router())
+        .merge(events::router())
+        .merge(correlations::router())
+        .merge(diff::router())
+}

@@ -1,0 +1,130 @@
+//! Streams as the log has them: who changed what, when and on whose behalf.
+
+use axum::extract::State;
+use axum::http::Uri;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use daybook_domain::StreamId;
+use daybook_projections::{Page, Paging, Start};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::entitled::may_read;
+use super::ndjson::{WantsLines, lines};
+use super::stream::{Stream, StreamParam};
+use crate::app::App;
+use crate::auth::Customer;
+use crate::extract::{MinPosition, Query, invalid_parameter, list, paging};
+use crate::problem::{ApiResult, Problem};
+use crate::trail::Entry;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(read_stream))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct StreamQuery {
+    #[param(minimum = 1, maximum = 1_000_000)]
+    page: Option<u32>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// From a `Link` header; stands above `page`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
+    cursor: Option<String>,
+}
+
+/// A stream's events, the oldest first.
+///
+/// For administrators, and for others the streams of their own account and their own orders. As
+/// `application/x-ndjson` all of it, an entry on each line, whatever `page`, `limit` and `cursor` say.
+#[utoipa::path(
+    get, path = "/api/v1/audit/streams/{type}/{id}", operation_id = "readStream", tag = "operations",
+    params(StreamParam, StreamQuery), security(("bearer" = [])),
+    responses((status = 200, description = "A page of the stream, or all of it", content(
+        (Vec<Entry> = "application/json"), (Entry = "application/x-ndjson")))),
+)]
+async fn read_stream(
+    State(app): State<App>,
+    caller: Customer,
+    Stream(stream): Stream,
+    min_position: MinPosition,
+    WantsLines(wants_lines): WantsLines,
+    uri: Uri,
+    Query(query): Query<StreamQuery>,
+) -> ApiResult {
+    let paging = paging(query.page, query.limit, query.cursor)?;
+    min_position.reached_by_the_log(&app).await?;
+    may_read(&app, caller, stream).await?;
+    let length = app.commands.load(stream).await?.version;
+    if length == 0 {
+        return Err(Problem::nothing_here());
+    }
+    if wants_lines {
+        return lines(&app, app.trail().walk_stream(stream, length)).await;
+    }
+    let page = read_page(&app, stream, length, &paging).await?;
+    list(&uri, page, |entry| entry)
+}
+
+async fn read_page(
+    app: &App,
+    stream: StreamId,
+    total: i64,
+    paging: &Paging,
+) -> ApiResult<Page<Entry>> {
+    let after = first_before(paging)?;
+    let limit = i64::from(paging.limit);
+    let events = app.feed.read_stream(stream, after, limit).await?;
+    let items = app.trail().entries(events).await?;
+    let next = (after + limit < total).then(|| cursor(after + limit));
+    let prev = (after > 0).then(|| cursor((after - limit).max(0)));
+    Ok(Page {
+        items,
+        total,
+        next,
+        prev,
+    })
+}
+
+/// Sequences have no gaps, so that a page begins where it can be reckoned; a cursor is the sequence before it.
+fn first_before(paging: &Paging) -> ApiResult<i64> {
+    match &paging.start {
+        Start::Page(page) => Ok((i64::from(*page) - 1) * i64::from(paging.limit)),
+        Start::Cursor(text) => sequence(text).ok_or_else(|| {
+            invalid_parameter(
+                "/cursor",
+                "invalid-value",
+                "Take cursors from the Link header.",
+            )
+        }),
+    }
+}
+
+fn cursor(after: i64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("after:{after}"))
+}
+
+fn sequence(cursor: &str) -> Option<i64> {
+    let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    text.strip_prefix("after:")?
+        .parse()
+        .ok()
+        .filter(|after| (0..i64::MAX / 2).contains(after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_as_they_were_given() {
+        assert_eq!(sequence(&cursor(40)), Some(40));
+        for forged in ["", "x", "YWZ0ZXI6", &cursor(-1), &cursor(i64::MAX), "!!!"] {
+            assert_eq!(sequence(forged), None, "{forged}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Forgetting a person, for good.
+
+use axum::extract::State;
+use daybook_commands::EraseUser;
+use daybook_domain::{StreamId, UserId};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::headers::{IdParam, IfMatchParam};
+use crate::answer::{carried_out, no_content, to_response};
+use crate::app::App;
+use crate::auth::Customer;
+use crate::extract::{CommandRequest, Id, IfMatch};
+use crate::problem::ApiResult;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(erase_user))
+}
+
+/// Erases a person: oneself, or for administrators anyone. There is no way back.
+///
+/// The key that their data is sealed with is destroyed, their e-mail address is free again, and their tokens count no
+/// longer. Orders stay, with a customer of whom nothing is known. Whoever is erased already stays so: 204 again.
+#[utoipa::path(
+    delete, path = "/api/v1/users/{id}", operation_id = "eraseUser", tag = "users", params(IdParam, IfMatchParam),
+    security(("bearer" = [])),
+    responses(
+        (status = 204, description = "Nobody knows any more who that was"),
+        (status = 412, description = "The account has changed since"),
+    ),
+)]
+async fn erase_user(
+    State(app): State<App>,
+    caller: Customer,
+    Id(id): Id<UserId>,
+    if_match: IfMatch,
+    request: CommandRequest,
+) -> ApiResult {
+    caller.may_see(id)?;
+    let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
+    let command = EraseUser {
+        id,
+        expected_version,
+    };
+    let answered = app
+        .execute(command, caller.actor(), request, |_| no_content())
+        .await?;
+    if carried_out(&answered) {
+        // Other processes hear of it; this one's next answer must not wait for that.
+        app.erasures.forget(id);
+    }
+    Ok(to_response(answered))
+}

@@ -1,0 +1,103 @@
+//! What a product cost, for customers who want to know what a reduction is worth.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use daybook_domain::ProductId;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::headers::IdParam;
+use crate::answer::json;
+use crate::app::App;
+use crate::decimal::Amount;
+use crate::extract::{Id, MinPosition};
+use crate::past::{Period, PriceHistory, price_history};
+use crate::problem::{ApiResult, Problem};
+use crate::timestamp::Timestamp;
+
+/// Periods that one answer has.
+const MAX_PERIODS: usize = 1_000;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get_price_history))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PriceHistory)]
+struct HistoryAnswer {
+    #[schema(value_type = Uuid)]
+    id: ProductId,
+    /// What it costs now.
+    price: Amount,
+    currency: &'static str,
+    /// The lowest price that applied at any time in the last 30 days, today's included.
+    #[serde(rename = "lowestPrice30Days")]
+    lowest_price_30_days: Amount,
+    /// The newest first, at most 1,000.
+    prices: Vec<PeriodAnswer>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PricePeriod)]
+struct PeriodAnswer {
+    from: Timestamp,
+    /// Not included; null while it applies.
+    until: Option<Timestamp>,
+    price: Amount,
+    currency: &'static str,
+    /// Where the price before it was higher: the lowest price that applied at any time in the 30 days before `from`,
+    /// which is what a reduction has to be measured by (Directive 98/6/EC, article 6a). Where it is not above `price`,
+    /// this is no reduction that may be announced as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prior_price: Option<Amount>,
+}
+
+/// A product's prices, and the lowest of the last 30 days.
+#[utoipa::path(
+    get, path = "/api/v1/products/{id}/price-history", operation_id = "getPriceHistory", tag = "catalog",
+    params(IdParam),
+    responses((status = 200, description = "The prices", body = HistoryAnswer)),
+)]
+async fn get_price_history(
+    State(app): State<App>,
+    Id(id): Id<ProductId>,
+    min_position: MinPosition,
+) -> ApiResult {
+    min_position.reached_by_the_log(&app).await?;
+    let found = price_history(&app.feed, id).await?;
+    let answer = found.and_then(|history| HistoryAnswer::of(id, &history, app.now()));
+    json(&answer.ok_or_else(Problem::nothing_here)?)
+}
+
+impl HistoryAnswer {
+    fn of(id: ProductId, history: &PriceHistory, now: DateTime<Utc>) -> Option<HistoryAnswer> {
+        let current = history.current()?;
+        let newest_first = history.periods().iter().rev();
+        Some(HistoryAnswer {
+            id,
+            price: Amount(current.price),
+            currency: current.price.currency.code(),
+            lowest_price_30_days: Amount(history.lowest_of_30_days(now)?),
+            prices: newest_first
+                .take(MAX_PERIODS)
+                .map(PeriodAnswer::from)
+                .collect(),
+        })
+    }
+}
+
+impl From<&Period> for PeriodAnswer {
+    fn from(period: &Period) -> PeriodAnswer {
+        PeriodAnswer {
+            from: period.from.into(),
+            until: period.until.map(Timestamp::from),
+            price: Amount(period.price),
+            currency: period.price.currency.code(),
+            prior_price: period.prior_price.map(Amount),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A log that is older than what was exported of it is not gone on with: the events that it lacks were acknowledged,
+//! and whatever it appended in their place would be another history under the same positions.
+
+use daybook_audit::{Agreement, CheckpointStore, SignedCheckpoint, VerifierKey, agreement};
+use tracing::warn;
+
+use super::database::Database;
+use crate::config::DataConfig;
+use crate::failure::Failure;
+use crate::keys;
+
+/// Refuses a log that does not lead to the last exported checkpoint.
+pub(super) async fn refuse(
+    database: &Database,
+    data: &DataConfig,
+    store: &CheckpointStore,
+) -> Result<(), Failure> {
+    let Some(note) = store.latest().await? else {
+        return Ok(());
+    };
+    let location = || store.location().to_owned();
+    let trusted = keys::checkpoint_verifiers(&data.folder, data.checkpoint_key())?;
+    let latest = read(&note, &trusted).map_err(|source| Failure::ExportUntrusted {
+        location: location(),
+        source,
+    })?;
+    let size = latest.size();
+    let pool = database.worker_pool(1);
+    let mut connection = pool.acquire().await.map_err(Failure::database(
+        "comparing the log with what was exported",
+    ))?;
+    let found = agreement(&mut connection, latest.checkpoint()).await?;
+    drop(connection);
+    pool.close().await;
+    match found {
+        Agreement::Continues => Ok(()),
+        Agreement::Shorter { head } => Err(Failure::LogOlder {
+            location: location(),
+            head,
+            size,
+        }),
+        Agreement::Differs => Err(Failure::LogDiffers {
+            location: location(),
+            size,
+        }),
+    }
+}
+
+/// A process that was given no public key (one that does not seal, on a machine of its own) still compares.
+pub(crate) fn read(
+    note: &str,
+    trusted: &[VerifierKey],
+) -> Result<SignedCheckpoint, daybook_audit::CheckpointError> {
+    if trusted.is_empty() {
+        warn!("the last exported checkpoint is taken at its word: there is no keys/checkpoint.pub");
+        return SignedCheckpoint::parse(note);
+    }
+    SignedCheckpoint::open(note, trusted)
+}

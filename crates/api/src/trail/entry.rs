@@ -1,0 +1,134 @@
+//! One event as the audit trail shows it.
+
+use daybook_domain::State;
+use daybook_log::{Means, Metadata, Position, RecordedEvent};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::TrailError;
+use crate::timestamp::Timestamp;
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AuditEntry)]
+pub(crate) struct Entry {
+    /// In the log.
+    pub(crate) position: Position,
+    /// Type and id of what it happened to: `order/0190d5a0-…`.
+    pub(crate) stream: String,
+    /// In the stream: 1, 2, 3 …
+    pub(crate) sequence: i64,
+    pub(crate) event_id: Uuid,
+    pub(crate) r#type: &'static str,
+    /// What happened, in words. What was erased reads `(erased)`.
+    pub(crate) sentence: String,
+    /// When it happened.
+    pub(crate) at: Timestamp,
+    /// When the log took it.
+    pub(crate) recorded_at: Timestamp,
+    /// `user:` and an id, `system:` and a part, or `anonymous`.
+    pub(crate) actor: String,
+    /// By which means the actor acted.
+    #[schema(inline, value_type = MeansName)]
+    pub(crate) means: Means,
+    #[schema(inline)]
+    pub(crate) cause: Cause,
+    /// Shared by everything that one request set off.
+    pub(crate) correlation_id: Uuid,
+    /// The event that led to this one, where one did.
+    pub(crate) causation_id: Option<Uuid>,
+    pub(crate) request_id: Option<String>,
+    /// The event's own words.
+    #[schema(value_type = Object)]
+    pub(crate) data: Box<RawValue>,
+}
+
+/// What led to an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Cause {
+    #[schema(inline)]
+    pub(crate) kind: CauseKind,
+    /// An `eventId`; or the request's id, or where it has none the correlation's.
+    pub(crate) id: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CauseKind {
+    Event,
+    Request,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[allow(dead_code, reason = "only describes the log's type")]
+pub(super) enum MeansName {
+    Session,
+    ApiKey,
+    Process,
+    Import,
+    Anonymous,
+}
+
+impl Entry {
+    /// `before` is the state of the event's stream before it, where its sentence takes that.
+    pub(super) fn of(recorded: RecordedEvent, before: &State) -> Result<Entry, TrailError> {
+        let sentence = recorded.event.describe(before);
+        let RecordedEvent {
+            position,
+            stream,
+            sequence,
+            event_id,
+            event,
+            metadata,
+            occurred_at,
+            recorded_at,
+        } = recorded;
+        let data = event
+            .to_json()
+            .and_then(RawValue::from_string)
+            .map_err(|source| TrailError::Unshowable { position, source })?;
+        Ok(Entry {
+            position,
+            stream: stream.to_string(),
+            sequence,
+            event_id,
+            r#type: event.event_type(),
+            sentence,
+            at: occurred_at.into(),
+            recorded_at: recorded_at.into(),
+            actor: metadata.actor.to_string(),
+            means: metadata.means(),
+            cause: Cause::of(&metadata),
+            correlation_id: metadata.correlation_id,
+            causation_id: metadata.causation_id,
+            request_id: metadata.request_id,
+            data,
+        })
+    }
+}
+
+impl Cause {
+    fn of(metadata: &Metadata) -> Cause {
+        match metadata.causation_id {
+            Some(event) => Cause {
+                kind: CauseKind::Event,
+                id: event.to_string(),
+            },
+            None => Cause {
+                kind: CauseKind::Request,
+                id: request_of(metadata),
+            },
+        }
+    }
+}
+
+/// What the request that set it off is called: by itself, else by what it led to.
+pub(super) fn request_of(metadata: &Metadata) -> String {
+    match &metadata.request_id {
+        Some(id) if !id.is_empty() => id.clone(),
+        _ => metadata.correlation_id.to_string(),
+    }
+}

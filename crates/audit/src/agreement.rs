@@ -1,0 +1,82 @@
+//! Whether the log is a continuation of what a checkpoint from outside says that it was.
+
+use daybook_log::Position;
+use daybook_log::leaf::LeafReader;
+use sqlx::{PgConnection, query_scalar};
+use tracing::{info, warn};
+
+use crate::checkpoint::Checkpoint;
+use crate::checkpoints::latest_checkpoint;
+use crate::error::AuditError;
+use crate::tiles;
+use crate::tree::{Frontier, Hash};
+
+/// What the log is to a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// Its first events are those that the checkpoint covers.
+    Continues,
+    /// It has fewer events than the checkpoint covers: a backup was restored, or the tail cut off.
+    Shorter { head: u64 },
+    /// It has as many, but others.
+    Differs,
+}
+
+/// Compares the log with a checkpoint, by one query where that was sealed here; otherwise the log is read up
+/// to there, since nothing in the database tells more about it than the events themselves.
+pub async fn agreement(
+    connection: &mut PgConnection,
+    checkpoint: &Checkpoint,
+) -> Result<Agreement, AuditError> {
+    let head: Position = query_scalar("select coalesce(max(position), 0) from log.events")
+        .fetch_one(&mut *connection)
+        .await?;
+    let head = u64::try_from(head).unwrap_or_default();
+    if head < checkpoint.size {
+        return Ok(Agreement::Shorter { head });
+    }
+    let sealed = latest_checkpoint(connection)
+        .await?
+        .map_or(0, |stored| stored.size);
+    if checkpoint.size <= sealed {
+        match tiles::root_at(connection, checkpoint.size).await {
+            Ok(root) if root == checkpoint.root => return Ok(Agreement::Continues),
+            Ok(_) => {}
+            Err(AuditError::Tile { id }) => {
+                warn!(
+                    tile.level = id.level,
+                    tile.index = id.index,
+                    "a tile is missing"
+                );
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    info!(
+        events = checkpoint.size,
+        "hashing the log to compare it with a checkpoint"
+    );
+    match root_of_events(connection, checkpoint.size).await? {
+        Some(root) if root == checkpoint.root => Ok(Agreement::Continues),
+        _ => Ok(Agreement::Differs),
+    }
+}
+
+/// The root over the events at positions 1 to `size`; `None` where they are not just these.
+async fn root_of_events(
+    connection: &mut PgConnection,
+    size: u64,
+) -> Result<Option<Hash>, AuditError> {
+    let last = Position::try_from(size).unwrap_or(Position::MAX);
+    let mut reader = LeafReader::open(connection, Position::MIN..=last).await?;
+    let (mut frontier, mut scratch) = (Frontier::default(), Vec::new());
+    let mut is_dense = true;
+    // To the end, whatever is found: the connection is to be used again.
+    while let Some(chunk) = reader.next().await? {
+        for row in chunk.rows() {
+            is_dense &= u64::try_from(row.position).ok() == Some(frontier.size() + 1);
+            frontier.push(row.hash(&mut scratch));
+        }
+    }
+    Ok((is_dense && frontier.size() == size).then(|| frontier.root()))
+}

@@ -1,0 +1,179 @@
+//! The tree as it grows: of what is sealed, only the right edge is in memory.
+
+use std::mem;
+
+use daybook_log::leaf::LeafChunk;
+
+use super::Refusal;
+use crate::tiles::{Tile, TileId, WIDTH, range_hash};
+use crate::tree::{Hash, empty_root, root_of};
+
+/// A tree that leaves are added to, and what that has changed since it was last taken.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Growth {
+    size: u64,
+    /// The last tile of each level, from level 0 up; none is full.
+    edge: Vec<Vec<Hash>>,
+    /// The streams of the last tile of level 0, a line each.
+    streams: String,
+    last_leaf: Option<Hash>,
+    /// The size when changes were last taken.
+    taken: u64,
+    changes: Changes,
+}
+
+/// Tiles that are new or have grown.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    pub(super) tiles: Vec<Tile>,
+    /// The tile of level 0 and its events' streams.
+    pub(super) contents: Vec<(u64, String)>,
+}
+
+impl Growth {
+    /// The tree of that size, from the last tiles of its levels.
+    pub(super) fn resume(
+        size: u64,
+        edge: Vec<Vec<Hash>>,
+        streams: String,
+        last_leaf: Option<Hash>,
+    ) -> Growth {
+        Growth {
+            size,
+            edge,
+            streams,
+            last_leaf,
+            taken: size,
+            changes: Changes::default(),
+        }
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(super) fn root(&self) -> Hash {
+        // Of the complete subtrees that make up the tree, each is in the last tile of its level.
+        let root = range_hash(0..self.size, |node| {
+            let (id, hashes) = TileId::of_node(node);
+            let tile = self.edge.get(usize::from(id.level));
+            tile.and_then(|tile| tile.get(hashes))
+                .map(root_of)
+                .ok_or(())
+        });
+        root.ok().flatten().unwrap_or_else(empty_root)
+    }
+
+    /// Adds the rows of a chunk, which must follow at the very next positions. The row at the last position
+    /// that is sealed may come first: it must still be what it was.
+    pub(super) fn extend(&mut self, chunk: &LeafChunk) -> Result<(), Refusal> {
+        let mut scratch = Vec::new();
+        for row in chunk.rows() {
+            let hash = row.hash(&mut scratch);
+            let expected = self.size as i64 + 1;
+            if row.position == expected {
+                row.push_stream(&mut self.streams);
+                self.streams.push('\n');
+                self.push(hash);
+            } else if row.position != self.taken as i64 || expected - 1 != row.position {
+                return Err(Refusal::Gap {
+                    expected,
+                    found: row.position,
+                });
+            } else if self.last_leaf != Some(hash) {
+                return Err(Refusal::Rewritten {
+                    position: row.position,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, leaf: Hash) {
+        self.size += 1;
+        self.last_leaf = Some(leaf);
+        let mut hash = leaf;
+        for level in 0.. {
+            if self.edge.len() == usize::from(level) {
+                self.edge.push(Vec::with_capacity(WIDTH as usize));
+            }
+            let hashes = &mut self.edge[usize::from(level)];
+            hashes.push(hash);
+            if hashes.len() < WIDTH as usize {
+                break;
+            }
+            let full = mem::replace(hashes, Vec::with_capacity(WIDTH as usize));
+            hash = root_of(&full);
+            let last = (self.size - 1) >> (u32::from(level) * WIDTH.ilog2());
+            self.complete(level, last / WIDTH, full);
+        }
+    }
+
+    fn complete(&mut self, level: u8, index: u64, hashes: Vec<Hash>) {
+        if level == 0 {
+            let streams = mem::take(&mut self.streams);
+            self.changes.contents.push((index, streams));
+        }
+        let id = TileId { level, index };
+        self.changes.tiles.push(Tile { id, hashes });
+    }
+
+    /// What has changed since this was last asked.
+    pub(super) fn take(&mut self) -> Changes {
+        let mut changes = mem::take(&mut self.changes);
+        let before: Vec<_> = TileId::right_edge(self.taken).collect();
+        for (id, count) in TileId::right_edge(self.size) {
+            let level = usize::from(id.level);
+            if count == 0 || before.get(level) == Some(&(id, count)) {
+                continue;
+            }
+            let hashes = self.edge.get(level).cloned().unwrap_or_default();
+            changes.tiles.push(Tile { id, hashes });
+            if id.level == 0 {
+                changes.contents.push((id.index, self.streams.clone()));
+            }
+        }
+        self.taken = self.size;
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::tree::{leaf_hash, root_of};
+
+    /// Whatever the batches, the tiles that were taken make up the tree.
+    #[test]
+    fn tiles_taken_in_any_batches_make_up_the_tree() {
+        let leaves: Vec<Hash> = (0..66_100_u32)
+            .map(|n| leaf_hash(&n.to_be_bytes()))
+            .collect();
+        let mut growth = Growth::default();
+        let mut stored: HashMap<TileId, Vec<Hash>> = HashMap::new();
+        let mut begin = 0;
+        for batch in [1, 1, 253, 1, 1, 255, 256, 257, 64_000, 511, 500] {
+            for leaf in &leaves[begin..begin + batch] {
+                growth.push(*leaf);
+            }
+            begin += batch;
+            for tile in growth.take().tiles {
+                stored.insert(tile.id, tile.hashes);
+            }
+            assert_eq!(growth.root(), root_of(&leaves[..begin]), "at {begin}");
+            for (level, width) in [(0, 1), (1, 256), (2, 65_536)] {
+                let expected: Vec<Hash> =
+                    leaves[..begin].chunks_exact(width).map(root_of).collect();
+                let found: Vec<Hash> = (0..)
+                    .map_while(|index| stored.get(&TileId { level, index }))
+                    .flatten()
+                    .copied()
+                    .collect();
+                assert_eq!(found, expected, "level {level} at {begin}");
+            }
+        }
+        assert!(growth.take().tiles.is_empty());
+    }
+}

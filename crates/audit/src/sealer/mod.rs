@@ -1,0 +1,154 @@
+//! The sealer: hashes what was appended, behind the writers' backs.
+//!
+//! - One process seals at a time, by a lease in the database; its fencing number is checked in the same
+//!   transaction that writes ([`lease`]).
+//! - Tiles, the streams' names and the signed checkpoint of a batch are one transaction: whatever is killed
+//!   when, the tree in the database is that of its newest checkpoint.
+//! - It goes on from the tree in the database and trusts none of it: a checkpoint that no trusted key has
+//!   signed, tiles that do not lead to its root, or a log that is shorter than what was sealed, and it stops
+//!   for good, so that nothing false is ever signed ([`start`]).
+
+mod batch;
+mod commit;
+mod growth;
+mod lease;
+mod refusal;
+mod run;
+mod start;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_log::Position;
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::checkpoint::SignedCheckpoint;
+use crate::key::{KeyError, SigningKey, VerifierKey};
+
+use refusal::{Refusal, SealError};
+
+/// Where a new checkpoint's size is announced, as text.
+pub const SEALED_CHANNEL: &str = "daybook_sealed";
+
+/// How the sealer runs. The defaults suit production; tests shorten the times.
+#[derive(Clone, Debug)]
+pub struct SealerConfig {
+    /// Names this process to people who look at the lease.
+    pub worker: String,
+    /// Least time between two checkpoints while events keep coming.
+    pub interval: Duration,
+    /// How long a notification may be missed before the log is looked at all the same.
+    pub poll_interval: Duration,
+    /// How long a sealer that has stopped keeps others out. Renewed three times as often.
+    pub lease_ttl: Duration,
+    /// Most events in one checkpoint's batch.
+    pub batch_size: i64,
+}
+
+impl Default for SealerConfig {
+    fn default() -> SealerConfig {
+        SealerConfig {
+            worker: format!("pid-{}", std::process::id()),
+            interval: Duration::from_millis(250),
+            poll_interval: Duration::from_secs(1),
+            lease_ttl: Duration::from_secs(3),
+            batch_size: 131_072,
+        }
+    }
+}
+
+/// What the sealer is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SealerState {
+    /// It has not looked yet, another process seals, or the database is away.
+    #[default]
+    Waiting,
+    Sealing,
+    /// It refuses to go on until a human has looked and it is started again.
+    Refused {
+        reason: Arc<str>,
+    },
+}
+
+/// How far this process has sealed.
+#[derive(Clone, Debug, Default)]
+pub struct Sealed {
+    pub state: SealerState,
+    /// The log's head, when it was last looked at.
+    pub head: Position,
+    /// The newest checkpoint that this process has made or found.
+    pub checkpoint: Option<Arc<SignedCheckpoint>>,
+}
+
+impl Sealed {
+    /// How many events the newest checkpoint covers.
+    pub fn size(&self) -> u64 {
+        self.checkpoint
+            .as_ref()
+            .map_or(0, |checkpoint| checkpoint.size())
+    }
+}
+
+/// Seals the log while it holds the lease.
+pub struct Sealer {
+    pool: PgPool,
+    keys: Keys,
+    config: SealerConfig,
+    sealed: watch::Sender<Sealed>,
+}
+
+/// What is signed with and what is trusted.
+struct Keys {
+    newest: SigningKey,
+    /// The newest first.
+    older: Vec<SigningKey>,
+    trusted: Vec<VerifierKey>,
+}
+
+impl Sealer {
+    /// `signers` are the log's signing keys, the newest first; the older ones sign once more beside a newer
+    /// one that has not signed yet. `trusted` are all public keys of the log, also of keys that are gone.
+    pub fn new(
+        pool: PgPool,
+        signers: Vec<SigningKey>,
+        trusted: Vec<VerifierKey>,
+        config: SealerConfig,
+    ) -> Result<Sealer, KeyError> {
+        let mut signers = signers.into_iter();
+        let newest = signers.next().ok_or(KeyError::None)?;
+        let older: Vec<SigningKey> = signers.collect();
+        if older.iter().any(|key| key.name() != newest.name()) {
+            return Err(KeyError::OtherLog);
+        }
+        let keys = Keys {
+            trusted: [trusted, vec![newest.verifier().clone()]].concat(),
+            newest,
+            older,
+        };
+        Ok(Sealer {
+            pool,
+            keys,
+            config,
+            sealed: watch::Sender::default(),
+        })
+    }
+
+    /// Changes with every checkpoint and whenever the state does. May skip checkpoints: those are all in the
+    /// database ([`crate::checkpoints_after`]).
+    pub fn sealed(&self) -> watch::Receiver<Sealed> {
+        self.sealed.subscribe()
+    }
+
+    /// Seals until it is told to stop; whatever goes wrong is logged and tried again, but for a refusal.
+    pub async fn run(self, shutdown: CancellationToken) {
+        run::run(self, shutdown).await;
+    }
+
+    /// A name that no other run of a sealer has, in this process or elsewhere.
+    fn holder(&self) -> String {
+        format!("{} {}", self.config.worker, Uuid::now_v7())
+    }
+}

@@ -1,0 +1,158 @@
+//! The sealer's life: wait for the lease, seal while it is held, start over when something fails.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_log::{LOG_CHANNEL, Position};
+use sqlx::postgres::PgListener;
+use sqlx::{PgConnection, query};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::lease::Lease;
+use super::{Refusal, SealError, Sealer, SealerState, batch, start};
+
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(sealer: Sealer, shutdown: CancellationToken) {
+    let mut wait = FIRST_WAIT;
+    while !shutdown.is_cancelled() {
+        let begun = Instant::now();
+        let ended = hold(&sealer, &shutdown).await;
+        match ended {
+            Ok(()) => return,
+            Err(SealError::Refused(refusal)) => {
+                error!(%refusal, "sealing has stopped");
+                let reason = Arc::from(refusal.to_string());
+                sealer.enter(SealerState::Refused { reason });
+                return shutdown.cancelled().await;
+            }
+            Err(error) => warn!(
+                error = &error as &dyn std::error::Error,
+                "sealing is interrupted"
+            ),
+        }
+        sealer.enter(SealerState::Waiting);
+        if begun.elapsed() > LONGEST_WAIT {
+            wait = FIRST_WAIT;
+        }
+        shutdown.run_until_cancelled(sleep(wait)).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Waits for the lease and seals; without an error only when told to stop.
+async fn hold(sealer: &Sealer, shutdown: &CancellationToken) -> Result<(), SealError> {
+    let acquired = shutdown.run_until_cancelled(acquire(sealer)).await;
+    let Some(acquired) = acquired else {
+        return Ok(());
+    };
+    let mut lease = acquired?;
+    info!(fencing = lease.fencing(), "this process seals the log");
+    let fencing = lease.fencing();
+    let heard = watch::Sender::new(());
+    let ended = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        Err(error) = lease.keep() => Err(error),
+        Err(error) = listen(sealer, &heard) => Err(error),
+        Err(error) = seal(sealer, fencing, heard.subscribe()) => Err(error),
+    };
+    lease.release().await;
+    ended
+}
+
+async fn acquire(sealer: &Sealer) -> Result<Lease, SealError> {
+    let (holder, ttl) = (sealer.holder(), sealer.config.lease_ttl);
+    loop {
+        if let Some(lease) = Lease::acquire(&sealer.pool, &holder, ttl).await? {
+            return Ok(lease);
+        }
+        sleep(sealer.config.poll_interval.min(ttl / 4)).await;
+    }
+}
+
+/// Says "look again" at each append, and once every poll interval without one.
+async fn listen(sealer: &Sealer, heard: &watch::Sender<()>) -> Result<Infallible, SealError> {
+    let mut listener = PgListener::connect_with(&sealer.pool).await?;
+    listener.listen(LOG_CHANNEL).await?;
+    loop {
+        heard.send_replace(());
+        let received = timeout(sealer.config.poll_interval, listener.try_recv()).await;
+        if let Ok(received) = received
+            && received?.is_none()
+        {
+            return Err(SealError::Database(sqlx::Error::Io(
+                std::io::ErrorKind::ConnectionReset.into(),
+            )));
+        }
+    }
+}
+
+/// Seals whatever there is: at once after a silence, then once in each interval while events keep coming,
+/// without a pause while it is behind.
+async fn seal(
+    sealer: &Sealer,
+    fencing: i64,
+    mut heard: watch::Receiver<()>,
+) -> Result<Infallible, SealError> {
+    let mut connection = connect(sealer).await?;
+    let (found, mut growth) = start::resume(&mut connection, &sealer.keys).await?;
+    let mut checkpoint = found.map(Arc::new);
+    sealer.sealed.send_modify(|sealed| {
+        sealed.state = SealerState::Sealing;
+        sealed.checkpoint = checkpoint.clone();
+    });
+    loop {
+        heard.mark_unchanged();
+        let begun = Instant::now();
+        let head = batch::head(&mut connection).await?;
+        sealer.saw(head);
+        let size = growth.size();
+        let sealed = size as Position;
+        if head < sealed {
+            return Err(Refusal::Shorter { head, size }.into());
+        }
+        if head == sealed {
+            // The sender lives as long as this.
+            let _ = heard.changed().await;
+            continue;
+        }
+        let to = head.min(sealed + sealer.config.batch_size);
+        let before = checkpoint.as_deref();
+        let made = batch::seal(&mut connection, fencing, &sealer.keys, before, growth, to);
+        let (signed, grown) = made.await?;
+        growth = grown;
+        checkpoint = Some(Arc::new(signed));
+        sealer
+            .sealed
+            .send_modify(|sealed| sealed.checkpoint = checkpoint.clone());
+        if to == head {
+            sleep_until(begun + sealer.config.interval).await;
+        }
+    }
+}
+
+/// A connection of the sealer's own: one that is left in the middle of reading cannot go back to a pool.
+async fn connect(sealer: &Sealer) -> Result<PgConnection, SealError> {
+    let mut connection = sealer.pool.acquire().await?.detach();
+    query("set jit = off").execute(&mut connection).await?;
+    Ok(connection)
+}
+
+impl Sealer {
+    fn enter(&self, state: SealerState) {
+        self.sealed.send_modify(|sealed| sealed.state = state);
+    }
+
+    fn saw(&self, head: Position) {
+        self.sealed.send_if_modified(|sealed| {
+            let grown = head != sealed.head;
+            sealed.head = head;
+            grown
+        });
+    }
+}

@@ -1,0 +1,65 @@
+//! Where to go on from: the tree in the database, if it is the one that was signed.
+
+use sqlx::PgConnection;
+
+use super::growth::Growth;
+use super::{Keys, Refusal, SealError};
+use crate::checkpoint::SignedCheckpoint;
+use crate::checkpoints::latest_checkpoint;
+use crate::error::AuditError;
+use crate::tiles::{TileId, Tiles, WIDTH, leaf_hashes, streams_of_tile};
+use crate::tree::Hash;
+
+/// The newest checkpoint and the tree that it was signed for, of which all that further leaves will be put
+/// on top of is checked; an empty tree where nothing was sealed yet.
+pub(super) async fn resume(
+    connection: &mut PgConnection,
+    keys: &Keys,
+) -> Result<(Option<SignedCheckpoint>, Growth), SealError> {
+    let Some(stored) = latest_checkpoint(connection).await? else {
+        return Ok((None, Growth::default()));
+    };
+    let size = stored.size;
+    let checkpoint = stored
+        .open(&keys.trusted)
+        .map_err(|source| Refusal::Checkpoint { size, source })?;
+    if checkpoint.origin() != keys.newest.name() {
+        return Err(Refusal::OtherLog {
+            found: checkpoint.origin().to_owned(),
+            expected: keys.newest.name().to_owned(),
+        }
+        .into());
+    }
+    if checkpoint.size() != size {
+        return Err(Refusal::Tiles { size }.into());
+    }
+    let growth = tree(connection, size).await.map_err(|error| match error {
+        AuditError::Tile { .. } => Refusal::Tiles { size }.into(),
+        other => SealError::from(other),
+    })?;
+    if growth.root() != checkpoint.root() {
+        return Err(Refusal::Tiles { size }.into());
+    }
+    Ok((Some(checkpoint), growth))
+}
+
+async fn tree(connection: &mut PgConnection, size: u64) -> Result<Growth, AuditError> {
+    let edge: Vec<(TileId, usize)> = TileId::right_edge(size).collect();
+    let partial = edge.iter().filter(|(_, count)| *count > 0);
+    let tiles = Tiles::load(connection, partial.map(|(id, _)| *id)).await?;
+    let hashes = edge.into_iter().map(|(id, count)| match count {
+        0 => Ok(Vec::new()),
+        _ => first(&tiles, id, count).ok_or(AuditError::Tile { id }),
+    });
+    let hashes = hashes.collect::<Result<_, AuditError>>()?;
+    let last_leaf = leaf_hashes(connection, size - 1..size).await?.pop();
+    let streams = streams_of_tile(connection, size / WIDTH).await?;
+    // Names help people; the tree does not depend on them.
+    let lines = streams.iter().take((size % WIDTH) as usize);
+    let streams = lines.map(|stream| format!("{stream}\n")).collect();
+    Ok(Growth::resume(size, hashes, streams, last_leaf))
+}
+
+fn first(tiles: &Tiles, id: TileId, count: usize) -> Option<Vec<Hash>> {
+    Some(tiles.get(id)?.hashes.get(..count)?.to_vec())
+}

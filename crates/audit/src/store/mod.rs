@@ -1,0 +1,121 @@
+//! Where checkpoints are exported to: a folder or a bucket, apart from the database that they testify about.
+//!
+//! | object | what |
+//! | --- | --- |
+//! | `latest` | the newest note; it never goes back to a smaller tree |
+//! | `checkpoints/<yyyy-mm-dd>/<size>` | notes that stay; the size has twelve digits |
+//! | `erasures/<user id>.json` | who was erased, so that a restored backup forgets them again |
+//! | `abandoned/<instant>/…` | notes that a restored backup was accepted against, and who accepted it |
+//!
+//! What is here was written by ourselves at some time, but may have been changed by anybody since: readers check
+//! signatures. An object is written whole or not at all. Every call ends by itself; repeating it is the caller's.
+
+mod abandon;
+mod export;
+pub mod exporter;
+mod object;
+mod place;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use self::abandon::{Abandoned, Acceptance, KeptNote};
+pub use self::export::Exported;
+use self::object::{LATEST, Objects};
+use self::place::Place;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{location} is neither a folder nor s3://bucket/prefix")]
+    Location {
+        location: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("the store of checkpoints at {location} cannot be used")]
+    Unavailable {
+        location: String,
+        source: object_store::Error,
+    },
+    #[error("the store of checkpoints at {location} does not answer")]
+    Silent { location: String },
+    #[error("{path} in the store of checkpoints at {location} is not what belongs there")]
+    Malformed { location: String, path: String },
+    #[error("the store of checkpoints at {location} has another tree of {size} events")]
+    Forked { location: String, size: u64 },
+}
+
+/// Clones share what is beneath.
+#[derive(Clone, Debug)]
+pub struct CheckpointStore {
+    place: Arc<Place>,
+}
+
+/// A person who was erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Erasure {
+    pub user_id: Uuid,
+    /// Of the event that records it.
+    pub position: i64,
+    pub erased_at: DateTime<Utc>,
+}
+
+impl CheckpointStore {
+    /// A folder, made when it is first written to, or `s3://bucket/prefix`, whose credentials, region and endpoint
+    /// come from the `AWS_…` variables. Sends nothing.
+    pub fn open(location: &str) -> Result<CheckpointStore, StoreError> {
+        Ok(CheckpointStore {
+            place: Arc::new(Place::of(location)?),
+        })
+    }
+
+    /// As it was given, for messages.
+    pub fn location(&self) -> &str {
+        self.place.location()
+    }
+
+    /// The text of the newest note, as it stands there: nobody has checked it. `None` where nothing was exported.
+    pub async fn latest(&self) -> Result<Option<String>, StoreError> {
+        let Some(objects) = self.place.to_read()? else {
+            return Ok(None);
+        };
+        Ok(objects.text(LATEST).await?.map(|(text, _)| text))
+    }
+
+    /// Everybody whose erasure was written down, in no order.
+    pub async fn erasures(&self) -> Result<Vec<Erasure>, StoreError> {
+        let Some(objects) = self.place.to_read()? else {
+            return Ok(Vec::new());
+        };
+        let paths = objects.list("erasures").await?;
+        let read = paths.into_iter().map(|path| {
+            let objects = objects.clone();
+            async move { read_erasure(&objects, &path).await }
+        });
+        futures::stream::iter(read.map(Ok))
+            .try_buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Writing the same again changes nothing.
+    pub async fn put_erasure(&self, erasure: &Erasure) -> Result<(), StoreError> {
+        let objects = self.place.to_write()?;
+        let path = format!("erasures/{}.json", erasure.user_id);
+        let text = serde_json::to_string_pretty(erasure).map_err(|_| objects.malformed(&path))?;
+        objects.put(&path, text + "\n").await
+    }
+}
+
+/// Objects that are read or moved at the same time.
+const AT_ONCE: usize = 16;
+
+async fn read_erasure(objects: &Objects, path: &str) -> Result<Erasure, StoreError> {
+    let malformed = || objects.malformed(path);
+    let (text, _) = objects.text(path).await?.ok_or_else(malformed)?;
+    serde_json::from_str(&text).map_err(|_| malformed())
+}

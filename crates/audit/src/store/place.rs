@@ -1,0 +1,118 @@
+//! A folder or a bucket.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::ClientConfigKey;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreScheme, RetryConfig};
+use url::Url;
+
+use super::StoreError;
+use super::object::Objects;
+
+/// Of one request to a bucket.
+const REQUEST_TIMEOUT: &str = "10 seconds";
+const CONNECT_TIMEOUT: &str = "5 seconds";
+
+#[derive(Debug)]
+pub(super) enum Place {
+    /// What it holds is looked up anew each time: it may be mounted, or made, later.
+    Folder {
+        location: String,
+        path: PathBuf,
+    },
+    Bucket(Objects),
+}
+
+impl Place {
+    pub(super) fn of(location: &str) -> Result<Place, StoreError> {
+        let refused = |source| StoreError::Location {
+            location: location.to_owned(),
+            source,
+        };
+        if !location.contains("://") {
+            return Ok(Place::Folder {
+                location: location.to_owned(),
+                path: PathBuf::from(location),
+            });
+        }
+        let url = Url::parse(location).map_err(|error| refused(error.into()))?;
+        let (scheme, prefix) =
+            ObjectStoreScheme::parse(&url).map_err(|error| refused(error.into()))?;
+        match scheme {
+            ObjectStoreScheme::AmazonS3 => {
+                let bucket = bucket(location).map_err(|error| refused(error.into()))?;
+                let bucket = Arc::new(PrefixStore::new(bucket, prefix));
+                Ok(Place::Bucket(Objects::new(location, bucket)))
+            }
+            _ => Err(refused("only s3:// is known".into())),
+        }
+    }
+
+    pub(super) fn location(&self) -> &str {
+        match self {
+            Place::Folder { location, .. } => location,
+            Place::Bucket(objects) => objects.location(),
+        }
+    }
+
+    /// `None` where nothing was ever written.
+    pub(super) fn to_read(&self) -> Result<Option<Objects>, StoreError> {
+        match self {
+            Place::Folder { path, .. } if !path.exists() => Ok(None),
+            Place::Folder { location, path } => folder(location, path).map(Some),
+            Place::Bucket(objects) => Ok(Some(objects.clone())),
+        }
+    }
+
+    pub(super) fn to_write(&self) -> Result<Objects, StoreError> {
+        match self {
+            Place::Folder { location, path } => {
+                fs::create_dir_all(path).map_err(|source| StoreError::Unavailable {
+                    location: location.clone(),
+                    source: object_store::Error::Generic {
+                        store: "LocalFileSystem",
+                        source: source.into(),
+                    },
+                })?;
+                folder(location, path)
+            }
+            Place::Bucket(objects) => Ok(objects.clone()),
+        }
+    }
+}
+
+fn folder(location: &str, path: &Path) -> Result<Objects, StoreError> {
+    let folder =
+        LocalFileSystem::new_with_prefix(path).map_err(|source| StoreError::Unavailable {
+            location: location.to_owned(),
+            source,
+        })?;
+    Ok(Objects::new(location, Arc::new(folder.with_fsync(true))))
+}
+
+fn bucket(url: &str) -> Result<impl ObjectStore, object_store::Error> {
+    let retry = RetryConfig {
+        max_retries: 2,
+        retry_timeout: Duration::from_secs(10),
+        ..RetryConfig::default()
+    };
+    let client = |key, value| (AmazonS3ConfigKey::Client(key), value);
+    let timeouts = [
+        client(ClientConfigKey::Timeout, REQUEST_TIMEOUT),
+        client(ClientConfigKey::ConnectTimeout, CONNECT_TIMEOUT),
+    ];
+    timeouts
+        .into_iter()
+        .fold(AmazonS3Builder::from_env(), |builder, (key, value)| {
+            builder.with_config(key, value)
+        })
+        .with_url(url)
+        .with_retry(retry)
+        .build()
+}

@@ -1,0 +1,155 @@
+//! What is trusted: checkpoints that one of the keys has signed, wherever they are kept.
+
+use daybook_log::Position;
+use sqlx::{PgConnection, query_as};
+
+use super::finding::{Finding, Kind};
+use super::{External, VerifyError};
+use crate::checkpoint::SignedCheckpoint;
+use crate::key::VerifierKey;
+use crate::tree::Hash;
+
+/// Checkpoints of the database that are looked at for one that is trusted.
+const LOOKED_AT: i64 = 64;
+const IN_THE_DATABASE: &str = "in the database";
+
+/// A root that somebody trusted has signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Anchor {
+    pub(super) source: String,
+    pub(super) origin: String,
+    pub(super) size: u64,
+    pub(super) root: Hash,
+    pub(super) is_external: bool,
+}
+
+/// The greatest first.
+#[derive(Debug, Default)]
+pub(super) struct Anchors {
+    pub(super) all: Vec<Anchor>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Anchors {
+    pub(super) async fn gather(
+        connection: &mut PgConnection,
+        trusted: &[VerifierKey],
+        external: &[External],
+    ) -> Result<Anchors, VerifyError> {
+        let mut anchors = Anchors::default();
+        anchors.take_newest(connection, trusted).await?;
+        for External { source, note } in external {
+            match SignedCheckpoint::open(note, trusted) {
+                Ok(signed) => anchors.all.push(anchor(&signed, source.clone(), true)),
+                Err(error) => {
+                    let size = SignedCheckpoint::parse(note).map_or(0, |signed| signed.size());
+                    let told = format!("{source}: {}", chain(&error));
+                    anchors.findings.push(forged(size).told_by(told));
+                }
+            }
+        }
+        anchors
+            .all
+            .sort_by_key(|anchor| std::cmp::Reverse(anchor.size));
+        Ok(anchors)
+    }
+
+    /// The newest of the database that is trusted; newer ones that are not are findings.
+    async fn take_newest(
+        &mut self,
+        connection: &mut PgConnection,
+        trusted: &[VerifierKey],
+    ) -> Result<(), VerifyError> {
+        for (size, note) in before(connection, i64::MAX, LOOKED_AT).await? {
+            match open(size, &note, trusted) {
+                Ok(signed) => {
+                    self.all
+                        .push(anchor(&signed, IN_THE_DATABASE.to_owned(), false));
+                    break;
+                }
+                Err(wrong) => self.findings.push(
+                    forged(size.unsigned_abs()).told_by(format!("{IN_THE_DATABASE}: {wrong}")),
+                ),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A trusted checkpoint of the database with a size between the two, close to the middle; `None` where there
+/// is none.
+pub(super) async fn between(
+    connection: &mut PgConnection,
+    trusted: &[VerifierKey],
+    above: u64,
+    below: u64,
+) -> Result<Option<Anchor>, VerifyError> {
+    let middle = above + (below - above) / 2;
+    let position = |size: u64| Position::try_from(size).unwrap_or(Position::MAX);
+    let lower = before(connection, position(middle) + 1, LOOKED_AT).await?;
+    let upper = after(connection, position(middle), LOOKED_AT).await?;
+    let inside = |size: &i64| (above + 1..below).contains(&size.unsigned_abs());
+    let found = lower
+        .into_iter()
+        .chain(upper)
+        .filter(|(size, _)| inside(size));
+    let mut signed = found.filter_map(|(size, note)| open(size, &note, trusted).ok());
+    Ok(signed
+        .next()
+        .map(|signed| anchor(&signed, IN_THE_DATABASE.to_owned(), false)))
+}
+
+/// Those of fewer events, the greatest first.
+async fn before(
+    connection: &mut PgConnection,
+    size: i64,
+    limit: i64,
+) -> Result<Vec<(i64, String)>, VerifyError> {
+    let rows = query_as(
+        "select c.size, c.note from audit.checkpoints c where c.size < $1 order by c.size desc limit $2",
+    );
+    Ok(rows.bind(size).bind(limit).fetch_all(connection).await?)
+}
+
+/// Those of more events, the smallest first.
+async fn after(
+    connection: &mut PgConnection,
+    size: i64,
+    limit: i64,
+) -> Result<Vec<(i64, String)>, VerifyError> {
+    let rows = query_as(
+        "select c.size, c.note from audit.checkpoints c where c.size > $1 order by c.size limit $2",
+    );
+    Ok(rows.bind(size).bind(limit).fetch_all(connection).await?)
+}
+
+fn open(size: i64, note: &str, trusted: &[VerifierKey]) -> Result<SignedCheckpoint, String> {
+    let signed = SignedCheckpoint::open(note, trusted).map_err(|error| chain(&error))?;
+    match signed.size() == size.unsigned_abs() {
+        true => Ok(signed),
+        false => Err(format!("it is of {} events", signed.size())),
+    }
+}
+
+fn anchor(signed: &SignedCheckpoint, source: String, is_external: bool) -> Anchor {
+    Anchor {
+        source,
+        origin: signed.origin().to_owned(),
+        size: signed.size(),
+        root: signed.root(),
+        is_external,
+    }
+}
+
+fn forged(size: u64) -> Finding {
+    Finding::new(
+        Kind::Forged,
+        Position::try_from(size).unwrap_or(Position::MAX),
+    )
+}
+
+/// An error and what it rests on, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,212 @@
+//! A stretch of the log, compared with the leaves that were sealed of it.
+
+use std::ops::Range;
+
+use daybook_log::Position;
+use daybook_log::leaf::{LeafChunk, LeafReader};
+use sqlx::PgConnection;
+use tokio::task::spawn_blocking;
+
+use super::VerifyError;
+use crate::tiles::{TileId, Tiles, WIDTH};
+use crate::tree::{Hash, root_of};
+
+/// Leaves in a chunk: a complete subtree, that of a hash in the tiles of level 2.
+pub(super) const CHUNK: u64 = WIDTH * WIDTH;
+
+/// What was found in a chunk.
+#[derive(Clone, Debug)]
+pub(super) struct Checked {
+    pub(super) index: u64,
+    /// The rows are not one for each position, each with the leaf of that position.
+    pub(super) is_dirty: bool,
+    /// Where the leaves differ from the rows: from the first to the last of those that do.
+    pub(super) differing: Option<Range<u64>>,
+    /// The hash of the chunk's subtree by the lowest tiles; where one is missing, by its rows.
+    pub(super) by_tiles: Option<Hash>,
+    /// The same by the rows, where there is one for each position.
+    pub(super) by_rows: Option<Hash>,
+    /// Leaves of which the lowest tile, or the one above that, is not there or is wrong.
+    pub(super) broken_tiles: Vec<Range<u64>>,
+}
+
+/// The leaves of a chunk in a tree of that size.
+pub(super) fn leaves_of(index: u64, size: u64) -> Range<u64> {
+    index * CHUNK..((index + 1) * CHUNK).min(size)
+}
+
+/// The positions of leaves.
+pub(super) fn positions(leaves: &Range<u64>) -> (Position, Position) {
+    (leaves.start as Position + 1, leaves.end as Position)
+}
+
+/// The leaves that were sealed, as the tiles have them.
+pub(super) struct Sealed {
+    leaves: Range<u64>,
+    /// `None` where the tile is missing or too short.
+    tiles: Vec<Option<Vec<Hash>>>,
+    /// What the tile above says about each whole tile.
+    above: Vec<Hash>,
+}
+
+impl Sealed {
+    pub(super) async fn load(
+        connection: &mut PgConnection,
+        leaves: Range<u64>,
+    ) -> Result<Sealed, VerifyError> {
+        let lowest = leaves.start / WIDTH..leaves.end.div_ceil(WIDTH);
+        let id = |index| TileId { level: 0, index };
+        let above = TileId {
+            level: 1,
+            index: leaves.start / CHUNK,
+        };
+        let tiles = Tiles::load(connection, lowest.clone().map(id).chain([above])).await?;
+        let hashes = |index: u64| {
+            let needed = (leaves.end - index * WIDTH).min(WIDTH) as usize;
+            Some(tiles.get(id(index))?.hashes.get(..needed)?.to_vec())
+        };
+        Ok(Sealed {
+            tiles: lowest.map(hashes).collect(),
+            above: tiles
+                .get(above)
+                .map(|tile| tile.hashes.clone())
+                .unwrap_or_default(),
+            leaves,
+        })
+    }
+
+    /// All of them; a tile that is missing is made up for by rows that stand at its positions.
+    pub(super) fn filled(&self, rows: Option<&[Hash]>) -> Option<Vec<Hash>> {
+        let mut filled = Vec::with_capacity((self.leaves.end - self.leaves.start) as usize);
+        for tile in &self.tiles {
+            let end = (filled.len() + WIDTH as usize).min(filled.capacity());
+            match tile {
+                Some(hashes) => filled.extend_from_slice(hashes),
+                None => filled.extend_from_slice(rows?.get(filled.len()..end)?),
+            }
+        }
+        Some(filled)
+    }
+
+    /// The leaves whose tiles are missing, or do not lead to the tile above.
+    fn broken(&self) -> Vec<Range<u64>> {
+        let tiles = self.tiles.iter().zip(0..);
+        let broken = tiles.filter(|(tile, index)| match tile {
+            None => true,
+            Some(hashes) if hashes.len() as u64 == WIDTH => {
+                self.above.get(*index as usize) != Some(&root_of(hashes))
+            }
+            // Nothing stands above a tile that still grows.
+            Some(_) => false,
+        });
+        broken
+            .map(|(_, index)| {
+                let start = self.leaves.start + index * WIDTH;
+                start..(start + WIDTH).min(self.leaves.end)
+            })
+            .collect()
+    }
+}
+
+/// The hashes of rows as they come, as long as there is one for each position.
+struct Rows {
+    leaves: Range<u64>,
+    hashes: Vec<Hash>,
+    is_dense: bool,
+}
+
+impl Rows {
+    fn take(&mut self, chunk: &LeafChunk) {
+        let mut scratch = Vec::new();
+        for row in chunk.rows() {
+            let expected = self.leaves.start + self.hashes.len() as u64 + 1;
+            self.is_dense &= u64::try_from(row.position) == Ok(expected);
+            if !self.is_dense {
+                return;
+            }
+            self.hashes.push(row.hash(&mut scratch));
+        }
+    }
+
+    fn all(&self) -> Option<&[Hash]> {
+        let is_all =
+            self.is_dense && self.hashes.len() as u64 == self.leaves.end - self.leaves.start;
+        is_all.then_some(&self.hashes)
+    }
+}
+
+/// Reads and compares a chunk. `progress` is told of rows as they are read.
+pub(super) async fn check(
+    connection: &mut PgConnection,
+    index: u64,
+    size: u64,
+    progress: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Checked, VerifyError> {
+    let leaves = leaves_of(index, size);
+    let sealed = Sealed::load(connection, leaves.clone()).await?;
+    let rows = read(connection, leaves, progress).await?;
+    Ok(spawn_blocking(move || compare(index, &sealed, &rows)).await?)
+}
+
+/// The hashes of a chunk's rows, where there is one for each position.
+pub(super) async fn row_hashes(
+    connection: &mut PgConnection,
+    leaves: Range<u64>,
+) -> Result<Option<Vec<Hash>>, VerifyError> {
+    let rows = read(connection, leaves, &|_| ()).await?;
+    Ok(rows.all().map(<[Hash]>::to_vec))
+}
+
+/// Another thread hashes while the next rows come.
+async fn read(
+    connection: &mut PgConnection,
+    leaves: Range<u64>,
+    progress: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Rows, VerifyError> {
+    let (first, last) = positions(&leaves);
+    let mut rows = Rows {
+        hashes: Vec::with_capacity((leaves.end - leaves.start) as usize),
+        is_dense: true,
+        leaves,
+    };
+    let mut reader = LeafReader::open(connection, first..=last).await?;
+    let mut next = reader.next().await?;
+    while let Some(chunk) = next {
+        progress(chunk.len() as u64);
+        let hashing = spawn_blocking(move || {
+            rows.take(&chunk);
+            rows
+        });
+        next = reader.next().await?;
+        rows = hashing.await?;
+    }
+    Ok(rows)
+}
+
+fn compare(index: u64, sealed: &Sealed, rows: &Rows) -> Checked {
+    let (by_position, filled) = (rows.all(), sealed.filled(rows.all()));
+    let differing = match (by_position, &filled) {
+        (Some(rows), Some(leaves)) => differing(rows, leaves, sealed.leaves.start),
+        // Rows that stand anyhow, or rows and tiles that are both gone.
+        _ => Some(sealed.leaves.clone()),
+    };
+    let by_tiles = filled.map(|leaves| root_of(&leaves));
+    Checked {
+        index,
+        is_dirty: differing.is_some(),
+        by_rows: match differing {
+            None => by_tiles,
+            Some(_) => by_position.map(root_of),
+        },
+        by_tiles,
+        differing,
+        broken_tiles: sealed.broken(),
+    }
+}
+
+fn differing(rows: &[Hash], leaves: &[Hash], start: u64) -> Option<Range<u64>> {
+    let differs = |(row, leaf): (&Hash, &Hash)| row != leaf;
+    let first = rows.iter().zip(leaves).position(differs)?;
+    let last = rows.iter().zip(leaves).rposition(differs)?;
+    Some(start + first as u64..start + last as u64 + 1)
+}

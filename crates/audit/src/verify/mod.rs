@@ -1,0 +1,105 @@
+//! Whether the log is what it was when it was sealed; and if not, where and how it was harmed.
+//!
+//! - Trust comes from public keys and from checkpoints that are kept outside the database. Everything in the
+//!   database may have been changed by whoever owns it, and is believed as far as it leads to a signed root.
+//! - Every row is read and hashed, and the root is computed anew from the leaves ([`roots`]). Only then are
+//!   rows told apart, by the leaves that were sealed ([`trace`], [`classify`]).
+//! - An honest log never raises a finding, also while it grows: everything is read from one state of the
+//!   database, and checkpoints from outside were read before it.
+//! - Memory is bounded however large the log, and however much of it was harmed.
+
+mod anchor;
+mod chunk;
+mod classify;
+mod extent;
+mod finding;
+mod names;
+mod order;
+#[cfg(test)]
+mod properties;
+mod roots;
+mod scan;
+mod segment;
+mod snapshot;
+mod tail;
+mod trace;
+mod verification;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use daybook_log::LogError;
+use sqlx::postgres::PgConnectOptions;
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+
+pub use finding::{CheckpointUsed, Finding, Kind, MOST_FINDINGS, Report};
+
+use crate::error::AuditError;
+use crate::key::VerifierKey;
+use verification::Verification;
+
+/// A checkpoint from outside the database.
+#[derive(Clone, Debug)]
+pub struct External {
+    /// Where it was kept, for messages.
+    pub source: String,
+    /// The signed note.
+    pub note: String,
+}
+
+/// What a log is compared with, and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Public keys, kept outside the database.
+    pub trusted: Vec<VerifierKey>,
+    /// To be read before verification begins: a log that grows may otherwise seem to have been set back.
+    pub external: Vec<External>,
+    /// Stretches of the log that are read at the same time, each over a connection of its own.
+    pub jobs: usize,
+}
+
+/// Why nothing can be said about the log.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error("there is no public key to trust")]
+    NoKey,
+    #[error("nothing was ever sealed of the {events} events, as far as is known here")]
+    NothingSealed { events: u64 },
+    #[error("it was stopped before its end")]
+    Interrupted,
+    #[error("the database did not answer as expected")]
+    Database(#[from] sqlx::Error),
+    #[error("the log could not be read")]
+    Log(#[from] LogError),
+    #[error("the tree could not be read")]
+    Audit(#[from] AuditError),
+    #[error("a part of the work failed")]
+    Task(#[from] JoinError),
+}
+
+/// Told how many events more were read.
+type Told = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// Verifies the whole log. `progress` is told how many of the sealed events were read, and how many there
+/// are. Dropped before its end it leaves nothing behind.
+pub async fn verify(
+    options: PgConnectOptions,
+    settings: &Settings,
+    progress: impl Fn(u64, u64) + Send + Sync + 'static,
+    stop: &CancellationToken,
+) -> Result<Report, VerifyError> {
+    if settings.trusted.is_empty() {
+        return Err(VerifyError::NoKey);
+    }
+    let verified = async {
+        let verification = Verification::begin(options, settings).await?;
+        let (read, total) = (AtomicU64::new(0), verification.size());
+        let told: Told = Arc::new(move |events| {
+            progress(read.fetch_add(events, Ordering::Relaxed) + events, total);
+        });
+        verification.run(&told).await
+    };
+    let verified = stop.run_until_cancelled(verified).await;
+    verified.ok_or(VerifyError::Interrupted)?
+}

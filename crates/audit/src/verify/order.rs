@@ -1,0 +1,142 @@
+//! Which of the rows that were sealed have kept their order.
+//!
+//! Rows that stand one after the other as they did when they were sealed are one run, so that a log in which
+//! all but a few rows were renumbered is a few runs.
+
+use daybook_log::Position;
+
+/// Rows whose leaves are known, in the order in which they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The position that the first row has.
+    pub(super) at: Position,
+    /// The position that it was sealed at.
+    pub(super) home: Position,
+    pub(super) length: u64,
+}
+
+impl Run {
+    /// How far the rows are from where they were sealed.
+    pub(super) fn shift(&self) -> i64 {
+        self.at.wrapping_sub(self.home)
+    }
+
+    pub(super) fn last_home(&self) -> Position {
+        self.home + (self.length as i64 - 1)
+    }
+
+    pub(super) fn last_at(&self) -> Position {
+        self.at.wrapping_add(self.length as i64 - 1)
+    }
+
+    /// Whether the other one goes on where this one ends.
+    fn goes_on(&self, next: &Run) -> bool {
+        next.home == self.last_home() + 1 && next.at == self.last_at().wrapping_add(1)
+    }
+}
+
+/// Adds a run at the end, as part of the last one where it goes on from there.
+pub(super) fn push(runs: &mut Vec<Run>, next: Run) {
+    match runs.last_mut() {
+        Some(last) if last.goes_on(&next) => last.length += next.length,
+        _ => runs.push(next),
+    }
+}
+
+/// Tells of each run whether it is part of the greatest number of rows that are still in the order in which
+/// they were sealed; of as many, those that stand where they were. The others were moved.
+pub(super) fn in_order(runs: &[Run]) -> Vec<bool> {
+    let mut homes: Vec<Position> = runs.iter().map(|run| run.home).collect();
+    homes.sort_unstable();
+    let mut best = Best::new(runs.len());
+    let mut before = vec![None; runs.len()];
+    for (index, run) in runs.iter().enumerate() {
+        let rank = homes.partition_point(|home| *home < run.home);
+        let (weight, previous) = best.below(rank);
+        before[index] = previous;
+        let own = 2 * run.length + u64::from(run.shift() == 0);
+        best.raise(rank, weight + own, index);
+    }
+    let mut kept = vec![false; runs.len()];
+    let mut next = best.below(runs.len()).1;
+    while let Some(index) = next {
+        kept[index] = true;
+        next = before[index];
+    }
+    kept
+}
+
+/// A Fenwick tree of maxima: the greatest weight, and whose it is, among all ranks below a given one.
+struct Best(Vec<(u64, Option<usize>)>);
+
+impl Best {
+    fn new(ranks: usize) -> Best {
+        Best(vec![(0, None); ranks + 1])
+    }
+
+    fn below(&self, rank: usize) -> (u64, Option<usize>) {
+        let (mut slot, mut best) = (rank, (0, None));
+        while slot > 0 {
+            if self.0[slot].0 > best.0 {
+                best = self.0[slot];
+            }
+            slot &= slot - 1;
+        }
+        best
+    }
+
+    fn raise(&mut self, rank: usize, weight: u64, index: usize) {
+        let mut slot = rank + 1;
+        while slot < self.0.len() {
+            if weight > self.0[slot].0 {
+                self.0[slot] = (weight, Some(index));
+            }
+            slot += slot & slot.wrapping_neg();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows that stand at 1, 2, 3 …
+    fn runs(homes: &[Position]) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for (index, home) in homes.iter().enumerate() {
+            let at = index as Position + 1;
+            push(
+                &mut runs,
+                Run {
+                    at,
+                    home: *home,
+                    length: 1,
+                },
+            );
+        }
+        runs
+    }
+
+    fn moved(homes: &[Position]) -> Vec<Position> {
+        let runs = runs(homes);
+        let kept = in_order(&runs);
+        let moved = runs.iter().zip(kept).filter(|(_, kept)| !kept);
+        moved.map(|(run, _)| run.home).collect()
+    }
+
+    #[test]
+    fn neighbours_become_one_run() {
+        assert_eq!(runs(&[1, 2, 3, 5, 6]).len(), 2);
+        assert_eq!(runs(&[3, 2, 1]).len(), 3);
+    }
+
+    #[test]
+    fn the_fewest_rows_count_as_moved() {
+        assert_eq!(moved(&[]), []);
+        assert_eq!(moved(&[1, 2, 3, 4]), []);
+        assert_eq!(moved(&[1, 3, 4, 9]), [], "rows that were renumbered");
+        assert_eq!(moved(&[1, 5, 3, 4, 2, 6]), [5, 2], "two exchanged");
+        assert_eq!(moved(&[3, 2, 1]), [3, 1], "the one in its place stays");
+        assert_eq!(moved(&[1, 2, 9, 3, 4, 5]), [9]);
+    }
+}

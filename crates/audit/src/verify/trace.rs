@@ -1,0 +1,257 @@
+//! What became of the events of chunks that are not as they were sealed.
+//!
+//! Rows are found again by their hashes, a segment of the log at a time, so that memory is bounded: what
+//! does not fit within its segment is kept, up to a limit, and fitted together at the end.
+
+use std::collections::{HashMap, HashSet};
+
+use daybook_log::Position;
+use daybook_log::leaf::{LeafChunk, LeafReader};
+use sqlx::PgConnection;
+use tokio::task::spawn_blocking;
+
+use super::VerifyError;
+use super::chunk::{CHUNK, Checked, Sealed, leaves_of, positions, row_hashes};
+use super::classify::{Missing, Stray, Trace};
+use super::order::{self, Run};
+use super::segment::Segment;
+use super::tail::Tail;
+use crate::tree::Hash;
+
+/// Dirty chunks whose leaves are in memory at a time: a million leaves.
+const SEGMENT: usize = 16;
+
+/// Rows and leaves that are kept because they fit nowhere; what is beyond is counted only.
+const MOST_KEPT: usize = 1 << 20;
+
+/// What was found, and how much was too much to be told apart.
+pub(super) struct Traced {
+    pub(super) trace: Trace,
+    pub(super) tail: Tail,
+    pub(super) untold: u64,
+}
+
+pub(super) struct Tracer<'c> {
+    connection: &'c mut PgConnection,
+    size: u64,
+    trace: Trace,
+    untold: u64,
+}
+
+impl<'c> Tracer<'c> {
+    pub(super) fn new(connection: &'c mut PgConnection, size: u64, head: Position) -> Tracer<'c> {
+        Tracer {
+            connection,
+            size,
+            trace: Trace {
+                head,
+                ..Trace::default()
+            },
+            untold: 0,
+        }
+    }
+
+    /// `is_to_be_traced` says of a chunk whether its rows are not what was sealed.
+    pub(super) async fn run(
+        mut self,
+        chunks: &[Checked],
+        is_to_be_traced: impl Fn(&Checked) -> bool,
+    ) -> Result<Traced, VerifyError> {
+        self.take_misplaced().await?;
+        let stretches = chunks.chunk_by(|a, b| is_to_be_traced(a) == is_to_be_traced(b));
+        for stretch in stretches {
+            if is_to_be_traced(&stretch[0]) {
+                for segment in stretch.chunks(SEGMENT) {
+                    self.take_segment(segment).await?;
+                }
+            } else {
+                self.take_whole(stretch);
+            }
+        }
+        self.trace.missing.sort_by_key(|missing| missing.position);
+        self.fit_together();
+        let tail = self.take_tail().await?;
+        Ok(Traced {
+            trace: self.trace,
+            tail,
+            untold: self.untold,
+        })
+    }
+
+    /// Rows without a position, or with one below 1.
+    async fn take_misplaced(&mut self) -> Result<(), VerifyError> {
+        let below = LeafReader::open(self.connection, Position::MIN..=0).await?;
+        take_strays(below, &mut self.trace.strays, &mut self.untold).await?;
+        let unplaced = LeafReader::open_unplaced(self.connection).await?;
+        take_strays(unplaced, &mut self.trace.strays, &mut self.untold).await
+    }
+
+    /// Chunks in a row whose events all stand where they were sealed.
+    fn take_whole(&mut self, chunks: &[Checked]) {
+        let first = chunks[0].index * CHUNK;
+        let end = ((chunks[chunks.len() - 1].index + 1) * CHUNK).min(self.size);
+        let run = Run {
+            at: first as Position + 1,
+            home: first as Position + 1,
+            length: end - first,
+        };
+        order::push(&mut self.trace.runs, run);
+    }
+
+    async fn take_segment(&mut self, chunks: &[Checked]) -> Result<(), VerifyError> {
+        let mut segment = Segment::default();
+        let mut known = Vec::new();
+        for chunk in chunks {
+            let (first, last) = positions(&leaves_of(chunk.index, self.size));
+            // Where neither tiles nor rows tell what was sealed, nothing can be said about the rows.
+            if let Some(hashes) = sealed_leaves(self.connection, chunk, self.size).await? {
+                segment.add_leaves(first, hashes);
+                known.push(first..=last);
+            }
+        }
+        for positions in known {
+            let mut reader = LeafReader::open(self.connection, positions).await?;
+            while let Some(chunk) = reader.next().await? {
+                let hashed = Hashed::of(chunk).await?;
+                hashed.each(|row| segment.add_row(row, &mut self.untold));
+            }
+        }
+        segment.end(&mut self.trace, &mut self.untold);
+        Ok(())
+    }
+
+    /// Rows that fitted nowhere in their segment may be leaves that are missing in another.
+    fn fit_together(&mut self) {
+        let mut homes = by_hash(&self.trace.missing);
+        let mut found = Vec::new();
+        self.trace
+            .strays
+            .retain(|stray| match homes.remove(&stray.hash) {
+                Some(home) => {
+                    found.push(single(stray.position, home));
+                    false
+                }
+                None => true,
+            });
+        self.trace.strays.sort_by_key(|stray| stray.position);
+        self.place(found);
+    }
+
+    /// Adds runs where their rows stand, whose leaves are then no longer missing.
+    fn place(&mut self, found: Vec<Run>) {
+        if found.is_empty() {
+            return;
+        }
+        let homes: HashSet<Position> = found.iter().map(|run| run.home).collect();
+        self.trace
+            .missing
+            .retain(|missing| !homes.contains(&missing.position));
+        let mut all = std::mem::take(&mut self.trace.runs);
+        all.extend(found);
+        all.sort_by_key(|run| run.at);
+        all.into_iter()
+            .for_each(|run| order::push(&mut self.trace.runs, run));
+    }
+
+    /// What stands after the last position that was sealed: sealed events that were moved there, and then
+    /// those that are not sealed yet.
+    async fn take_tail(&mut self) -> Result<Tail, VerifyError> {
+        let mut tail = Tail::after(&mut self.trace, self.size);
+        let mut homes = by_hash(&self.trace.missing);
+        let mut found = Vec::new();
+        let from = Position::try_from(self.size)
+            .unwrap_or(Position::MAX)
+            .saturating_add(1);
+        let mut reader = LeafReader::open(self.connection, from..=Position::MAX).await?;
+        while let Some(chunk) = reader.next().await? {
+            Hashed::of(chunk)
+                .await?
+                .each(|row| match homes.remove(&row.hash) {
+                    Some(home) => {
+                        found.push(single(row.position, home));
+                        tail.sealed_event_at(row.position);
+                    }
+                    None => tail.row_at(row.position, row.stream),
+                });
+        }
+        drop(reader);
+        self.place(found);
+        Ok(tail)
+    }
+}
+
+async fn take_strays(
+    mut reader: LeafReader<'_>,
+    strays: &mut Vec<Stray>,
+    untold: &mut u64,
+) -> Result<(), VerifyError> {
+    while let Some(chunk) = reader.next().await? {
+        Hashed::of(chunk)
+            .await?
+            .each(|stray| keep(strays, untold, stray));
+    }
+    Ok(())
+}
+
+/// The leaves of a chunk; where the tiles lack some, as its rows have them.
+async fn sealed_leaves(
+    connection: &mut PgConnection,
+    chunk: &Checked,
+    size: u64,
+) -> Result<Option<Vec<Hash>>, VerifyError> {
+    let leaves = leaves_of(chunk.index, size);
+    let sealed = Sealed::load(connection, leaves.clone()).await?;
+    match sealed.filled(None) {
+        Some(filled) => Ok(Some(filled)),
+        None => Ok(sealed.filled(row_hashes(connection, leaves).await?.as_deref())),
+    }
+}
+
+/// Rows with their hashes, made by another thread.
+struct Hashed {
+    chunk: LeafChunk,
+    hashes: Vec<Hash>,
+}
+
+impl Hashed {
+    async fn of(chunk: LeafChunk) -> Result<Hashed, VerifyError> {
+        let hashing = spawn_blocking(move || {
+            let mut scratch = Vec::new();
+            let hashes = chunk.rows().map(|row| row.hash(&mut scratch)).collect();
+            Hashed { chunk, hashes }
+        });
+        Ok(hashing.await?)
+    }
+
+    fn each(&self, mut take: impl FnMut(Stray)) {
+        for (row, hash) in self.chunk.rows().zip(&self.hashes) {
+            take(Stray {
+                position: row.position,
+                hash: *hash,
+                stream: row.stream(),
+            });
+        }
+    }
+}
+
+pub(super) fn keep<T>(kept: &mut Vec<T>, untold: &mut u64, one: T) {
+    match kept.len() < MOST_KEPT {
+        true => kept.push(one),
+        false => *untold += 1,
+    }
+}
+
+fn single(at: Position, home: Position) -> Run {
+    Run {
+        at,
+        home,
+        length: 1,
+    }
+}
+
+fn by_hash(missing: &[Missing]) -> HashMap<Hash, Position> {
+    missing
+        .iter()
+        .map(|missing| (missing.hash, missing.position))
+        .collect()
+}

@@ -1,0 +1,7 @@
+//! What is made here, other people's implementations accept; and the other way round. Theirs are ct-merkle
+//! (RFC 6962 trees), tlog_tiles (C2SP tiles, checkpoints and proofs) and signed_note (C2SP signed notes).
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod notes;
+mod trees;
+mod vectors;

@@ -1,0 +1,7 @@
+//! Verification against real databases: an honest log raises no finding, and every harm is found and named.
+
+mod honest;
+mod outside;
+mod rows;
+mod site;
+mod tree;

@@ -1,0 +1,91 @@
+//! Reading events that were picked out: at positions, or stretches of several streams.
+
+use daybook_domain::StreamId;
+use sqlx::{query_as, query_scalar};
+
+use crate::event::{EVENT_COLUMNS, EventRow};
+use crate::{Feed, LogError, Position, RecordedEvent};
+
+/// A stream's events after one sequence up to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    pub stream: StreamId,
+    pub after: i64,
+    /// The last sequence.
+    pub through: i64,
+}
+
+impl Stretch {
+    /// How many events it has: a stream has no gaps.
+    pub const fn length(&self) -> i64 {
+        self.through - self.after
+    }
+}
+
+impl Feed {
+    /// The events at these positions, oldest first. An undecodable one is an error.
+    pub async fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, LogError> {
+        let statement = format!(
+            "select {EVENT_COLUMNS} from log.events e where e.position = any($1) order by e.position"
+        );
+        let rows: Vec<EventRow> = query_as(&statement)
+            .bind(positions)
+            .fetch_all(&self.pool)
+            .await?;
+        self.codec.decode(rows).await?.whole()
+    }
+
+    /// The events of several stretches, each stream's in order. An undecodable one is an error.
+    pub async fn read_stretches(
+        &self,
+        stretches: &[Stretch],
+    ) -> Result<Vec<RecordedEvent>, LogError> {
+        let statement = format!(
+            "select {EVENT_COLUMNS}
+             from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+                 as s (aggregate_type, aggregate_id, after, through)
+             join lateral (
+                 select * from log.events
+                 where aggregate_type = s.aggregate_type and aggregate_id = s.aggregate_id
+                     and sequence > s.after and sequence <= s.through
+                 order by sequence
+             ) e on true"
+        );
+        let rows: Vec<EventRow> = query_as(&statement)
+            .bind(types(stretches.iter().map(|stretch| stretch.stream)))
+            .bind(ids(stretches.iter().map(|stretch| stretch.stream)))
+            .bind(Vec::from_iter(
+                stretches.iter().map(|stretch| stretch.after),
+            ))
+            .bind(Vec::from_iter(
+                stretches.iter().map(|stretch| stretch.through),
+            ))
+            .fetch_all(&self.pool)
+            .await?;
+        self.codec.decode(rows).await?.whole()
+    }
+
+    /// Where the events of these streams are, in no order.
+    pub async fn positions_of(&self, streams: &[StreamId]) -> Result<Vec<Position>, LogError> {
+        let positions = query_scalar(
+            "select e.position
+             from unnest($1::text[], $2::text[]) as s (aggregate_type, aggregate_id)
+             join log.events e on e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id",
+        )
+        .bind(types(streams.iter().copied()))
+        .bind(ids(streams.iter().copied()))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(positions)
+    }
+}
+
+fn types(streams: impl Iterator<Item = StreamId>) -> Vec<&'static str> {
+    streams
+        .map(|stream| stream.aggregate_type.as_str())
+        .collect()
+}
+
+fn ids(streams: impl Iterator<Item = StreamId>) -> Vec<String> {
+    streams.map(|stream| stream.id.to_string()).collect()
+}

@@ -1,0 +1,41 @@
+//! Where in the log events are, by who acted, by their type, and by the request that set them off.
+//!
+//! It has a row for each event, and answers positions: the events themselves are in the log.
+
+mod project;
+mod query;
+
+use daybook_domain::EventType;
+use daybook_log::{Actor, Position};
+use uuid::Uuid;
+
+pub use self::{
+    project::{NAME, Trail},
+    query::TrailQueries,
+};
+
+/// Which events are looked for: those that fit everything that is given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrailFilter {
+    pub actor: Option<Actor>,
+    /// Any of these; `None`: of all types.
+    pub types: Option<Vec<EventType>>,
+    pub correlation_id: Option<Uuid>,
+    /// The first position.
+    pub from: Position,
+    /// The last position.
+    pub through: Position,
+}
+
+impl TrailFilter {
+    /// Whether nothing is left out between the two positions.
+    pub fn takes_all(&self) -> bool {
+        self.actor.is_none() && self.types.is_none() && self.correlation_id.is_none()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrailOrder {
+    OldestFirst,
+    NewestFirst,
+}

@@ -1,0 +1,92 @@
+//! What the trail makes of events.
+
+use daybook_domain::AggregateType;
+use daybook_log::{Actor, RecordedEvent};
+use futures::future::BoxFuture;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    projection::{Fold, Projection, Target, Unfoldable},
+    rows::{Column, ColumnType, Rows},
+    table::Table,
+};
+
+pub const NAME: &str = "trail";
+
+const EVENTS: Table = Table::appended("events");
+const TABLES: &[Table] = &[EVENTS];
+
+const COLUMNS: &[Column] = &[
+    ("position", ColumnType::Int8),
+    ("user_id", ColumnType::Uuid),
+    ("other_actor", ColumnType::Text),
+    ("event_type", ColumnType::Text),
+    ("correlation_id", ColumnType::Uuid),
+];
+
+/// The projection `trail`.
+pub struct Trail;
+
+impl Projection for Trail {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> i32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [Table] {
+        TABLES
+    }
+
+    fn aggregates(&self) -> &'static [AggregateType] {
+        AggregateType::ALL
+    }
+
+    /// Events meet in no row; by their streams they spread evenly.
+    fn key(&self, event: &RecordedEvent) -> Option<Uuid> {
+        Some(event.stream.id)
+    }
+
+    fn load<'a>(
+        &'a self,
+        _: &'a mut PgConnection,
+        _: &'a Target,
+        _: &'a [RecordedEvent],
+    ) -> BoxFuture<'a, Result<Box<dyn Fold>, sqlx::Error>> {
+        let rows = Rows::new(EVENTS, COLUMNS);
+        Box::pin(async { Ok(Box::new(TrailFold { rows }) as Box<dyn Fold>) })
+    }
+}
+
+struct TrailFold {
+    rows: Rows,
+}
+
+impl Fold for TrailFold {
+    fn event(&mut self, event: &RecordedEvent, _: i64) -> Result<(), Unfoldable> {
+        let actor = &event.metadata.actor;
+        let (user_id, other_actor) = match actor {
+            Actor::User(id) => (Some(id.as_uuid()), None),
+            Actor::Anonymous | Actor::System(_) => (None, Some(actor.to_string())),
+        };
+        self.rows
+            .row()
+            .field(event.position)
+            .field(user_id)
+            .field(other_actor)
+            .field(event.event.event_type())
+            .field(event.metadata.correlation_id);
+        Ok(())
+    }
+
+    fn write<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        target: &'a Target,
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        Box::pin(self.rows.write(conn, target))
+    }
+}

@@ -1,0 +1,80 @@
+//! Forgetting an erased person in every copy of this read model.
+//!
+//! The live one loses them by the event, as its projector gets there. Copies that no projector keeps up (the
+//! version before, one that is being built, one as of a position) would go on telling who they were.
+
+use daybook_domain::UserId;
+use daybook_log::Position;
+use sqlx::{PgConnection, PgPool};
+
+use super::NAME;
+use crate::schema::SchemaName;
+
+/// Takes what is personal of `person` out of every copy, and answers whether that is all: the live read model
+/// must have got to `position`, where they were erased, and no copy may be in the making.
+pub async fn forget(
+    pool: &PgPool,
+    person: UserId,
+    position: Position,
+) -> Result<bool, sqlx::Error> {
+    let mut conn = pool.acquire().await?;
+    // Asked first: what comes to be after this is made by whoever has heard of the erasure.
+    let done = is_past(&mut conn, position).await?;
+    for schema in copies(&mut conn).await? {
+        let statement = format!(
+            "update {schema}.users set email = null, first_name = null, last_name = null, external_id = null
+             where id = $1
+                 and (email is not null or first_name is not null or last_name is not null or external_id is not null)"
+        );
+        match sqlx::query(&statement)
+            .bind(person.as_uuid())
+            .execute(&mut *conn)
+            .await
+        {
+            Ok(_) => {}
+            // Dropped or renamed meanwhile: the next time finds what there is then.
+            Err(sqlx::Error::Database(error)) if is_gone(error.code().as_deref()) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+async fn is_past(conn: &mut PgConnection, position: Position) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select from projections.checkpoints where name = $1 and position >= $2)
+             and not exists (
+                 select from projections.builds b
+                 join pg_stat_activity s
+                     on s.pid = b.session_pid and coalesce(s.backend_start, b.session_started) = b.session_started
+                 where b.name = $1)",
+    )
+    .bind(NAME)
+    .bind(position)
+    .fetch_one(conn)
+    .await
+}
+
+/// Every schema that holds a table made like this read model's, whatever it is called.
+async fn copies(conn: &mut PgConnection) -> Result<Vec<SchemaName>, sqlx::Error> {
+    let schemas: Vec<String> = sqlx::query_scalar(
+        "select n.nspname::text from pg_class t join pg_namespace n on n.oid = t.relnamespace
+         where t.relname = 'users' and t.relkind = 'r' and t.relowner = 'daybook_server'::regrole
+             and 4 = (
+                 select count(*) from pg_attribute a
+                 where a.attrelid = t.oid and a.attname in ('email', 'first_name', 'last_name', 'external_id'))",
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(schemas
+        .iter()
+        .filter_map(|schema| schema.parse().ok())
+        .collect())
+}
+
+/// Class 3F000 is "invalid schema name", 42P01 "undefined table".
+fn is_gone(code: Option<&str>) -> bool {
+    matches!(code, Some("3F000" | "42P01"))
+}

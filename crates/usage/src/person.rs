@@ -1,0 +1,57 @@
+//! What is kept of one person.
+
+use chrono::{DateTime, Utc};
+use sqlx::query_as;
+use uuid::Uuid;
+
+use crate::UsageStore;
+
+/// An event as it is kept.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KeptEvent {
+    pub event_id: Uuid,
+    /// By the visitor's clock.
+    pub at: DateTime<Utc>,
+    pub received_at: DateTime<Utc>,
+    /// As it came.
+    #[sqlx(rename = "event")]
+    pub json: String,
+}
+
+/// How far a person's events were read.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    at: DateTime<Utc>,
+    event_id: Uuid,
+}
+
+impl KeptEvent {
+    pub fn mark(&self) -> Mark {
+        Mark {
+            at: self.at,
+            event_id: self.event_id,
+        }
+    }
+}
+
+impl UsageStore {
+    /// Up to `limit` events that name the user, in the order in which they happened, after the mark given.
+    pub async fn of_user(
+        &self,
+        user_id: Uuid,
+        after: Option<Mark>,
+        limit: i64,
+    ) -> Result<Vec<KeptEvent>, sqlx::Error> {
+        query_as(
+            "select event_id, at, received_at, event::text as event from usage.events
+             where user_id = $1 and ($2::timestamptz is null or (at, event_id) > ($2, $3::uuid))
+             order by at, event_id limit $4",
+        )
+        .bind(user_id)
+        .bind(after.map(|mark| mark.at))
+        .bind(after.map(|mark| mark.event_id))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+    }
+}
