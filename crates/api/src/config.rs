@@ -95,7 +95,7 @@ pub struct DataConfig {
     /// Where checkpoints are exported to, apart from the database: a folder or s3://BUCKET/PREFIX
     /// [default: checkpoints in the data folder]
     #[arg(long, env = "DAYBOOK_CHECKPOINTS", value_name = "PLACE")]
-    pub checkpoints: Option<String>,
+    pub checkpoint_store: Option<String>,
 }
 
 impl DataConfig {
@@ -109,7 +109,7 @@ impl DataConfig {
 
     /// A folder or a URL.
     pub fn checkpoints(&self) -> String {
-        match self.checkpoints.as_deref() {
+        match self.checkpoint_store.as_deref() {
             Some(place) if !place.is_empty() => place.to_owned(),
             _ => self.folder.join("checkpoints").display().to_string(),
         }

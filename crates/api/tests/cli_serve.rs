@@ -186,7 +186,7 @@ async fn other_commands_can_be_used_beside_it() {
         .iter()
         .map(|one| one["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["catalog", "orders", "users", "analytics"]);
+    assert_eq!(names, ["catalog", "orders", "users", "analytics", "trail"]);
     for projection in status.as_array().unwrap() {
         assert_eq!(projection["head"], head);
         assert!(projection["worker"].is_string(), "{projection}");

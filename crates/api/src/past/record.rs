@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use daybook_domain::category::Category;
-use daybook_domain::order::{Address, ImportedLine, OrderLine, OrderStatus};
+use daybook_domain::order::{Address, ImportedLine, Order, OrderLine, OrderStatus};
 use daybook_domain::product::Product;
 use daybook_domain::stock::Stock;
 use daybook_domain::user::{Role, User};
@@ -188,11 +188,17 @@ impl UserRecord {
 
 impl CategoryRecord {
     fn of(id: CategoryId, category: &Versioned<Category>) -> CategoryRecord {
+        let Category {
+            created: _,
+            deleted,
+            name,
+            description,
+        } = &category.state;
         CategoryRecord {
             id,
-            name: category.state.name.to_string(),
-            description: category.state.description.clone(),
-            deleted: category.state.deleted,
+            name: name.to_string(),
+            description: description.clone(),
+            deleted: *deleted,
             created_at: category.created_at.into(),
             updated_at: category.updated_at.into(),
         }
@@ -201,15 +207,24 @@ impl CategoryRecord {
 
 impl ProductRecord {
     fn of(id: ProductId, product: &Versioned<Product>) -> ProductRecord {
+        let Product {
+            created: _,
+            retired,
+            name,
+            description,
+            price,
+            category_id,
+            sku,
+        } = &product.state;
         ProductRecord {
             id,
-            name: product.state.name.clone(),
-            description: product.state.description.clone(),
-            price: Amount(product.state.price),
-            currency: product.state.price.currency.code(),
-            category_id: product.state.category_id,
-            sku: product.state.sku.clone(),
-            retired: product.state.retired,
+            name: name.clone(),
+            description: description.clone(),
+            price: Amount(*price),
+            currency: price.currency.code(),
+            category_id: *category_id,
+            sku: sku.clone(),
+            retired: *retired,
             created_at: product.created_at.into(),
             updated_at: product.updated_at.into(),
         }
@@ -218,14 +233,22 @@ impl ProductRecord {
 
 impl StockRecord {
     fn of(id: ProductId, stock: &Versioned<Stock>) -> StockRecord {
+        let Stock {
+            on_hand,
+            reserved,
+            shipped,
+            received,
+            written_off,
+            reservations: _,
+        } = &stock.state;
         StockRecord {
             id,
             stock: stock.state.available(),
-            on_hand: stock.state.on_hand,
-            reserved: stock.state.reserved,
-            shipped: stock.state.shipped,
-            received: stock.state.received,
-            written_off: stock.state.written_off,
+            on_hand: *on_hand,
+            reserved: *reserved,
+            shipped: *shipped,
+            received: *received,
+            written_off: *written_off,
             updated_at: stock.updated_at.into(),
         }
     }
@@ -233,24 +256,31 @@ impl StockRecord {
 
 impl OrderRecord {
     pub(crate) fn of(past: &PastOrder) -> OrderRecord {
-        let order = &past.order.state;
-        let bought = order.lines.iter().map(ItemRecord::from);
+        let Order {
+            placed: _,
+            user_id,
+            lines,
+            total,
+            status,
+            shipping_address,
+            carrier,
+            tracking_number,
+            cancellation_reason,
+            imported: _,
+        } = &past.order.state;
+        let bought = lines.iter().map(ItemRecord::from);
         let imported = past.imported_lines.iter().map(ItemRecord::from);
         OrderRecord {
             id: past.id,
-            user_id: order.user_id,
-            status: order.status,
+            user_id: *user_id,
+            status: *status,
             items: bought.chain(imported).collect(),
-            total_amount: Amount(order.total),
-            currency: order.total.currency.code(),
-            shipping_address: order
-                .shipping_address
-                .as_ref()
-                .and_then(Personal::known)
-                .cloned(),
-            carrier: order.carrier.clone(),
-            tracking_number: order.tracking_number.clone(),
-            cancellation_reason: order.cancellation_reason.clone(),
+            total_amount: Amount(*total),
+            currency: total.currency.code(),
+            shipping_address: shipping_address.as_ref().and_then(Personal::known).cloned(),
+            carrier: carrier.clone(),
+            tracking_number: tracking_number.clone(),
+            cancellation_reason: cancellation_reason.clone(),
             created_at: past.order.created_at.into(),
             updated_at: past.order.updated_at.into(),
         }

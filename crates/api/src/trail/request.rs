@@ -119,3 +119,95 @@ fn parents(entries: &[Entry]) -> Vec<Option<usize>> {
     }
     parents
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use daybook_domain::stock::StockEvent;
+    use daybook_domain::{State, StreamId};
+    use daybook_log::{Actor, Metadata, RecordedEvent};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// An event at this position, led to by the event at another; 0 is none of this correlation.
+    fn entry(position: i64, cause: Option<i64>) -> Entry {
+        let id = |number: i64| Uuid::from_u128(number as u128);
+        let stream = StreamId::stock(id(1).into());
+        let event = StockEvent::Received {
+            quantity: 1,
+            reason: None,
+        };
+        let recorded = RecordedEvent {
+            position,
+            stream,
+            sequence: position,
+            event_id: id(position),
+            event: event.into(),
+            metadata: Metadata {
+                causation_id: cause.map(id),
+                ..Metadata::of(Actor::Anonymous, id(100))
+            },
+            occurred_at: DateTime::UNIX_EPOCH,
+            recorded_at: DateTime::UNIX_EPOCH,
+        };
+        Entry::of(recorded, &State::empty(stream.aggregate_type)).unwrap()
+    }
+
+    /// `[[position, [what it led to]], …]`
+    fn shape(effects: &[Effect]) -> Value {
+        let shapes = effects
+            .iter()
+            .map(|effect| json!([effect.event.position, shape(&effect.effects)]));
+        shapes.collect()
+    }
+
+    #[test]
+    fn an_event_stands_under_the_one_that_led_to_it() {
+        let causes = [
+            (1, None),
+            (2, None),
+            (3, Some(1)),
+            (4, Some(3)),
+            (5, Some(2)),
+            (6, Some(1)),
+            // What comes later, or is not there, has led to nothing here.
+            (7, Some(8)),
+            (8, Some(0)),
+        ];
+        let entries = causes.map(|(position, cause)| entry(position, cause));
+        let tree = RequestTree::of(entries.into(), true).unwrap();
+        assert_eq!(
+            shape(&tree.effects),
+            json!([
+                [1, [[3, [[4, []]]], [6, []]]],
+                [2, [[5, []]]],
+                [7, []],
+                [8, []]
+            ])
+        );
+        assert_eq!(
+            (tree.events, tree.correlation_id),
+            (8, Uuid::from_u128(100))
+        );
+        assert!(RequestTree::of(Vec::new(), true).is_none());
+    }
+
+    #[test]
+    fn a_long_chain_does_not_grow_without_end() {
+        let chain =
+            (1..=1_000).map(|position| entry(position, (position > 1).then(|| position - 1)));
+        let effects = grow(chain.collect());
+        let mut depth = 0;
+        let mut level = &effects;
+        while let Some(first) = level.first() {
+            depth += 1;
+            level = &first.effects;
+        }
+        assert_eq!(depth, DEEPEST);
+        assert_eq!(
+            shape(&effects).to_string().matches("[]").count(),
+            1_000 - DEEPEST + 1
+        );
+    }
+}

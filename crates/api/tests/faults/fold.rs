@@ -26,7 +26,7 @@ macro_rules! table {
     };
 }
 
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 13] = [
     table!("catalog"."products", without ["search"]),
     table!("catalog"."categories"),
     table!("orders"."orders"),
@@ -39,10 +39,11 @@ const TABLES: [Table; 12] = [
     table!("analytics"."sales"),
     table!("analytics"."product_months"),
     table!("analytics"."customers"),
+    table!("trail"."events"),
 ];
 
 /// The projections that are compared.
-pub const PROJECTIONS: [&str; 4] = ["catalog", "orders", "users", "analytics"];
+pub const PROJECTIONS: [&str; 5] = ["catalog", "orders", "users", "analytics", "trail"];
 
 /// Rows that are shown when they differ.
 const SHOWN: i64 = 5;

@@ -1,6 +1,7 @@
 //! Real servers, really killed: what was acknowledged stays, and nothing happens twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod bucket;
 mod crashes;
 mod crowds;
 mod evidence;
@@ -14,6 +15,8 @@ mod poison;
 mod process;
 mod projectors;
 mod rebuilds;
+mod restored;
+mod sealing;
 mod site;
 mod small_disk;
 mod two_servers;

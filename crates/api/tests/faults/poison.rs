@@ -140,7 +140,7 @@ async fn an_event_that_nobody_understands_is_skipped_by_name_and_nothing_else_is
     let order = shop.order(&product).await;
     append_nonsense(&shop.pool, &order).await;
     let position = position(&shop.pool, &order, 2).await;
-    shop.halt(&["orders", "analytics"], position).await;
+    shop.halt(&["trail", "orders", "analytics"], position).await;
 
     let (wrong, right) = ((position - 1).to_string(), position.to_string());
     let skip = |name, position| {
@@ -155,7 +155,7 @@ async fn an_event_that_nobody_understands_is_skipped_by_name_and_nothing_else_is
         ]
     };
     process::failure(&mut shop.site.daybook(&skip("orders", &wrong))).await;
-    for name in ["orders", "analytics"] {
+    for name in ["orders", "analytics", "trail"] {
         shop.operate(&skip(name, &right)[1..]).await;
         let letters: Value =
             serde_json::from_str(&shop.operate(&["dead-letters", name, "--json"]).await).unwrap();

@@ -63,6 +63,11 @@ impl Site {
         Server::start_command(&mut self.serve(&url, listen)).await
     }
 
+    /// A server that is not started yet.
+    pub fn command(&self, listen: &str) -> Command {
+        self.serve(&self.database.server_url(), listen)
+    }
+
     /// A server that takes orders and answers queries, and leaves the read models to workers.
     pub async fn open_without_projectors(&self) -> Server {
         let url = self.database.server_url();

@@ -3,6 +3,7 @@
 
 mod analytics;
 mod audit;
+mod audit_search;
 mod catalog;
 mod conditions;
 mod documents;
@@ -16,6 +17,7 @@ mod past;
 mod person_export;
 mod price_history;
 mod projections;
+mod proofs;
 mod sessions;
 mod shop;
 mod usage;

@@ -50,7 +50,7 @@ async fn every_read_model_is_shown_with_its_lag() {
         .iter()
         .map(|one| one["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["catalog", "orders", "users", "analytics"]);
+    assert_eq!(names, ["catalog", "orders", "users", "analytics", "trail"]);
     let catalog = &projections[0];
     assert_eq!(
         (catalog["position"].as_i64(), catalog["head"].as_i64()),

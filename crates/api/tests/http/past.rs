@@ -347,3 +347,36 @@ async fn changes_lead_from_one_moment_to_the_other() {
         .find(|change| change["pointer"] == "/shippingAddress");
     assert_eq!(shown.unwrap()["after"]["city"], "Oxford");
 }
+
+#[tokio::test]
+async fn whoever_was_erased_since_is_nobody_in_the_past_too() {
+    let shop = Shop::open().await;
+    let ann = shop.customer().await;
+    let path = format!("users/{}", ann.id);
+    let renamed = shop
+        .put(&path)
+        .token(&ann.token)
+        .json(&json!({"firstName": "Marjory"}))
+        .await;
+    let then = renamed.position();
+    assert_eq!(as_of(&shop, &path, then).await.json(), renamed.json());
+    let erased = shop.delete(&path).token(&ann.token).await;
+    assert_eq!(erased.status, 204, "{erased:?}");
+    let was = as_of(&shop, &path, then).await;
+    assert_eq!(was.status, 200, "{was:?}");
+    let was = was.json();
+    for personal in ["email", "firstName", "lastName"] {
+        assert_eq!(was[personal], Value::Null, "{personal}");
+    }
+    assert_eq!(was["roles"], json!(["user"]), "as they were");
+    assert!(was.get("erasedAt").is_none(), "it had not happened yet");
+    let stream = format!("user/{}", ann.id);
+    let found = changes(&shop, &stream, &format!("?from={then}")).await;
+    let pointers: Vec<&str> = found
+        .iter()
+        .map(|change| change["pointer"].as_str().unwrap())
+        .collect();
+    assert_eq!(pointers, ["/erasedAt", "/roles/0", "/updatedAt"]);
+    let all = changes(&shop, &stream, "?to=1").await;
+    assert!(all.is_empty());
+}

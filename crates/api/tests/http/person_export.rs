@@ -150,3 +150,34 @@ async fn a_long_export_is_whole() {
     });
     assert_eq!(visits as u64, sent);
 }
+
+#[tokio::test]
+async fn of_an_erased_person_it_tells_what_is_left() {
+    let shop = Shop::open().await;
+    let (ann, admin) = (shop.customer().await, shop.admin());
+    let pot = shop.product("12.50", 50).await;
+    let address = json!({"name": "Marjory Kempe", "line1": "1 High Street", "city": "Lynn", "postalCode": "PE30",
+                         "country": "GB"});
+    let body = json!({"items": [{"productId": pot, "quantity": 2}], "shippingAddress": address});
+    let placed = shop.post("orders").token(&ann.token).json(&body).await;
+    assert_eq!(placed.status, 201);
+    let path = format!("users/{}", ann.id);
+    let credentials = json!({"email": ann.email, "password": PASSWORD});
+    shop.post("users/login").json(&credentials).await;
+    assert_eq!(shop.delete(&path).token(&admin).await.status, 204);
+    let export = shop.get(&format!("{path}/export")).token(&admin).await;
+    assert_eq!(export.status, 200, "{export:?}");
+    let told = export.json();
+    assert!(told["account"]["erasedAt"].is_string());
+    assert_eq!(told["account"]["email"], Value::Null);
+    assert_eq!(told["passwordSetAt"], Value::Null);
+    assert_eq!(told["signIns"], json!([]));
+    assert_eq!(types(&told["events"]), ["user.registered", "user.erased"]);
+    assert_eq!(told["orders"][0]["status"], "pending", "orders stay");
+    assert_eq!(told["orders"][0]["shippingAddress"], Value::Null);
+    for personal in [ann.email.as_str(), "Marjory", "High Street", "Lynn"] {
+        assert!(!export.text().contains(personal), "{personal}");
+    }
+    let nobody = format!("users/{}/export", Uuid::now_v7());
+    assert_eq!(shop.get(&nobody).token(&admin).await.code(), "not-found");
+}

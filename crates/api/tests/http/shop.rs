@@ -11,12 +11,14 @@ use chrono::Utc;
 use daybook_api::app::{App, AppParts, HttpConfig, router};
 use daybook_api::erasure::Erasures;
 use daybook_api::auth::token::TokenKeys;
+use daybook_audit::{Sealer, SealerConfig, SigningKey};
 use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
 use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_projections::{Progress, ProjectorConfig, ReadModels};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
@@ -31,6 +33,7 @@ pub(crate) struct Shop {
     pub(crate) pool: PgPool,
     pub(crate) keys: TokenKeys,
     pub(crate) database: TestDatabase,
+    checkpoint_key: SecretString,
     admin_id: UserId,
     shutdown: CancellationToken,
     _tasks: JoinSet<()>,
@@ -87,6 +90,7 @@ impl Shop {
         let feed = Feed::new(pool.clone(), codec);
         let progress = Progress::new();
         let keys = TokenKeys::from_pkcs8(&TokenKeys::generate().unwrap()).unwrap();
+        let checkpoint_key = SigningKey::generate("shop").unwrap();
         let parts = AppParts {
             erasures: Erasures::new(commands.clone()),
             commands,
@@ -94,7 +98,7 @@ impl Shop {
             feed: feed.clone(),
             pool: pool.clone(),
             token_keys: keys.clone(),
-            checkpoint_keys: Vec::new(),
+            checkpoint_keys: vec![checkpoint_key.verifier().clone()],
             http,
         };
         let app = App::new(parts);
@@ -113,11 +117,23 @@ impl Shop {
             pool,
             keys,
             database,
+            checkpoint_key: checkpoint_key.to_text().unwrap(),
             admin_id,
             shutdown,
             _tasks: tasks,
             _bus_tasks: bus_tasks,
         }
+    }
+
+    /// Seals the log for as long as what is answered is kept.
+    pub(crate) fn seal(&self) -> JoinSet<()> {
+        let key = SigningKey::from_text(&self.checkpoint_key).unwrap();
+        let trusted = vec![key.verifier().clone()];
+        let pool = self.database.server_pool().unwrap();
+        let sealer = Sealer::new(pool, vec![key], trusted, SealerConfig::default()).unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sealer.run(self.shutdown.clone()));
+        tasks
     }
 
     pub(crate) fn get(&self, path: &str) -> Call {

@@ -3,11 +3,11 @@ use sqlx::PgConnection;
 
 use super::{ProofError, demand_format, encoded};
 use crate::checkpoint::SignedCheckpoint;
-use crate::checkpoints::checkpoint_of_size;
+use crate::checkpoints::{StoredCheckpoint, checkpoint_of_size};
 use crate::error::AuditError;
 use crate::key::VerifierKey;
 use crate::tiles::{consistency_hashes, root_at};
-use crate::tree::{Hash, verify_consistency};
+use crate::tree::{Hash, Unproven, verify_consistency};
 
 /// That the log at one size is a continuation of the log at a smaller one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl ConsistencyProof {
         from: u64,
         to: u64,
     ) -> Result<ConsistencyProof, AuditError> {
-        let note = |stored: Option<crate::StoredCheckpoint>| stored.map(|stored| stored.note);
+        let note = |stored: Option<StoredCheckpoint>| stored.map(|stored| stored.note);
         Ok(ConsistencyProof {
             format: ConsistencyProof::FORMAT.to_owned(),
             from,
@@ -82,7 +82,7 @@ impl ConsistencyProof {
                 });
             }
             if signed.root() != *root {
-                return Err(ProofError::Hashes(crate::tree::Unproven::OtherRoot));
+                return Err(ProofError::Hashes(Unproven::OtherRoot));
             }
             Ok(signed)
         };

@@ -7,7 +7,7 @@ use super::{ProofError, demand_format, encoded};
 use crate::checkpoint::SignedCheckpoint;
 use crate::error::AuditError;
 use crate::key::VerifierKey;
-use crate::tiles::inclusion_hashes;
+use crate::tiles::{inclusion_hashes, leaf_hashes};
 use crate::tree::{Hash, Unproven, verify_inclusion};
 
 /// That an event stands at its position in the log that a checkpoint was signed for.
@@ -53,7 +53,7 @@ impl InclusionProof {
         else {
             return Ok(None);
         };
-        let leaves = crate::tiles::leaf_hashes(connection, index..index + 1).await?;
+        let leaves = leaf_hashes(connection, index..index + 1).await?;
         Ok(Some(InclusionProof {
             format: InclusionProof::FORMAT.to_owned(),
             position,

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use daybook_log::Position;
 use daybook_log::leaf::LeafChunk;
 
 use super::Refusal;
@@ -17,6 +18,8 @@ pub(super) struct Growth {
     /// The streams of the last tile of level 0, a line each.
     streams: String,
     last_leaf: Option<Hash>,
+    /// Whether the last event that is sealed was found again where it was.
+    confirmed: bool,
     /// The size when changes were last taken.
     taken: u64,
     changes: Changes,
@@ -43,6 +46,7 @@ impl Growth {
             edge,
             streams,
             last_leaf,
+            confirmed: false,
             taken: size,
             changes: Changes::default(),
         }
@@ -64,26 +68,27 @@ impl Growth {
         root.ok().flatten().unwrap_or_else(empty_root)
     }
 
-    /// Adds the rows of a chunk, which must follow at the very next positions. The row at the last position
-    /// that is sealed may come first: it must still be what it was.
+    /// Adds the rows of a chunk, which must follow at the very next positions. Before the first of them must
+    /// come the last that is sealed, which must still be what it was.
     pub(super) fn extend(&mut self, chunk: &LeafChunk) -> Result<(), Refusal> {
         let mut scratch = Vec::new();
         for row in chunk.rows() {
             let hash = row.hash(&mut scratch);
-            let expected = self.size as i64 + 1;
-            if row.position == expected {
+            let again = !self.confirmed && self.taken > 0;
+            let expected = self.size as Position + Position::from(!again);
+            if row.position != expected {
+                let found = row.position;
+                return Err(Refusal::Gap { expected, found });
+            }
+            if !again {
                 row.push_stream(&mut self.streams);
                 self.streams.push('\n');
                 self.push(hash);
-            } else if row.position != self.taken as i64 || expected - 1 != row.position {
-                return Err(Refusal::Gap {
-                    expected,
-                    found: row.position,
-                });
-            } else if self.last_leaf != Some(hash) {
-                return Err(Refusal::Rewritten {
-                    position: row.position,
-                });
+            } else if self.last_leaf == Some(hash) {
+                self.confirmed = true;
+            } else {
+                let position = row.position;
+                return Err(Refusal::Rewritten { position });
             }
         }
         Ok(())
@@ -134,6 +139,7 @@ impl Growth {
             }
         }
         self.taken = self.size;
+        self.confirmed = false;
         changes
     }
 }

@@ -75,35 +75,45 @@ impl Sealed {
         })
     }
 
-    /// All of them; a tile that is missing is made up for by rows that stand at its positions.
+    /// Whether no tile is missing.
+    pub(super) fn is_complete(&self) -> bool {
+        self.tiles.iter().all(Option::is_some)
+    }
+
+    /// Tile by tile; one that is missing is made up for by rows, if those stand one at each position.
+    pub(super) fn tiles<'t>(
+        &'t self,
+        rows: Option<&'t [Hash]>,
+    ) -> impl Iterator<Item = (Range<u64>, Option<&'t [Hash]>)> {
+        let Range { start, end } = self.leaves;
+        self.tiles.iter().zip(0..).map(move |(tile, index)| {
+            let leaves = start + index * WIDTH..(start + (index + 1) * WIDTH).min(end);
+            let within = (leaves.start - start) as usize..(leaves.end - start) as usize;
+            let hashes = tile.as_deref().or_else(|| rows?.get(within));
+            (leaves, hashes)
+        })
+    }
+
+    /// All of them, if they are all known.
     pub(super) fn filled(&self, rows: Option<&[Hash]>) -> Option<Vec<Hash>> {
-        let mut filled = Vec::with_capacity((self.leaves.end - self.leaves.start) as usize);
-        for tile in &self.tiles {
-            let end = (filled.len() + WIDTH as usize).min(filled.capacity());
-            match tile {
-                Some(hashes) => filled.extend_from_slice(hashes),
-                None => filled.extend_from_slice(rows?.get(filled.len()..end)?),
-            }
-        }
-        Some(filled)
+        let tiles: Option<Vec<&[Hash]>> = self.tiles(rows).map(|(_, hashes)| hashes).collect();
+        Some(tiles?.concat())
     }
 
     /// The leaves whose tiles are missing, or do not lead to the tile above.
     fn broken(&self) -> Vec<Range<u64>> {
-        let tiles = self.tiles.iter().zip(0..);
-        let broken = tiles.filter(|(tile, index)| match tile {
+        let is_broken = |(leaves, hashes): &(Range<u64>, Option<&[Hash]>)| match hashes {
             None => true,
             Some(hashes) if hashes.len() as u64 == WIDTH => {
-                self.above.get(*index as usize) != Some(&root_of(hashes))
+                let index = (leaves.start - self.leaves.start) / WIDTH;
+                self.above.get(index as usize) != Some(&root_of(hashes))
             }
             // Nothing stands above a tile that still grows.
             Some(_) => false,
-        });
-        broken
-            .map(|(_, index)| {
-                let start = self.leaves.start + index * WIDTH;
-                start..(start + WIDTH).min(self.leaves.end)
-            })
+        };
+        self.tiles(None)
+            .filter(is_broken)
+            .map(|(leaves, _)| leaves)
             .collect()
     }
 }

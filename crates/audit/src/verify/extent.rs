@@ -28,7 +28,8 @@ impl Extent {
         .fetch_one(&mut *connection)
         .await?;
         let tiles: Option<i64> = query_scalar(
-            "select t.index * 256 + octet_length(t.hashes) / 32
+            // An index that no log reaches is no reason to give up.
+            "select least(t.index, 1::bigint << 48) * 256 + octet_length(t.hashes) / 32
              from audit.tiles t where t.level = 0 order by t.index desc limit 1",
         )
         .fetch_optional(&mut *connection)
@@ -47,6 +48,11 @@ impl Extent {
     /// How many events a tree can be made of.
     pub(super) fn reach(&self) -> u64 {
         self.tiles.max(self.events())
+    }
+
+    /// Whether there are events but nothing of a tree.
+    pub(super) fn has_only_rows(&self) -> bool {
+        self.head != 0 && self.tiles == 0 && self.checkpoint == 0
     }
 
     pub(super) fn events(&self) -> u64 {

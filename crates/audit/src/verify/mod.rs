@@ -13,6 +13,7 @@ mod chunk;
 mod classify;
 mod extent;
 mod finding;
+mod kept;
 mod names;
 mod order;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use finding::{CheckpointUsed, Finding, Kind, MOST_FINDINGS, Report};
 
 use crate::error::AuditError;
 use crate::key::VerifierKey;
+use crate::store::CheckpointStore;
 use verification::Verification;
 
 /// A checkpoint from outside the database.
@@ -55,6 +57,8 @@ pub struct Settings {
     pub trusted: Vec<VerifierKey>,
     /// To be read before verification begins: a log that grows may otherwise seem to have been set back.
     pub external: Vec<External>,
+    /// Where checkpoints were exported to: those that stay there tell since when a log has been set back.
+    pub store: Option<CheckpointStore>,
     /// Stretches of the log that are read at the same time, each over a connection of its own.
     pub jobs: usize,
 }

@@ -132,9 +132,9 @@ mod tests {
 
     #[test]
     fn the_fewest_rows_count_as_moved() {
-        assert_eq!(moved(&[]), []);
-        assert_eq!(moved(&[1, 2, 3, 4]), []);
-        assert_eq!(moved(&[1, 3, 4, 9]), [], "rows that were renumbered");
+        assert!(moved(&[]).is_empty());
+        assert!(moved(&[1, 2, 3, 4]).is_empty());
+        assert!(moved(&[1, 3, 4, 9]).is_empty(), "numbered anew");
         assert_eq!(moved(&[1, 5, 3, 4, 2, 6]), [5, 2], "two exchanged");
         assert_eq!(moved(&[3, 2, 1]), [3, 1], "the one in its place stays");
         assert_eq!(moved(&[1, 2, 9, 3, 4, 5]), [9]);

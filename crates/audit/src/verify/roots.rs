@@ -126,12 +126,15 @@ impl Leaves {
         }))
     }
 
-    /// The leaves of a chunk, or of its first part.
+    /// Leaves within a chunk, from the beginning of a tile on.
     async fn load(
         &self,
         connection: &mut PgConnection,
         leaves: Range<u64>,
     ) -> Result<Option<Vec<Hash>>, VerifyError> {
+        if leaves.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
         if self.source(leaves.start / CHUNK) == Source::Rows {
             return row_hashes(connection, leaves).await;
         }
@@ -186,23 +189,18 @@ impl Leaves {
         agreed: u64,
         root: &Hash,
     ) -> Result<Option<Vec<Range<u64>>>, VerifyError> {
-        let Some(last) = self
-            .load(connection, leaves_of(self.size / CHUNK, self.size))
-            .await?
-        else {
-            return Ok(None);
-        };
         for (level, width) in [(1, WIDTH), (2, CHUNK)] {
-            let Some(above) = stored(connection, level, self.size / width).await? else {
+            let whole = self.size / width;
+            let rest = self.load(connection, whole * width..self.size).await?;
+            let above = stored(connection, level, whole).await?;
+            let (Some(above), Some(rest)) = (above, rest) else {
                 continue;
             };
-            let rest = &last[last.len() - (self.size % width) as usize..];
             let mut upper = above.clone();
-            upper.extend((!rest.is_empty()).then(|| root_of(rest)));
-            if root_of(&upper) != *root {
-                continue;
+            upper.extend((!rest.is_empty()).then(|| root_of(&rest)));
+            if root_of(&upper) == *root {
+                return Ok(Some(self.unlike(connection, agreed, &above, width).await?));
             }
-            return Ok(Some(self.unlike(connection, agreed, &above, width).await?));
         }
         Ok(None)
     }
@@ -216,22 +214,18 @@ impl Leaves {
         width: u64,
     ) -> Result<Vec<Range<u64>>, VerifyError> {
         let mut unlike: Vec<Range<u64>> = Vec::new();
-        for chunk in agreed / CHUNK..self.chunks.len() as u64 {
-            let range = leaves_of(chunk, self.size);
-            let leaves = self.load(connection, range.clone()).await?;
-            for start in range.clone().step_by(width as usize) {
-                let Some(expected) = hashes.get((start / width) as usize) else {
-                    break;
-                };
-                let within = (start - range.start) as usize..(start - range.start + width) as usize;
-                let found = leaves.as_ref().and_then(|leaves| leaves.get(within));
-                if found.map(root_of).as_ref() == Some(expected) {
-                    continue;
-                }
-                match unlike.last_mut() {
-                    Some(last) if last.end == start => last.end = start + width,
-                    _ => unlike.push(start.max(agreed)..start + width),
-                }
+        for (start, expected) in (0..).step_by(width as usize).zip(hashes) {
+            let leaves = start..start + width;
+            if leaves.end <= agreed {
+                continue;
+            }
+            let found = self.load(connection, leaves.clone()).await?;
+            if found.is_some_and(|found| root_of(&found) == *expected) {
+                continue;
+            }
+            match unlike.last_mut() {
+                Some(last) if last.end == leaves.start => last.end = leaves.end,
+                _ => unlike.push(leaves.start.max(agreed)..leaves.end),
             }
         }
         Ok(unlike)

@@ -28,8 +28,8 @@ struct Known {
 }
 
 impl Segment {
-    pub(super) fn add_leaves(&mut self, first: Position, hashes: Vec<Hash>) {
-        self.homes.extend(hashes.into_iter().zip(first..));
+    pub(super) fn add_leaves(&mut self, first: Position, hashes: &[Hash]) {
+        self.homes.extend(hashes.iter().copied().zip(first..));
     }
 
     /// Rows come in the order of their positions, once all leaves are there.

@@ -39,12 +39,15 @@ impl Snapshot {
     }
 }
 
-/// Without limits of time: a chunk of a large log on a slow disk may take long.
+/// Without limits of time: a chunk of a large log on a slow disk may take long. Whoever owns the database may
+/// have set the role up to see other functions, or a part of the rows: it sees the first never, and fails on
+/// the second.
 async fn begin(options: &PgConnectOptions) -> Result<PgConnection, VerifyError> {
     let mut connection = options.connect().await?;
     connection
         .execute(
             "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set jit = off;
+             set search_path = pg_catalog, pg_temp; set row_security = off;
              begin isolation level repeatable read read only",
         )
         .await?;

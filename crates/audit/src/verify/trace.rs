@@ -4,6 +4,7 @@
 //! does not fit within its segment is kept, up to a limit, and fitted together at the end.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
 use daybook_log::Position;
 use daybook_log::leaf::{LeafChunk, LeafReader};
@@ -35,6 +36,8 @@ pub(super) struct Tracer<'c> {
     connection: &'c mut PgConnection,
     size: u64,
     trace: Trace,
+    /// Positions of which neither tiles nor rows tell what was sealed.
+    unknown: Vec<RangeInclusive<Position>>,
     untold: u64,
 }
 
@@ -47,6 +50,7 @@ impl<'c> Tracer<'c> {
                 head,
                 ..Trace::default()
             },
+            unknown: Vec::new(),
             untold: 0,
         }
     }
@@ -58,6 +62,7 @@ impl<'c> Tracer<'c> {
         is_to_be_traced: impl Fn(&Checked) -> bool,
     ) -> Result<Traced, VerifyError> {
         self.take_misplaced().await?;
+        // Chunks as they are and chunks that are not, in turn.
         let stretches = chunks.chunk_by(|a, b| is_to_be_traced(a) == is_to_be_traced(b));
         for stretch in stretches {
             if is_to_be_traced(&stretch[0]) {
@@ -100,17 +105,24 @@ impl<'c> Tracer<'c> {
 
     async fn take_segment(&mut self, chunks: &[Checked]) -> Result<(), VerifyError> {
         let mut segment = Segment::default();
-        let mut known = Vec::new();
         for chunk in chunks {
-            let (first, last) = positions(&leaves_of(chunk.index, self.size));
-            // Where neither tiles nor rows tell what was sealed, nothing can be said about the rows.
-            if let Some(hashes) = sealed_leaves(self.connection, chunk, self.size).await? {
-                segment.add_leaves(first, hashes);
-                known.push(first..=last);
+            let leaves = leaves_of(chunk.index, self.size);
+            let sealed = Sealed::load(self.connection, leaves.clone()).await?;
+            let rows = match sealed.is_complete() {
+                true => None,
+                false => row_hashes(self.connection, leaves).await?,
+            };
+            for (leaves, hashes) in sealed.tiles(rows.as_deref()) {
+                let (first, last) = positions(&leaves);
+                match hashes {
+                    Some(hashes) => segment.add_leaves(first, hashes),
+                    None => self.unknown.push(first..=last),
+                }
             }
         }
-        for positions in known {
-            let mut reader = LeafReader::open(self.connection, positions).await?;
+        for chunk in chunks {
+            let (first, last) = positions(&leaves_of(chunk.index, self.size));
+            let mut reader = LeafReader::open(self.connection, first..=last).await?;
             while let Some(chunk) = reader.next().await? {
                 let hashed = Hashed::of(chunk).await?;
                 hashed.each(|row| segment.add_row(row, &mut self.untold));
@@ -133,6 +145,9 @@ impl<'c> Tracer<'c> {
                 }
                 None => true,
             });
+        // Nothing can be said about a row where it is not known what was sealed.
+        let is_known = |at: &Position| !self.unknown.iter().any(|unknown| unknown.contains(at));
+        self.trace.strays.retain(|stray| is_known(&stray.position));
         self.trace.strays.sort_by_key(|stray| stray.position);
         self.place(found);
     }
@@ -191,20 +206,6 @@ async fn take_strays(
             .each(|stray| keep(strays, untold, stray));
     }
     Ok(())
-}
-
-/// The leaves of a chunk; where the tiles lack some, as its rows have them.
-async fn sealed_leaves(
-    connection: &mut PgConnection,
-    chunk: &Checked,
-    size: u64,
-) -> Result<Option<Vec<Hash>>, VerifyError> {
-    let leaves = leaves_of(chunk.index, size);
-    let sealed = Sealed::load(connection, leaves.clone()).await?;
-    match sealed.filled(None) {
-        Some(filled) => Ok(Some(filled)),
-        None => Ok(sealed.filled(row_hashes(connection, leaves).await?.as_deref())),
-    }
 }
 
 /// Rows with their hashes, made by another thread.

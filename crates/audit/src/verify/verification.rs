@@ -9,6 +9,7 @@ use super::anchor::{Anchor, Anchors};
 use super::chunk::{CHUNK, Checked, positions};
 use super::extent::{Extent, unsealed};
 use super::finding::{CheckpointUsed, Finding, Kind, MOST_FINDINGS, Report};
+use super::kept::agreed;
 use super::names::add_names;
 use super::roots::{Leaves, Source, stored};
 use super::scan::scan;
@@ -39,7 +40,7 @@ impl<'s> Verification<'s> {
         let connection = &mut snapshot.connection;
         let found = Anchors::gather(connection, &settings.trusted, &settings.external).await?;
         let extent = Extent::of(connection).await?;
-        if found.all.is_empty() && found.findings.is_empty() && extent.head != 0 {
+        if found.all.is_empty() && found.findings.is_empty() && extent.has_only_rows() {
             let events = extent.events();
             return Err(VerifyError::NothingSealed { events });
         }
@@ -73,7 +74,7 @@ impl<'s> Verification<'s> {
             } else {
                 Kind::RolledBack
             };
-            let gone = Finding::new(kind, self.extent.events() as Position + 1);
+            let gone = Finding::new(kind, self.extent.head.max(0).saturating_add(1));
             self.findings.push(
                 gone.through(greatest.size as Position)
                     .told_by(told_by(greatest)),
@@ -115,27 +116,42 @@ impl<'s> Verification<'s> {
         } else {
             return self.tell_rewritten(leaves, &greatest).await;
         }
+        // Now the tree is what was signed last. Whatever was signed before must be a part of it.
         for anchor in self.anchors.clone() {
             let connection = &mut self.snapshot.connection;
             if leaves.root_at(connection, anchor.size).await? != Some(anchor.root) {
-                return self.tell_rewritten(leaves, &anchor).await;
+                return self.tell_set_back(leaves, &anchor).await;
             }
         }
         Ok(())
     }
 
-    /// The leaves do not lead to a checkpoint that was signed: what was sealed is no longer there, or it was
-    /// set back and went on otherwise.
+    /// The log leads to one checkpoint that was signed and not to another: it was set back and went on
+    /// otherwise. Since when, only checkpoints tell that were kept outside the database.
+    async fn tell_set_back(&mut self, leaves: &Leaves, wrong: &Anchor) -> Result<(), VerifyError> {
+        let connection = &mut self.snapshot.connection;
+        let mut agreed = agreed(connection, leaves, self.settings, wrong.size).await?;
+        for anchor in self.anchors.iter().filter(|anchor| anchor.is_external) {
+            let root = leaves
+                .root_at(&mut self.snapshot.connection, anchor.size)
+                .await?;
+            if root == Some(anchor.root) && anchor.size < wrong.size {
+                agreed = agreed.max(anchor.size);
+            }
+        }
+        let lost = agreed..wrong.size;
+        self.tell(over(Kind::RolledBack, &lost).told_by(told_by(wrong)));
+        Ok(())
+    }
+
+    /// The leaves do not lead to the greatest checkpoint that was signed: they are not those that were sealed,
+    /// or the log was set back so far that the tree lacks them.
     async fn tell_rewritten(&mut self, leaves: &Leaves, wrong: &Anchor) -> Result<(), VerifyError> {
         let newest = self.anchors.iter().find(|anchor| !anchor.is_external);
         let newest = newest.map_or(0, |anchor| anchor.size);
-        let went_on_otherwise = wrong.is_external
-            && (wrong.size < leaves.size || self.extent.tiles.max(newest) < wrong.size);
-        let kind = if went_on_otherwise {
-            Kind::RolledBack
-        } else {
-            Kind::Rewritten
-        };
+        if wrong.is_external && self.extent.tiles.max(newest) < wrong.size {
+            return self.tell_set_back(leaves, wrong).await;
+        }
         let ranges = leaves
             .rewritten(
                 &mut self.snapshot.connection,
@@ -145,7 +161,7 @@ impl<'s> Verification<'s> {
             )
             .await?;
         for range in ranges {
-            self.tell(over(kind, &range).told_by(told_by(wrong)));
+            self.tell(over(Kind::Rewritten, &range).told_by(told_by(wrong)));
         }
         Ok(())
     }

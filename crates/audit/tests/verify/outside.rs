@@ -1,8 +1,8 @@
 //! What only checkpoints that are kept outside the database can tell.
 
-use daybook_audit::SigningKey;
 use daybook_audit::verify::External;
 use daybook_audit::verify::Kind::{Forged, RolledBack, Tree, Truncated};
+use daybook_audit::{CheckpointStore, SigningKey, checkpoints_after};
 
 use crate::site::{LOG, Site, place};
 
@@ -30,7 +30,7 @@ async fn an_old_state_of_the_whole_database_is_found_out_by_a_newer_checkpoint()
     site.harm(SET_BACK).await;
     assert_eq!(found(&site, &[]).await, [], "nothing in the database tells");
     assert_eq!(
-        found(&site, &[newest.clone()]).await,
+        found(&site, std::slice::from_ref(&newest)).await,
         [(RolledBack, 501, 1_000)]
     );
     // It goes on, as if nothing had happened.
@@ -42,29 +42,49 @@ async fn an_old_state_of_the_whole_database_is_found_out_by_a_newer_checkpoint()
 
 #[tokio::test]
 async fn a_log_that_was_set_back_and_went_on_is_found_out() {
-    let site = Site::sealed(1_000).await;
+    let site = Site::new().await;
+    site.append(400).await;
+    site.seal(400).await;
+    let old = site.newest().await;
+    site.append(600).await;
+    site.seal(100).await;
     let newest = site.newest().await;
     site.harm(SET_BACK).await;
     // Other events than those that were there.
     site.append(700).await;
     site.harm("update log.events set event_version = '2' where position > 500")
         .await;
-    assert_eq!(
-        found(&site, &[newest.clone()]).await,
-        [(RolledBack, 501, 1_000)]
-    );
+    let kept = [newest, old];
+    assert_eq!(found(&site, &kept).await, [(RolledBack, 401, 1_000)]);
     site.seal(100).await;
     assert_eq!(found(&site, &[]).await, []);
-    assert_eq!(
-        found(&site, &[newest.clone()]).await,
-        [(RolledBack, 501, 1_000)]
-    );
-    // Of the same size.
-    let site_newest = site.newest().await;
-    assert_eq!(
-        found(&site, &[site_newest, newest]).await,
-        [(RolledBack, 501, 1_000)]
-    );
+    assert_eq!(found(&site, &kept).await, [(RolledBack, 401, 1_000)]);
+    assert_eq!(found(&site, &kept[..1]).await, [(RolledBack, 1, 1_000)]);
+    assert_eq!(found(&site, &kept[1..]).await, []);
+}
+
+/// The notes that stay in the store narrow down since when.
+#[tokio::test]
+async fn since_when_a_log_was_set_back_is_told_by_what_was_exported() {
+    let mut site = Site::sealed(1_000).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = CheckpointStore::open(folder.path().to_str().unwrap()).unwrap();
+    let mut connection = site.owner.acquire().await.unwrap();
+    for stored in checkpoints_after(&mut connection, 0, 100).await.unwrap() {
+        let signed = stored.parse().unwrap();
+        store
+            .keep(&signed, stored.sealed_at.date_naive())
+            .await
+            .unwrap();
+    }
+    site.store = Some(store);
+    let newest = site.newest().await;
+    site.harm(SET_BACK).await;
+    site.append(700).await;
+    site.harm("update log.events set event_version = '2' where position > 500")
+        .await;
+    site.seal(100).await;
+    assert_eq!(found(&site, &[newest]).await, [(RolledBack, 501, 1_000)]);
 }
 
 #[tokio::test]
@@ -86,7 +106,7 @@ async fn a_tail_that_was_cut_with_all_that_tells_of_it_is_found_out_by_a_kept_ch
     site.harm("delete from log.events where position > 500; delete from audit.tiles; delete from audit.checkpoints")
         .await;
     assert_eq!(
-        found(&site, &[newest.clone()]).await,
+        found(&site, std::slice::from_ref(&newest)).await,
         [(RolledBack, 501, 1_000)]
     );
     site.harm("delete from log.events").await;
@@ -144,5 +164,5 @@ async fn a_stolen_key_does_not_help_against_a_checkpoint_that_was_kept() {
         .execute(&site.owner)
         .await
         .unwrap();
-    assert_eq!(found(&site, &[kept]).await, [(RolledBack, 201, 300)]);
+    assert_eq!(found(&site, &[kept]).await, [(RolledBack, 1, 300)]);
 }

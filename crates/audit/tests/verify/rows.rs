@@ -1,12 +1,12 @@
 //! Rows that were changed, removed, inserted or moved, with the tree left as it was.
 
 use daybook_audit::verify::Kind::{Changed, Inserted, Removed, Reordered, Truncated};
-use daybook_audit::verify::MOST_FINDINGS;
+use daybook_audit::verify::{MOST_FINDINGS, VerifyError};
 
 use crate::site::{Site, place, stream_at};
 
 /// Numbers every row anew, in the order in which they stand.
-const RENUMBER: &str = "alter table log.events drop constraint events_position_key;
+const RENUMBER: &str = "alter table log.events drop constraint if exists events_position_key;
     update log.events e set position = n.new from (
         select aggregate_type, aggregate_id, sequence, row_number() over (order by position, event_version) as new
         from log.events) as n
@@ -183,6 +183,7 @@ async fn an_inserted_row_is_named_wherever_it_stands() {
         ("0", 0),
         ("-7", -7),
         ("null", 0),
+        ("-9223372036854775808", i64::MIN),
     ] {
         let site = Site::sealed(600).await;
         site.harm(&insert(position, "1.0")).await;
@@ -288,6 +289,39 @@ async fn harms_are_found_again_across_chunks() {
             (Reordered, 140_000, 140_000)
         ]
     );
+}
+
+#[tokio::test]
+async fn functions_that_whoever_owns_the_database_put_in_the_way_are_not_called() {
+    let site = Site::sealed(300).await;
+    site.append(5).await;
+    site.harm(&format!(
+        "create schema other;
+         create aggregate other.max(bigint) (sfunc = int8smaller, stype = bigint);
+         grant usage on schema other to public;
+         alter role daybook in database {} set search_path = other, pg_catalog;
+         delete from log.events where position between 299 and 300",
+        site.database.name()
+    ))
+    .await;
+    assert_eq!(
+        site.found().await,
+        [(Removed, 299, 299), (Removed, 300, 300)]
+    );
+}
+
+#[tokio::test]
+async fn rows_that_are_kept_from_sight_are_not_taken_for_gone_or_whole() {
+    let site = Site::sealed(300).await;
+    site.harm(
+        "create policy hiding on log.events using (position <= 300);
+         alter table log.events enable row level security",
+    )
+    .await;
+    assert!(matches!(
+        site.try_verify(&[]).await,
+        Err(VerifyError::Log(_) | VerifyError::Database(_))
+    ));
 }
 
 #[tokio::test]

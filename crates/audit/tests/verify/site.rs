@@ -1,7 +1,9 @@
 //! A log with events, sealed, and what somebody who owns the database may do to it.
 
 use daybook_audit::verify::{External, Finding, Kind, Report, Settings, VerifyError, verify};
-use daybook_audit::{Sealer, SealerConfig, SigningKey, VerifierKey, latest_checkpoint};
+use daybook_audit::{
+    CheckpointStore, Sealer, SealerConfig, SigningKey, VerifierKey, latest_checkpoint,
+};
 use daybook_log::leaf::LeafReader;
 use daybook_log::{MIGRATOR, Position};
 use daybook_private_postgres::testing::TestDatabase;
@@ -16,6 +18,7 @@ pub(crate) struct Site {
     /// A superuser's, for whom neither rights nor constraints count.
     pub(crate) owner: PgPool,
     pub(crate) trusted: Vec<VerifierKey>,
+    pub(crate) store: Option<CheckpointStore>,
     key: String,
 }
 
@@ -26,6 +29,7 @@ impl Site {
         Site {
             owner: database.superuser_pool().unwrap(),
             trusted: vec![key.verifier().clone()],
+            store: None,
             key: secrecy::ExposeSecret::expose_secret(&key.to_text().unwrap()).to_owned(),
             database,
         }
@@ -119,6 +123,7 @@ impl Site {
         let settings = Settings {
             trusted: self.trusted.clone(),
             external: external.to_vec(),
+            store: self.store.clone(),
             jobs: 2,
         };
         let options: PgConnectOptions = self.database.server_url().parse().unwrap();

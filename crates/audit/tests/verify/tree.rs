@@ -35,7 +35,7 @@ async fn recomputed_tiles_do_not_hide_behind_checkpoints_that_are_gone() {
     site.recompute_tiles(8).await;
     site.harm("delete from audit.checkpoints where size >= 450")
         .await;
-    let report = site.verify(&[kept.clone()]).await;
+    let report = site.verify(std::slice::from_ref(&kept)).await;
     let found: Vec<_> = report.findings.iter().map(crate::site::place).collect();
     assert_eq!(found, [(Rewritten, 401, 1_000), (Forged, 401, 1_000)]);
     site.harm("delete from audit.checkpoints").await;
@@ -130,5 +130,18 @@ async fn a_changed_event_is_named_though_a_tile_elsewhere_is_gone() {
     assert_eq!(
         site.found().await,
         [(Changed, 450, 450), (Tree, 769, 1_000)]
+    );
+}
+
+#[tokio::test]
+async fn where_row_and_tile_are_both_gone_the_tile_is_named_and_the_rest_as_ever() {
+    let site = Site::sealed(1_000).await;
+    site.harm("delete from log.events where position = 300; delete from audit.tiles where level = 0 and index = 1")
+        .await;
+    site.harm("update log.events set event_version = '9' where position = 700")
+        .await;
+    assert_eq!(
+        site.found().await,
+        [(Rewritten, 257, 512), (Changed, 700, 700)]
     );
 }

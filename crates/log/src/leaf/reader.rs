@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, query_scalar};
 
 use super::copy::{self, LeafChunk, Next};
 use crate::{LogError, Position};
@@ -13,8 +13,12 @@ use crate::{LogError, Position};
 /// A chunk is given out once it has this many bytes: enough to be worth handing to another thread.
 const CHUNK_BYTES: usize = 512 * 1024;
 
-/// Text leaves the database in UTF-8 whatever the session's encoding; the other types have one binary form.
-const COLUMNS: &str = "e.position, convert_to(e.aggregate_type, 'UTF8'), convert_to(e.aggregate_id, 'UTF8'), \
+/// In the order of the encoding. What is sent depends on no setting but the encoding of text.
+const COLUMNS: &str = "e.position, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, \
+     e.payload, e.metadata, e.event_id, e.occurred_at, e.recorded_at";
+
+/// The same for a session in another encoding than UTF-8. Slower by a fifth.
+const CONVERTED_COLUMNS: &str = "e.position, convert_to(e.aggregate_type, 'UTF8'), convert_to(e.aggregate_id, 'UTF8'), \
      e.sequence, convert_to(e.event_type, 'UTF8'), convert_to(e.event_version, 'UTF8'), \
      convert_to(e.payload::text, 'UTF8'), convert_to(e.metadata::text, 'UTF8'), e.event_id, e.occurred_at, e.recorded_at";
 
@@ -53,8 +57,15 @@ impl<'c> LeafReader<'c> {
         connection: &'c mut PgConnection,
         which: &str,
     ) -> Result<LeafReader<'c>, LogError> {
+        let encoding: String = query_scalar("select current_setting('client_encoding')")
+            .fetch_one(&mut *connection)
+            .await?;
+        let columns = match encoding.as_str() {
+            "UTF8" => COLUMNS,
+            _ => CONVERTED_COLUMNS,
+        };
         let statement = format!(
-            "copy (select {COLUMNS} from log.events e where {which}) to stdout (format binary)"
+            "copy (select {columns} from log.events e where {which}) to stdout (format binary)"
         );
         Ok(LeafReader {
             copy: connection.copy_out_raw(&statement).await?,

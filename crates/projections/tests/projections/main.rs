@@ -18,4 +18,5 @@ mod search;
 mod shop;
 mod skipping;
 mod tally;
+mod trail;
 mod versions;

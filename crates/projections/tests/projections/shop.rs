@@ -33,6 +33,8 @@ pub(crate) struct Shop {
     versions: HashMap<StreamId, i64>,
     keys: HashMap<UserId, Arc<PersonKey>>,
     clock: DateTime<Utc>,
+    /// Who does what is appended from now on.
+    pub(crate) actor: Actor,
 }
 
 impl Shop {
@@ -50,6 +52,7 @@ impl Shop {
             versions: HashMap::new(),
             keys: HashMap::new(),
             clock,
+            actor: Actor::User(Uuid::from_u128(1).into()),
         }
     }
 
@@ -77,10 +80,8 @@ impl Shop {
         events: impl IntoIterator<Item = (StreamId, Event)>,
     ) -> Position {
         self.clock += TimeDelta::seconds(1);
-        let actor = Actor::User(Uuid::from_u128(1).into());
-        let metadata: Arc<str> = serde_json::to_string(&Metadata::of(actor, Uuid::now_v7()))
-            .unwrap()
-            .into();
+        let metadata = Metadata::of(self.actor.clone(), Uuid::now_v7());
+        let metadata: Arc<str> = serde_json::to_string(&metadata).unwrap().into();
         let mut append = Append {
             id: Uuid::now_v7(),
             ..Append::default()
@@ -201,7 +202,7 @@ pub(crate) struct Serving {
 impl Serving {
     /// Waits until every read model holds the event at `position`.
     pub(crate) async fn reach(&self, position: Position) {
-        for name in ["catalog", "orders", "users", "analytics"] {
+        for name in ["catalog", "orders", "users", "analytics", "trail"] {
             self.read_models
                 .wait_for(name, position, LONG)
                 .await

@@ -116,7 +116,9 @@ async fn a_stream_goes_on_without_a_skipped_event() {
         "{elsewhere:?}"
     );
     skip(poison).await.unwrap();
-    assert_eq!(skip_up_to(&shop, "analytics", last).await, [poison]);
+    for name in ["analytics", "trail"] {
+        assert_eq!(skip_up_to(&shop, name, last).await, [poison]);
+    }
     serving.reach(last).await;
     let again = skip(poison).await;
     assert!(
@@ -146,7 +148,7 @@ async fn a_stream_goes_on_without_a_skipped_event() {
     );
     assert!(letter.error.contains("order.teleported"), "{letter:?}");
     assert_eq!(status(&shop, "orders").await.dead_letters, 1);
-    for name in ["orders", "analytics"] {
+    for name in ["orders", "analytics", "trail"] {
         let built = rebuild(&shop, name).await;
         assert!(
             built.switched && built.comparison.unwrap().is_identical(),
@@ -173,7 +175,9 @@ async fn nothing_is_made_of_a_stream_whose_first_event_was_skipped() {
     let last = shop.append([placed(kept)]).await;
     let serving = shop.serve();
     assert_eq!(skip_up_to(&shop, "orders", last).await, [first]);
-    assert_eq!(skip_up_to(&shop, "analytics", last).await, [first]);
+    for name in ["analytics", "trail"] {
+        assert_eq!(skip_up_to(&shop, name, last).await, [first]);
+    }
     serving.reach(last).await;
 
     let noted: Vec<_> = letters(&shop, "orders")

@@ -136,6 +136,7 @@ impl Bench<'_> {
         let settings = Settings {
             trusted: self.trusted.clone(),
             external: Vec::new(),
+            store: Some(self.store.clone()),
             jobs: std::thread::available_parallelism().map_or(2, usize::from),
         };
         let began = Instant::now();

@@ -9,7 +9,7 @@ use daybook_audit::{CheckpointStore, SignedCheckpoint};
 use serde::Serialize;
 
 use super::trusted::Trusted;
-use crate::cli::place::{Place, Site};
+use crate::cli::place::Place;
 use crate::failure::Failure;
 use crate::progress::Progress;
 
@@ -30,7 +30,7 @@ Examples:
 pub(crate) struct Arguments {
     /// A checkpoint that was kept; may be repeated [default: the newest that was exported]
     #[arg(long = "checkpoint", value_name = "FILE")]
-    checkpoints: Vec<PathBuf>,
+    kept: Vec<PathBuf>,
     #[command(flatten)]
     trusted: Trusted,
     /// Stretches of the log that are read at once [default: one for each core]
@@ -42,9 +42,11 @@ pub(crate) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let done = arguments.place.run(|site, stop| async move {
+        let store = CheckpointStore::open(&site.data.checkpoints())?;
         let settings = Settings {
             trusted: arguments.trusted.keys(&site.data)?,
-            external: external(arguments, &site).await?,
+            external: external(arguments, &store).await?,
+            store: Some(store),
             jobs: jobs(arguments.jobs),
         };
         let told = Progress::new();
@@ -78,9 +80,12 @@ fn jobs(given: Option<NonZeroUsize>) -> usize {
 }
 
 /// Those given, or the newest that was exported.
-async fn external(arguments: &Arguments, site: &Site) -> Result<Vec<External>, Failure> {
+async fn external(
+    arguments: &Arguments,
+    store: &CheckpointStore,
+) -> Result<Vec<External>, Failure> {
     let mut external = Vec::new();
-    for path in &arguments.checkpoints {
+    for path in &arguments.kept {
         let source = format!("in {}", path.display());
         let note = fs::read_to_string(path).map_err(|error| Failure::Unusable {
             what: "the checkpoint",
@@ -93,7 +98,6 @@ async fn external(arguments: &Arguments, site: &Site) -> Result<Vec<External>, F
         external.push(External { source, note });
     }
     if external.is_empty() {
-        let store = CheckpointStore::open(&site.data.checkpoints())?;
         external.extend(store.latest().await?.map(|note| External {
             source: format!("exported to {}", store.location()),
             note,

@@ -78,7 +78,7 @@ impl Scratch {
         }
         data.folder.push("bench");
         // What is made up must not stand for the shop's log.
-        data.checkpoints = None;
+        data.checkpoint_store = None;
         let folder = Some(data.folder.clone());
         Scratch { data, folder }
     }

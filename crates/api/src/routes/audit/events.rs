@@ -155,8 +155,8 @@ impl EventsQuery {
             correlation_id: self.correlation_id,
             from: self.from,
             to: self.to,
-            from_position: self.from_position,
-            to_position: self.to_position,
+            from_position: position("/fromPosition", self.from_position)?,
+            to_position: position("/toPosition", self.to_position)?,
         })
     }
 
@@ -165,6 +165,16 @@ impl EventsQuery {
             Some(OrderName::Asc) => TrailOrder::OldestFirst,
             Some(OrderName::Desc) | None => TrailOrder::NewestFirst,
         }
+    }
+}
+
+fn position(pointer: &str, given: Option<Position>) -> ApiResult<Option<Position>> {
+    match given {
+        Some(position) if position < 1 => {
+            let detail = "Positions begin with 1.";
+            Err(invalid_parameter(pointer, "out-of-range", detail))
+        }
+        given => Ok(given),
     }
 }
 

@@ -55,8 +55,8 @@ async fn tampered_shop() -> Shop {
 #[tokio::test]
 async fn rows_that_differ_are_found_and_shown() {
     let shop = tampered_shop().await;
-    let [catalog, orders, users, analytics] =
-        <[Comparison; 4]>::try_from(comparisons(verify_all(&builder(&shop)).await)).unwrap();
+    let [catalog, orders, users, analytics, trail] =
+        <[Comparison; 5]>::try_from(comparisons(verify_all(&builder(&shop)).await)).unwrap();
 
     assert_eq!((catalog.differing, catalog.differences.len()), (1, 1));
     let product = &catalog.differences[0];
@@ -91,7 +91,7 @@ async fn rows_that_differ_are_found_and_shown() {
     assert_eq!(users.differing, 1);
     assert_eq!(users.differences[0].rebuilt, None);
     assert!(users.differences[0].key.contains("ffffffff-ffff"));
-    assert!(analytics.is_identical());
+    assert!(analytics.is_identical() && trail.is_identical());
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_dry_run_only_compares_and_a_rebuild_sets_right() {
     let still_wrong = comparisons(verify_all(&builder(&shop)).await);
     assert_eq!(
         still_wrong.iter().filter(|one| one.is_identical()).count(),
-        1
+        2
     );
 
     let told = comparisons(rebuild_all(&shop).await);

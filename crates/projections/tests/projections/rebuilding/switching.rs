@@ -43,7 +43,7 @@ async fn definitions(pool: &PgPool) -> Vec<String> {
          where relnamespace::regnamespace::text = any($1) and attnum > 0
          order by 1",
     )
-    .bind(Vec::from(["catalog", "orders", "users", "analytics"]))
+    .bind(Vec::from(["catalog", "orders", "users", "analytics", "trail"]))
     .fetch_all(pool)
     .await
     .unwrap()

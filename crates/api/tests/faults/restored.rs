@@ -1,0 +1,169 @@
+//! A database that was set back to an older state, and what a server makes of it.
+
+use std::path::Path;
+
+use daybook_private_postgres::testing::TestDatabase;
+use reqwest::Method;
+use sqlx::query;
+use tokio::process::Command;
+
+use crate::evidence::head;
+use crate::process;
+use crate::site::{Site, Visitor};
+
+/// Everything that the log and its tree consist of, as a backup has it.
+const TABLES: [&str; 5] = [
+    "log.events",
+    "audit.tiles",
+    "audit.contents",
+    "audit.checkpoints",
+    "log.claims",
+];
+
+/// Sells once, and ends in order: everything is sealed and exported.
+async fn grow(site: &Site) -> i64 {
+    let server = site.open("127.0.0.1:0").await;
+    Visitor::admin(&server).await.product("1.00", 1).await;
+    assert!(server.stop().await.success());
+    head(&site.database.superuser_pool().unwrap()).await
+}
+
+async fn backup(database: &TestDatabase) {
+    let pool = database.superuser_pool().unwrap();
+    for table in TABLES {
+        let copy = table.replace('.', "_");
+        let statement = format!("create table public.backup_{copy} as select * from {table}");
+        query(&statement).execute(&pool).await.unwrap();
+    }
+}
+
+async fn restore(database: &TestDatabase) {
+    let pool = database.superuser_pool().unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    query("set local session_replication_role = replica")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    for table in TABLES {
+        let columns: String = sqlx::query_scalar(
+            "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+             where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''",
+        )
+        .bind(table)
+        .fetch_one(&mut *transaction)
+        .await
+        .unwrap();
+        let copy = table.replace('.', "_");
+        for statement in [
+            format!("delete from {table}"),
+            format!("insert into {table} ({columns}) select {columns} from public.backup_{copy}"),
+        ] {
+            query(&statement).execute(&mut *transaction).await.unwrap();
+        }
+    }
+    // Read models are of the same backup.
+    query("update projections.checkpoints set position = (select max(position) from log.events)")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+}
+
+fn serve(site: &Site) -> Command {
+    site.daybook(&["serve", "--role", "sealer"])
+}
+
+fn latest(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("data/checkpoints/latest")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_backup_is_refused_until_somebody_accepts_it() {
+    let site = Site::new().await;
+    let old = grow(&site).await;
+    backup(&site.database).await;
+    let new = grow(&site).await;
+    restore(&site.database).await;
+
+    let told = process::failure(&mut serve(&site)).await;
+    assert!(
+        told.contains(&format!("it has {old} events")) && told.contains(&format!("covers {new}:")),
+        "{told}"
+    );
+    assert!(
+        told.contains("daybook audit accept-restored --reason"),
+        "{told}"
+    );
+    let found = process::run(&mut site.daybook(&["audit", "verify"])).await;
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+
+    let accept = ["audit", "accept-restored", "--reason", "the disk was lost"];
+    let accepted = process::run(&mut site.daybook(&accept)).await;
+    assert!(accepted.status.success(), "{accepted:?}");
+    let words = String::from_utf8(accepted.stdout).unwrap();
+    assert!(words.contains(&format!("after position {old}")), "{words}");
+    assert_eq!(
+        latest(site.folder.path()).lines().nth(1).unwrap(),
+        old.to_string()
+    );
+
+    let server = site.open("127.0.0.1:0").await;
+    let admin = Visitor::admin(&server).await;
+    admin.product("2.00", 1).await;
+    let asked = admin.request(Method::GET, &format!("/audit/consistency?from={old}"));
+    assert_eq!(admin.status(asked).await, 200);
+    assert!(server.stop().await.success());
+    let found = process::run(&mut site.daybook(&["audit", "verify"])).await;
+    assert_eq!(found.status.code(), Some(0), "{found:?}");
+    let again = process::run(&mut site.daybook(&accept)).await;
+    let words = String::from_utf8(again.stdout).unwrap();
+    assert!(words.contains("nothing to accept"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_backup_that_went_on_is_not_taken_for_the_log() {
+    let site = Site::new().await;
+    grow(&site).await;
+    backup(&site.database).await;
+    let new = grow(&site).await;
+    restore(&site.database).await;
+    // Somebody serves it elsewhere, without what was exported.
+    let elsewhere = site.folder.path().join("elsewhere");
+    while head(&site.database.superuser_pool().unwrap()).await < new + 2 {
+        let seeded = process::run(
+            site.daybook(&["seed"])
+                .env("DAYBOOK_CHECKPOINTS", &elsewhere),
+        )
+        .await;
+        assert!(seeded.status.success(), "{seeded:?}");
+    }
+    let told = process::failure(&mut serve(&site)).await;
+    assert!(
+        told.contains("the log is not the one that was exported"),
+        "{told}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_lacks_nothing_of_what_was_exported_is_gone_on_with() {
+    let site = Site::new().await;
+    let old = grow(&site).await;
+    backup(&site.database).await;
+    restore(&site.database).await;
+    let new = grow(&site).await;
+    assert!(new > old);
+    let found = process::run(&mut site.daybook(&["audit", "verify"])).await;
+    assert_eq!(found.status.code(), Some(0), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_that_nobody_trusted_has_signed_stops_the_start() {
+    let site = Site::new().await;
+    grow(&site).await;
+    let path = site.folder.path().join("data/checkpoints/latest");
+    let note = latest(site.folder.path());
+    let forged = note.replacen(note.lines().nth(1).unwrap(), "1", 1);
+    std::fs::write(&path, forged).unwrap();
+    let told = process::failure(&mut serve(&site)).await;
+    assert!(told.contains("is not to be trusted"), "{told}");
+}

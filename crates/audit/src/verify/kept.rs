@@ -1,0 +1,57 @@
+//! The checkpoints that stay in the store: to how many of them the log still leads.
+
+use sqlx::PgConnection;
+use tracing::warn;
+
+use super::roots::Leaves;
+use super::{Settings, VerifyError};
+use crate::checkpoint::SignedCheckpoint;
+use crate::store::{CheckpointStore, KeptNote};
+
+/// The greatest tree in the store that the leaves lead to, of those smaller than `below`; 0 where there is
+/// none, or the store does not tell.
+pub(super) async fn agreed(
+    connection: &mut PgConnection,
+    leaves: &Leaves,
+    settings: &Settings,
+    below: u64,
+) -> Result<u64, VerifyError> {
+    let Some(store) = &settings.store else {
+        return Ok(0);
+    };
+    let mut kept = match store.kept().await {
+        Ok(kept) => kept,
+        Err(error) => {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the kept checkpoints could not be read"
+            );
+            return Ok(0);
+        }
+    };
+    kept.retain(|note| note.size < below.min(leaves.size + 1));
+    let (mut agreed, mut beyond) = (0, kept.len());
+    while agreed < beyond {
+        let middle = agreed + (beyond - agreed) / 2;
+        let led_to = match open(store, &kept[middle], settings).await {
+            Some(signed) => leaves.root_at(connection, signed.size()).await? == Some(signed.root()),
+            None => false,
+        };
+        match led_to {
+            true => agreed = middle + 1,
+            false => beyond = middle,
+        }
+    }
+    Ok(agreed.checked_sub(1).map_or(0, |last| kept[last].size))
+}
+
+/// `None` where it is not there, or nobody trusted has signed it.
+async fn open(
+    store: &CheckpointStore,
+    note: &KeptNote,
+    settings: &Settings,
+) -> Option<SignedCheckpoint> {
+    let text = store.read_kept(note).await.ok()??;
+    let signed = SignedCheckpoint::open(&text, &settings.trusted).ok()?;
+    (signed.size() == note.size).then_some(signed)
+}

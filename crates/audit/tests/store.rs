@@ -1,0 +1,209 @@
+//! The store of checkpoints, in a folder.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use daybook_audit::store::{Acceptance, CheckpointStore, Erasure, Exported, StoreError};
+use daybook_audit::{Checkpoint, SignedCheckpoint, SigningKey};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+fn signed(key: &SigningKey, size: u64, root: u8) -> SignedCheckpoint {
+    let checkpoint = Checkpoint {
+        origin: key.name().to_owned(),
+        size,
+        root: [root; 32],
+    };
+    checkpoint.sign([key])
+}
+
+fn key() -> SigningKey {
+    SigningKey::generate("shop").unwrap()
+}
+
+fn store(folder: &TempDir) -> CheckpointStore {
+    CheckpointStore::open(folder.path().join("checkpoints").to_str().unwrap()).unwrap()
+}
+
+fn day() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, 23).unwrap()
+}
+
+fn acceptance(agreed_size: u64) -> Acceptance {
+    Acceptance {
+        accepted_at: DateTime::<Utc>::from_timestamp_millis(1_795_395_600_123).unwrap(),
+        accepted_by: "cli:ops".to_owned(),
+        reason: "the disk was lost".to_owned(),
+        agreed_size,
+        abandoned_size: Some(30),
+    }
+}
+
+/// Every file below a folder, by its path from there.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => found.push(path.strip_prefix(folder).unwrap().display().to_string()),
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn nothing_is_there_before_something_was_exported_and_looking_makes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    assert_eq!(store.latest().await.unwrap(), None);
+    assert!(store.erasures().await.unwrap().is_empty());
+    assert!(store.kept().await.unwrap().is_empty());
+    assert!(files(folder.path()).is_empty());
+}
+
+#[tokio::test]
+async fn the_newest_checkpoint_never_goes_back() {
+    let folder = TempDir::new().unwrap();
+    let (store, key) = (store(&folder), key());
+    let (ten, twenty) = (signed(&key, 10, 1), signed(&key, 20, 2));
+    assert_eq!(store.export(&twenty).await.unwrap(), Exported::Written);
+    assert_eq!(store.export(&twenty).await.unwrap(), Exported::NotNewer);
+    assert_eq!(store.export(&ten).await.unwrap(), Exported::NotNewer);
+    assert_eq!(store.latest().await.unwrap(), Some(twenty.to_string()));
+    let thirty = signed(&key, 30, 3);
+    assert_eq!(store.export(&thirty).await.unwrap(), Exported::Written);
+    assert_eq!(store.latest().await.unwrap(), Some(thirty.to_string()));
+    assert_eq!(
+        files(folder.path()),
+        ["checkpoints/latest"],
+        "a draft was left"
+    );
+}
+
+#[tokio::test]
+async fn another_tree_of_the_same_size_is_told_and_left_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let (store, key) = (store(&folder), key());
+    let first = signed(&key, 10, 1);
+    store.export(&first).await.unwrap();
+    let forked = store.export(&signed(&key, 10, 2)).await;
+    assert!(
+        matches!(forked, Err(StoreError::Forked { size: 10, .. })),
+        "{forked:?}"
+    );
+    assert_eq!(store.latest().await.unwrap(), Some(first.to_string()));
+    // As a rotation of the key makes it.
+    let second = SigningKey::generate("shop").unwrap();
+    let both = first.checkpoint().clone().sign([&second, &key]);
+    assert_eq!(store.export(&both).await.unwrap(), Exported::Written);
+    assert_eq!(store.latest().await.unwrap(), Some(both.to_string()));
+}
+
+#[tokio::test]
+async fn what_is_no_checkpoint_is_not_written_over() {
+    let folder = TempDir::new().unwrap();
+    let (store, key) = (store(&folder), key());
+    store.export(&signed(&key, 10, 1)).await.unwrap();
+    let latest = folder.path().join("checkpoints/latest");
+    fs::write(&latest, "something else\n").unwrap();
+    let refused = store.export(&signed(&key, 20, 2)).await;
+    assert!(
+        matches!(refused, Err(StoreError::Malformed { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_to_string(latest).unwrap(), "something else\n");
+}
+
+#[tokio::test]
+async fn checkpoints_that_stay_are_found_by_size_and_not_written_over() {
+    let folder = TempDir::new().unwrap();
+    let (store, key) = (store(&folder), key());
+    for size in [1_000, 20, 3] {
+        store.keep(&signed(&key, size, 1), day()).await.unwrap();
+    }
+    store.keep(&signed(&key, 20, 2), day()).await.unwrap();
+    let kept = store.kept().await.unwrap();
+    let sizes: Vec<u64> = kept.iter().map(|kept| kept.size).collect();
+    assert_eq!(sizes, [3, 20, 1_000]);
+    let note = store.read_kept(&kept[1]).await.unwrap();
+    assert_eq!(note, Some(signed(&key, 20, 1).to_string()));
+    assert!(
+        files(folder.path())
+            .contains(&"checkpoints/checkpoints/2026-11-23/000000000020".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn erasures_are_written_down_once_for_each_person() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let erasure = |position| Erasure {
+        user_id: Uuid::from_u128(7),
+        position,
+        erased_at: acceptance(0).accepted_at,
+    };
+    store.put_erasure(&erasure(4)).await.unwrap();
+    store.put_erasure(&erasure(4)).await.unwrap();
+    assert_eq!(store.erasures().await.unwrap(), [erasure(4)]);
+    let other = Erasure {
+        user_id: Uuid::from_u128(8),
+        ..erasure(9)
+    };
+    store.put_erasure(&other).await.unwrap();
+    let mut both = store.erasures().await.unwrap();
+    both.sort_by_key(|erasure| erasure.position);
+    assert_eq!(both, [erasure(4), other]);
+}
+
+#[tokio::test]
+async fn what_a_backup_lacks_is_put_aside_and_not_lost() {
+    let folder = TempDir::new().unwrap();
+    let (store, key) = (store(&folder), key());
+    for size in [10, 20, 30] {
+        let checkpoint = signed(&key, size, 1);
+        store.keep(&checkpoint, day()).await.unwrap();
+        store.export(&checkpoint).await.unwrap();
+    }
+    let restored = signed(&key, 12, 1);
+    let abandoned = store
+        .abandon(&acceptance(10), Some(&restored))
+        .await
+        .unwrap();
+    assert_eq!(abandoned.notes, 2);
+    assert_eq!(store.latest().await.unwrap(), Some(restored.to_string()));
+    let aside = "checkpoints/abandoned/2026-11-23T01-00-00.123Z";
+    assert_eq!(
+        files(folder.path()),
+        [
+            format!("{aside}/acceptance.json"),
+            format!("{aside}/checkpoints/2026-11-23/000000000020"),
+            format!("{aside}/checkpoints/2026-11-23/000000000030"),
+            format!("{aside}/latest"),
+            "checkpoints/checkpoints/2026-11-23/000000000010".to_owned(),
+            "checkpoints/latest".to_owned(),
+        ]
+    );
+    let latest = fs::read_to_string(folder.path().join(aside).join("latest")).unwrap();
+    assert_eq!(latest, signed(&key, 30, 1).to_string());
+    let record = fs::read(folder.path().join(aside).join("acceptance.json")).unwrap();
+    let record: Acceptance = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record, acceptance(10));
+}
+
+#[test]
+fn a_place_of_another_kind_is_refused() {
+    for location in ["http://example.com/bucket", "gs://bucket/prefix", "s3:///"] {
+        let opened = CheckpointStore::open(location);
+        assert!(
+            matches!(opened, Err(StoreError::Location { .. })),
+            "{location}: {opened:?}"
+        );
+    }
+}
