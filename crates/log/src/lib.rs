@@ -33,7 +33,7 @@ pub use error::LogError;
 pub use event::{Poison, RecordedEvent};
 pub use feed::{Feed, FeedBatch, Undecoded};
 pub use metadata::{Actor, Means, Metadata, UnknownActor};
-pub use pick::Stretch;
+pub use pick::{Pick, Stretch};
 pub use replay::{Replay, Selection, StoredEvent};
 pub use seal::{PersonKey, SealError};
 pub use secrets::{MasterKeyMismatch, Secrets};

@@ -1,10 +1,13 @@
-//! Reading events that were picked out: at positions, or stretches of several streams.
+//! Reading events that were picked out: at positions, in stretches of several streams, by what their metadata says.
 
-use daybook_domain::StreamId;
+use std::ops::RangeInclusive;
+
+use daybook_domain::{EventType, StreamId};
 use sqlx::{query_as, query_scalar};
+use uuid::Uuid;
 
 use crate::event::{EVENT_COLUMNS, EventRow};
-use crate::{Feed, LogError, Position, RecordedEvent};
+use crate::{Actor, Feed, LogError, Position, RecordedEvent};
 
 /// A stream's events after one sequence up to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +16,17 @@ pub struct Stretch {
     pub after: i64,
     /// The last sequence.
     pub through: i64,
+}
+
+/// Events of some streams, those that fit everything that is given.
+#[derive(Clone, Debug)]
+pub struct Pick<'a> {
+    pub streams: &'a [StreamId],
+    pub positions: RangeInclusive<Position>,
+    /// Any of these; `None`: of all types.
+    pub types: Option<&'a [EventType]>,
+    pub actor: Option<&'a Actor>,
+    pub correlation_id: Option<Uuid>,
 }
 
 impl Stretch {
@@ -65,15 +79,28 @@ impl Feed {
         self.codec.decode(rows).await?.whole()
     }
 
-    /// Where the events of these streams are, in no order.
-    pub async fn positions_of(&self, streams: &[StreamId]) -> Result<Vec<Position>, LogError> {
+    /// Where the events are that are picked from their streams, oldest first. Looks at every event of these streams.
+    pub async fn positions_of(&self, pick: &Pick<'_>) -> Result<Vec<Position>, LogError> {
         let positions = query_scalar(
             "select e.position
              from unnest($1::text[], $2::text[]) as s (aggregate_type, aggregate_id)
-             join log.events e on e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id",
+             join log.events e on e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id
+             where e.position between $3 and $4
+                 and ($5::text[] is null or e.event_type = any($5))
+                 and ($6::text is null or e.metadata->>'actor' = $6)
+                 and ($7::text is null or e.metadata->>'correlationId' = $7)
+             order by e.position",
         )
-        .bind(types(streams.iter().copied()))
-        .bind(ids(streams.iter().copied()))
+        .bind(types(pick.streams.iter().copied()))
+        .bind(ids(pick.streams.iter().copied()))
+        .bind(pick.positions.start())
+        .bind(pick.positions.end())
+        .bind(pick.types.as_ref().map(|types| {
+            let names = types.iter().map(|of| of.name);
+            names.collect::<Vec<_>>()
+        }))
+        .bind(pick.actor.map(Actor::to_string))
+        .bind(pick.correlation_id.map(|id| id.to_string()))
         .fetch_all(&self.pool)
         .await?;
         Ok(positions)

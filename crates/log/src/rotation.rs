@@ -51,18 +51,34 @@ pub async fn rotate(
         return Err(RotationError::NotPermitted { role });
     }
     let mut transaction = connection.begin().await?;
+    match change_alone(&mut transaction, old, new).await {
+        Ok(rotated) => {
+            transaction.commit().await?;
+            Ok(rotated)
+        }
+        Err(error) => {
+            // At once: whoever starts would wait for it.
+            transaction.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn change_alone(
+    connection: &mut PgConnection,
+    old: &[u8; 32],
+    new: &[u8; 32],
+) -> Result<Rotated, RotationError> {
     // Whoever starts now waits in asking for the master key's check.
     query("lock table log.settings in access exclusive mode")
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?;
-    nobody_else(&mut transaction).await?;
+    nobody_else(connection).await?;
     query("select pg_advisory_xact_lock($1)")
         .bind(APPEND_LOCK)
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?;
-    let rotated = change_key(&mut transaction, old, new).await?;
-    transaction.commit().await?;
-    Ok(rotated)
+    change_key(connection, old, new).await
 }
 
 /// Every session but this one counts, also another of the same process.
@@ -71,8 +87,11 @@ async fn nobody_else(connection: &mut PgConnection) -> Result<(), RotationError>
         "select count(*) from pg_stat_activity
          where datname = current_database() and application_name = 'daybook' and pid <> pg_backend_pid()",
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
+    // DEBUG
+    let who: Vec<String> = query_scalar("select concat_ws(' ', pid, usename, state, backend_start, state_change, query, clock_timestamp()) from pg_stat_activity where datname = current_database()").fetch_all(&mut *connection).await?;
+    eprintln!("{who:#?}");
     match sessions {
         0 => Ok(()),
         sessions => Err(RotationError::InUse { sessions }),

@@ -71,11 +71,9 @@ impl Erasures {
     /// and a second one now and then.
     pub async fn run(&self, pool: PgPool, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            match stop.run_until_cancelled(self.listen(&pool)).await {
-                Some(Err(error)) => {
-                    warn!(error = chain(&error), "lost touch with the erasures");
-                }
-                Some(Ok(())) | None => {}
+            let ended = stop.run_until_cancelled(self.listen(&pool)).await;
+            if let Some(Err(error)) = ended {
+                warn!(error = chain(&error), "lost touch with the erasures");
             }
             let _ = stop.run_until_cancelled(sleep(PAUSE)).await;
         }

@@ -22,7 +22,7 @@ pub fn customers() -> impl Iterator<Item = &'static str> {
 }
 
 /// Their ids.
-pub fn customer_ids() -> impl Iterator<Item = UserId> {
+pub(crate) fn customer_ids() -> impl Iterator<Item = UserId> {
     SHOP.customers
         .iter()
         .enumerate()

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use daybook_domain::StreamId;
-use daybook_log::Position;
+use daybook_log::{Pick, Position};
 use daybook_projections::trail::{TrailFilter, TrailOrder};
 
 use super::criteria::Criteria;
@@ -71,13 +71,14 @@ impl Trail {
         streams: &[StreamId],
         filter: &TrailFilter,
     ) -> Result<Vec<Position>, TrailError> {
-        let mut positions = self.feed.positions_of(streams).await?;
-        positions.retain(|position| (filter.from..=filter.through).contains(position));
-        positions.sort_unstable();
-        match filter.takes_all() {
-            true => Ok(positions),
-            false => Ok(self.queries.among(&positions, filter).await?),
-        }
+        let pick = Pick {
+            streams,
+            positions: filter.from..=filter.through,
+            types: filter.types.as_deref(),
+            actor: filter.actor.as_ref(),
+            correlation_id: filter.correlation_id,
+        };
+        Ok(self.feed.positions_of(&pick).await?)
     }
 }
 

@@ -12,7 +12,7 @@ async fn read_models_are_verified_rebuilt_and_rolled_back() {
     let (status, printed, told) = site.projections(&["verify", "--all"]).await;
     assert_eq!(
         (status, printed.lines().count()),
-        (Some(0), 4),
+        (Some(0), 5),
         "{printed}{told}"
     );
     assert!(

@@ -36,6 +36,7 @@ fn every_endpoint_is_described() {
         ("post", "/users"),
         ("get", "/users/{id}"),
         ("put", "/users/{id}"),
+        ("delete", "/users/{id}"),
         ("put", "/users/{id}/roles"),
         ("get", "/users/{id}/export"),
         ("get", "/categories"),

@@ -7,6 +7,7 @@ mod audit_search;
 mod catalog;
 mod conditions;
 mod documents;
+mod erasure;
 mod errors;
 mod idempotency;
 mod lists;

@@ -54,24 +54,31 @@ impl Anchors {
         Ok(anchors)
     }
 
-    /// The newest of the database that is trusted; newer ones that are not are findings.
+    /// The newest of the database that is trusted; newer ones that are not are one finding.
     async fn take_newest(
         &mut self,
         connection: &mut PgConnection,
         trusted: &[VerifierKey],
     ) -> Result<(), VerifyError> {
+        let mut untrusted: Option<(Finding, Position)> = None;
         for (size, note) in before(connection, i64::MAX, LOOKED_AT).await? {
             match open(size, &note, trusted) {
                 Ok(signed) => {
-                    self.all
-                        .push(anchor(&signed, IN_THE_DATABASE.to_owned(), false));
+                    let source = IN_THE_DATABASE.to_owned();
+                    self.all.push(anchor(&signed, source, false));
                     break;
                 }
-                Err(wrong) => self.findings.push(
-                    forged(size.unsigned_abs()).told_by(format!("{IN_THE_DATABASE}: {wrong}")),
-                ),
+                Err(wrong) => {
+                    let (finding, newest) = untrusted.get_or_insert_with(|| {
+                        let told = format!("{IN_THE_DATABASE}: {wrong}");
+                        (forged(size.unsigned_abs()).told_by(told), size)
+                    });
+                    finding.position = size;
+                    *finding = finding.clone().through(*newest);
+                }
             }
         }
+        self.findings.extend(untrusted.map(|(finding, _)| finding));
         Ok(())
     }
 }

@@ -145,3 +145,11 @@ async fn where_row_and_tile_are_both_gone_the_tile_is_named_and_the_rest_as_ever
         [(Rewritten, 257, 512), (Changed, 700, 700)]
     );
 }
+
+/// Nobody can tell a rotation that they were not told of from a forgery.
+#[tokio::test]
+async fn checkpoints_by_a_key_that_is_not_trusted_are_one_finding() {
+    let mut site = Site::sealed(300).await;
+    site.trusted = vec![SigningKey::generate(LOG).unwrap().verifier().clone()];
+    assert_eq!(site.found().await, [(Forged, 100, 300)]);
+}

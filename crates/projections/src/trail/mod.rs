@@ -2,6 +2,7 @@
 //!
 //! It has a row for each event, and answers positions: the events themselves are in the log.
 
+mod code;
 mod project;
 mod query;
 

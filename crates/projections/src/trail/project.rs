@@ -1,11 +1,12 @@
 //! What the trail makes of events.
 
 use daybook_domain::AggregateType;
-use daybook_log::{Actor, RecordedEvent};
+use daybook_log::RecordedEvent;
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::code::{of_actor, of_type};
 use crate::{
     projection::{Fold, Projection, Target, Unfoldable},
     rows::{Column, ColumnType, Rows},
@@ -19,10 +20,9 @@ const TABLES: &[Table] = &[EVENTS];
 
 const COLUMNS: &[Column] = &[
     ("position", ColumnType::Int8),
-    ("user_id", ColumnType::Uuid),
-    ("other_actor", ColumnType::Text),
-    ("event_type", ColumnType::Text),
+    ("actor", ColumnType::Uuid),
     ("correlation_id", ColumnType::Uuid),
+    ("event_type", ColumnType::Int4),
 ];
 
 /// The projection `trail`.
@@ -67,18 +67,12 @@ struct TrailFold {
 
 impl Fold for TrailFold {
     fn event(&mut self, event: &RecordedEvent, _: i64) -> Result<(), Unfoldable> {
-        let actor = &event.metadata.actor;
-        let (user_id, other_actor) = match actor {
-            Actor::User(id) => (Some(id.as_uuid()), None),
-            Actor::Anonymous | Actor::System(_) => (None, Some(actor.to_string())),
-        };
         self.rows
             .row()
             .field(event.position)
-            .field(user_id)
-            .field(other_actor)
-            .field(event.event.event_type())
-            .field(event.metadata.correlation_id);
+            .field(of_actor(&event.metadata.actor))
+            .field(event.metadata.correlation_id)
+            .field(of_type(event.event.kind()));
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! What can be asked of the trail. Everything is found by index, whatever the log's length.
 
-use daybook_domain::AggregateType;
-use daybook_log::{Actor, Position};
+use daybook_log::Position;
 use sqlx::{PgPool, Postgres, QueryBuilder};
-use uuid::Uuid;
 
-use super::{TrailFilter, TrailOrder};
+use super::{
+    TrailFilter, TrailOrder,
+    code::{every_type, of_actor, of_type},
+};
 use crate::{paging::QueryError, schema::SchemaName};
 
 /// The trail's queries.
@@ -37,26 +38,23 @@ impl TrailQueries {
                 .push_bind(limit);
         };
         let mut query = QueryBuilder::new("select ");
-        match Self::types_to_merge(filter) {
-            // Of each type the first ones, by its part of an index, and of these the first.
-            Some(types) => {
-                query
-                    .push("found.position from unnest(")
-                    .push_bind(types)
-                    .push(") as t (event_type) cross join lateral (select e.position");
-                self.push_matching(&mut query, filter);
-                query.push(" and e.event_type = t.event_type");
-                first(&mut query, "e.position");
-                query.push(") found");
-                first(&mut query, "found.position");
-            }
-            None => {
-                query.push("e.position");
-                self.push_matching(&mut query, filter);
-                push_types(&mut query, filter);
-                first(&mut query, "e.position");
-            }
+        if filter.correlation_id.is_some() {
+            // What one request set off is few, or else most of what there is.
+            query.push("e.position");
+            self.push_matching(&mut query, filter);
+            push_types(&mut query, filter);
+        } else {
+            // Of each type the first ones, by its part of an index; and of these the first.
+            query
+                .push("found.position from unnest(")
+                .push_bind(types(filter).unwrap_or_else(|| every_type().map(of_type).collect()))
+                .push(") as t (event_type) cross join lateral (select e.position");
+            self.push_matching(&mut query, filter);
+            query.push(" and e.event_type = t.event_type");
+            first(&mut query, "e.position");
+            query.push(") found");
         }
+        first(&mut query, "position");
         Ok(query.build_query_scalar().fetch_all(&self.pool).await?)
     }
 
@@ -69,30 +67,6 @@ impl TrailQueries {
         Ok(query.build_query_scalar().fetch_one(&self.pool).await?)
     }
 
-    /// Those of `positions` at which `filter` finds an event, the oldest first.
-    pub async fn among(
-        &self,
-        positions: &[Position],
-        filter: &TrailFilter,
-    ) -> Result<Vec<Position>, QueryError> {
-        let mut query = QueryBuilder::new("select e.position");
-        self.push_matching(&mut query, filter);
-        push_types(&mut query, filter);
-        query
-            .push(" and e.position = any(")
-            .push_bind(positions)
-            .push(") order by e.position");
-        Ok(query.build_query_scalar().fetch_all(&self.pool).await?)
-    }
-
-    /// Indices hold positions by type, so that several types are merged. What one request set off is few.
-    fn types_to_merge(filter: &TrailFilter) -> Option<Vec<&'static str>> {
-        if filter.correlation_id.is_some() || filter.takes_all() {
-            return None;
-        }
-        Some(names(filter).unwrap_or_else(every_name))
-    }
-
     /// Pushes `from … where …`, but for the types.
     fn push_matching(&self, query: &mut QueryBuilder<'_, Postgres>, filter: &TrailFilter) {
         query
@@ -101,17 +75,8 @@ impl TrailQueries {
             .push_bind(filter.from)
             .push(" and ")
             .push_bind(filter.through);
-        match &filter.actor {
-            Some(Actor::User(id)) => {
-                let id: Uuid = id.as_uuid();
-                query.push(" and e.user_id = ").push_bind(id);
-            }
-            Some(other @ (Actor::Anonymous | Actor::System(_))) => {
-                query
-                    .push(" and e.other_actor = ")
-                    .push_bind(other.to_string());
-            }
-            None => {}
+        if let Some(actor) = &filter.actor {
+            query.push(" and e.actor = ").push_bind(of_actor(actor));
         }
         if let Some(correlation_id) = filter.correlation_id {
             query
@@ -122,20 +87,15 @@ impl TrailQueries {
 }
 
 fn push_types(query: &mut QueryBuilder<'_, Postgres>, filter: &TrailFilter) {
-    if let Some(names) = names(filter) {
+    if let Some(types) = types(filter) {
         query
             .push(" and e.event_type = any(")
-            .push_bind(names)
+            .push_bind(types)
             .push(")");
     }
 }
 
-fn names(filter: &TrailFilter) -> Option<Vec<&'static str>> {
+fn types(filter: &TrailFilter) -> Option<Vec<i32>> {
     let types = filter.types.as_ref()?;
-    Some(types.iter().map(|of| of.name).collect())
-}
-
-fn every_name() -> Vec<&'static str> {
-    let types = AggregateType::ALL.iter().flat_map(|of| of.event_types());
-    types.map(|of| of.name).collect()
+    Some(types.iter().copied().map(of_type).collect())
 }

@@ -13,7 +13,7 @@ use crate::keys;
 #[command(after_help = "\
 Example:
   daybook keys rotate checkpoint     then start `daybook serve` again")]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
     data: DataConfig,
 }

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 Examples:
   daybook keys rotate master
   DAYBOOK_MASTER_KEY=$OLD DAYBOOK_NEW_MASTER_KEY=$(openssl rand -base64 32) daybook keys rotate master")]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The key that is to follow, 32 bytes in base64
     #[arg(
         long,

@@ -14,7 +14,7 @@ use crate::keys;
 Examples:
   daybook keys show
   daybook keys show --json | jq -r '.checkpoint.trusted[]' > auditors/checkpoint.pub")]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// As JSON
     #[arg(long)]
     json: bool,

@@ -1,4 +1,5 @@
-select position, case when actor like 'user:%' then substr(actor, 6) end::uuid as user_id,
-    case when actor not like 'user:%' then actor end as other_actor, event_type,
-    (metadata->>'correlationId')::uuid as correlation_id
+select position, case when actor like 'user:%' then substr(actor, 6)::uuid
+        else left(encode(sha256(actor::bytea), 'hex'), 32)::uuid end as actor,
+    (metadata->>'correlationId')::uuid as correlation_id,
+    ('x' || left(encode(sha256(event_type::bytea), 'hex'), 8))::bit(32)::int as event_type
 from (select *, metadata->>'actor' as actor from events) e
