@@ -283,7 +283,9 @@ impl Failure {
             Failure::Verify(VerifyError::NothingSealed { .. }) => {
                 "give a checkpoint that was kept with --checkpoint; `daybook serve` seals what is not sealed yet"
             }
-            Failure::Verify(_) => "see that PostgreSQL runs and that its log is clean, then try again",
+            Failure::Verify(_) => {
+                "see that PostgreSQL runs and that its log is clean, then try again"
+            }
             Failure::NothingTrusted => {
                 "give the log's public keys with --pubkey, or the data folder that has them with --data"
             }

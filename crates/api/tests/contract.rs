@@ -4,6 +4,7 @@
 
 mod process;
 
+use std::fs;
 use std::time::Duration;
 
 use daybook_log::MIGRATOR;
@@ -11,6 +12,13 @@ use daybook_private_postgres::testing::TestDatabase;
 use process::Server;
 use tokio::process::Command;
 use tokio::time::timeout;
+
+/// Schemathesis pauses read models, too, and what has to be whole then says that it is not.
+const SETTINGS: &str = r#"
+[[operations]]
+include-operation-id = "exportUser"
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "503"]
+"#;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -46,6 +54,7 @@ async fn every_answer_is_one_that_the_document_describes() {
         Server::start_command(process::daybook(folder.path()).arg("serve").envs(settings)).await;
     let token = server.sign_in(email, password).await;
 
+    fs::write(folder.path().join("schemathesis.toml"), SETTINGS).unwrap();
     let run = Command::new(schemathesis)
         .current_dir(folder.path())
         .args(["run", &server.url_of("/openapi.json"), "--no-color"])
@@ -74,5 +83,10 @@ async fn every_answer_is_one_that_the_document_describes() {
             .collect::<Vec<_>>()
             .join("\n")
     );
+    // Whoever asked still may: the answers were not all the same refusal.
+    let request = reqwest::Client::new()
+        .get(server.url_of("/projections"))
+        .bearer_auth(&token);
+    assert_eq!(server.ask(request).await.0[0]["name"], "catalog");
     assert!(server.stop().await.success());
 }

@@ -87,11 +87,8 @@ async fn nobody_else(connection: &mut PgConnection) -> Result<(), RotationError>
         "select count(*) from pg_stat_activity
          where datname = current_database() and application_name = 'daybook' and pid <> pg_backend_pid()",
     )
-    .fetch_one(&mut *connection)
+    .fetch_one(connection)
     .await?;
-    // DEBUG
-    let who: Vec<String> = query_scalar("select concat_ws(' ', pid, usename, state, backend_start, state_change, query, clock_timestamp()) from pg_stat_activity where datname = current_database()").fetch_all(&mut *connection).await?;
-    eprintln!("{who:#?}");
     match sessions {
         0 => Ok(()),
         sessions => Err(RotationError::InUse { sessions }),

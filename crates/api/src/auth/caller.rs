@@ -1,8 +1,8 @@
 //! Callers as handlers take them.
 
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use daybook_domain::user::Role;
 use daybook_domain::{StreamId, UserId};
 use daybook_log::Actor;
@@ -38,11 +38,29 @@ impl Customer {
             Err(Problem::nothing_here())
         }
     }
+
+    /// Oneself, or for administrators anyone but oneself.
+    pub fn may_erase(self, id: UserId) -> ApiResult<()> {
+        self.may_see(id)?;
+        match self.is_admin {
+            true => Admin { id: self.id }.may_dismiss(id),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Admin {
     pub fn actor(self) -> Actor {
         Actor::User(self.id)
+    }
+
+    /// Whoever takes the role from somebody keeps it, so that a shop is never without.
+    pub fn may_dismiss(self, id: UserId) -> ApiResult<()> {
+        if self.id != id {
+            return Ok(());
+        }
+        let detail = "An administrator cannot give up the role; have another one take it from you.";
+        Err(Problem::new(StatusCode::CONFLICT, "own-admin-role", detail))
     }
 }
 

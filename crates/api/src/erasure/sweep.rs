@@ -126,3 +126,82 @@ fn is_done<T, E: Error>(erased: Erased, what: &'static str, done: Result<T, E>) 
     }
     done.is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::Utc;
+    use daybook_commands::{CommandBus, EraseUser, RegisterUser};
+    use daybook_domain::UserId;
+    use daybook_domain::user::Role;
+    use daybook_log::{Codec, Feed, MIGRATOR, Secrets};
+    use daybook_private_postgres::testing::TestDatabase;
+    use daybook_projections::ProjectorConfig;
+    use sqlx::query_scalar;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::system;
+
+    async fn erased(bus: &CommandBus) -> UserId {
+        let id = Uuid::now_v7().into();
+        let register = RegisterUser {
+            id,
+            email: "ann@example.com".parse().unwrap(),
+            first_name: "Ann".to_owned(),
+            last_name: "Lee".to_owned(),
+            roles: [Role::User].into(),
+        };
+        let erase = EraseUser {
+            id,
+            expected_version: None,
+        };
+        let registered = system::execute(bus, "test", Utc::now(), register).await;
+        registered.unwrap().unwrap();
+        let erased = system::execute(bus, "test", Utc::now(), erase).await;
+        erased.unwrap().unwrap();
+        id
+    }
+
+    #[tokio::test]
+    async fn an_erasure_is_settled_once_all_is_done_and_nothing_can_come_late() {
+        let database = TestDatabase::create(&MIGRATOR).await.unwrap();
+        let pool = database.server_pool().unwrap();
+        let codec = Codec::new(pool.clone(), Arc::new(Secrets::from_master_key(&[7; 32])));
+        let (bus, _tasks) = CommandBus::start(pool.clone(), codec.clone());
+        let person = erased(&bus).await;
+        let folder = tempfile::tempdir().unwrap();
+        let store = CheckpointStore::open(&folder.path().display().to_string()).unwrap();
+        let mut sweeper = Sweeper::new(pool.clone(), store.clone());
+        let mut swept_once = HashSet::new();
+
+        let left = sweeper.sweep(&mut swept_once).await.unwrap();
+        assert!(left == Left::Waiting, "something may still come");
+        assert_eq!(store.erasures().await.unwrap()[0].user_id, person.as_uuid());
+        sweeper.arrived_after = Duration::ZERO;
+        let left = sweeper.sweep(&mut swept_once).await.unwrap();
+        assert!(left == Left::Stuck, "the read model is not there yet");
+
+        let feed = Feed::new(pool.clone(), codec);
+        let stop = CancellationToken::new();
+        let projecting = tokio::spawn(daybook_projections::run(
+            feed,
+            pool.clone(),
+            ProjectorConfig::default(),
+            stop.clone(),
+        ));
+        while sweeper.sweep(&mut swept_once).await.unwrap() != Left::Nothing {
+            sleep(Duration::from_millis(20)).await;
+        }
+        let settled: bool =
+            query_scalar("select swept_at is not null from log.erasures where person_id = $1")
+                .bind(person.as_uuid())
+                .fetch_one(&pool)
+                .await
+                .unwrap();
+        assert!(settled && swept_once.is_empty());
+        stop.cancel();
+        projecting.await.unwrap();
+    }
+}

@@ -249,7 +249,9 @@ mod tests {
     #[test]
     fn numbers_that_may_be_read_either_way_are_not_guessed() {
         let mut survey = MarkSurvey::default();
-        ["6", "2.500", "1.250"].map(|text| survey.observe(text));
+        for text in ["6", "2.500", "1.250"] {
+            survey.observe(text);
+        }
         let error = survey.decide().unwrap_err();
         assert_eq!(error, AmbiguousMark("2.500".to_owned()));
     }

@@ -17,7 +17,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(erase_user))
 }
 
-/// Erases a person: oneself, or for administrators anyone. There is no way back.
+/// Erases a person: oneself, or for administrators anyone else. There is no way back.
 ///
 /// The key that their data is sealed with is destroyed, their e-mail address is free again, and their tokens count no
 /// longer. Orders stay, with a customer of whom nothing is known. Whoever is erased already stays so: 204 again.
@@ -26,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     security(("bearer" = [])),
     responses(
         (status = 204, description = "Nobody knows any more who that was"),
+        (status = 409, description = "The caller is an administrator, whom another one has to erase"),
         (status = 412, description = "The account has changed since"),
     ),
 )]
@@ -36,7 +37,7 @@ async fn erase_user(
     if_match: IfMatch,
     request: CommandRequest,
 ) -> ApiResult {
-    caller.may_see(id)?;
+    caller.may_erase(id)?;
     let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
     let command = EraseUser {
         id,

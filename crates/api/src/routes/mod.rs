@@ -4,8 +4,8 @@
 mod analytics;
 mod audit;
 mod categories;
-mod erasure;
 pub(crate) mod docs;
+mod erasure;
 mod facets;
 mod headers;
 pub(crate) mod operations;

@@ -281,12 +281,14 @@ async fn change_user(
     ))
 }
 
-/// Gives someone other roles. Their access token keeps the old ones until it expires.
+/// Gives someone other roles; one's own role of administrator only another administrator takes away. Their access
+/// token keeps the old ones until it expires.
 #[utoipa::path(
     put, path = "/api/v1/users/{id}/roles", operation_id = "changeRoles", tag = "users", params(IdParam, IfMatchParam),
     request_body = RolesBody, security(("bearer" = ["admin"])),
     responses(
         (status = 200, description = "The account as it is now", body = UserAnswer, headers(("ETag" = String))),
+        (status = 409, description = "The administrator would no longer be one"),
         (status = 412, description = "The account has changed since"),
     ),
 )]
@@ -298,6 +300,9 @@ async fn change_roles(
     request: CommandRequest,
     Json { value: body, .. }: Json<RolesBody>,
 ) -> ApiResult {
+    if !body.roles.contains(&Role::Admin) {
+        admin.may_dismiss(id)?;
+    }
     let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
     let command = ChangeUserRoles {
         id,

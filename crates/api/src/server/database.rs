@@ -84,6 +84,13 @@ impl Database {
         }
     }
 
+    /// Gives the sessions that are opened from now on another name. To be called before any is.
+    pub(crate) fn rename(&mut self, application: &str) {
+        let rename = |options: &PgConnectOptions| options.clone().application_name(application);
+        (self.server, self.migration) = (rename(&self.server), rename(&self.migration));
+        self.pool = self.worker_pool(1);
+    }
+
     pub(crate) fn is_private(&self) -> bool {
         self.private.is_some()
     }

@@ -31,7 +31,7 @@ pub(crate) struct Entry {
     /// `user:` and an id, `system:` and a part, or `anonymous`.
     pub(crate) actor: String,
     /// By which means the actor acted.
-    #[schema(inline, value_type = MeansName)]
+    #[schema(value_type = MeansName)]
     pub(crate) means: Means,
     #[schema(inline)]
     pub(crate) cause: Cause,
@@ -62,7 +62,7 @@ pub(crate) enum CauseKind {
 }
 
 #[derive(ToSchema)]
-#[schema(rename_all = "kebab-case")]
+#[schema(as = Means, rename_all = "kebab-case")]
 #[allow(dead_code, reason = "only describes the log's type")]
 pub(super) enum MeansName {
     Session,

@@ -26,7 +26,7 @@ pub(crate) struct RequestTree {
     request_id: Option<String>,
     /// Whose request it was, as its first event has it.
     actor: String,
-    #[schema(inline, value_type = MeansName)]
+    #[schema(value_type = MeansName)]
     means: Means,
     /// When its first event was recorded.
     at: Timestamp,

@@ -240,3 +240,38 @@ async fn who_is_no_administrator_any_more_cannot_make_themselves_one() {
     let orders = shop.get("orders?limit=1").token(&token).await;
     assert_eq!(orders.status, 200, "what is left is a customer");
 }
+
+#[tokio::test]
+async fn an_administrator_cannot_give_up_the_role_or_erase_themselves() {
+    let shop = Shop::open().await;
+    let mut body = registration("boss@example.com");
+    body["roles"] = json!(["admin"]);
+    let made = shop.post("users").token(&shop.admin()).json(&body).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let token = shop.token(id.parse().unwrap(), [daybook_domain::user::Role::Admin]);
+    let path = format!("users/{id}/roles");
+
+    let given_up = shop
+        .put(&path)
+        .token(&token)
+        .json(&json!({"roles": ["user"]}))
+        .await;
+    let erased = shop.delete(&format!("users/{id}")).token(&token).await;
+    for refused in [given_up, erased] {
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (409, "own-admin-role".into())
+        );
+    }
+    let kept = shop
+        .put(&path)
+        .token(&token)
+        .json(&json!({"roles": ["user", "admin"]}))
+        .await;
+    assert_eq!(kept.status, 200);
+    let another = shop
+        .delete(&format!("users/{id}"))
+        .token(&shop.admin())
+        .await;
+    assert_eq!(another.status, 204);
+}

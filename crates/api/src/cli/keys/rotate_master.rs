@@ -14,8 +14,10 @@ use crate::keys::{MasterKey, NextMasterKey};
 use crate::server::database::{Database, IfRunning};
 use crate::server::schema;
 
+/// What sessions of this command are called: all others of Daybook are in its way.
+const NAME: &str = "daybook keys";
 /// How long sessions that are just ending may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Put a new master key in the place of the present one; no event is touched.
@@ -63,7 +65,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
                 "DAYBOOK_MASTER_KEY is set, so DAYBOOK_NEW_MASTER_KEY must be set too".to_owned(),
             )
         })?;
-        let database = Database::open(&arguments.database, data, IfRunning::Refuse).await?;
+        let mut database = Database::open(&arguments.database, data, IfRunning::Refuse).await?;
+        database.rename(NAME);
         let rotated = rotate(&database, &present, next).await;
         database.close().await;
         tell(rotated?, data);
@@ -77,8 +80,6 @@ async fn rotate(
     next: NextMasterKey,
 ) -> Result<Rotated, Failure> {
     schema::ready(database).await?;
-    // Nobody but the rotation itself may be there.
-    database.pool.close().await;
     let rotated = change(database, present, next.key()).await?;
     // Not before the database belongs to it, and not without it either.
     let new = next.take_over()?;
