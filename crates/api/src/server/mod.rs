@@ -88,14 +88,13 @@ impl Server<'_> {
         stop: CancellationToken,
         opened: impl FnOnce(SocketAddr, &Accounts),
     ) -> Result<(), Failure> {
-        // Another process may be migrating, for as long as that takes.
-        match stop.run_until_cancelled(schema::ready(self.database)).await {
+        let ready = async {
+            // Another process may be migrating, for as long as that takes.
+            schema::ready(self.database).await?;
+            restored::refuse(self.database, &self.config.data, self.store).await
+        };
+        match stop.run_until_cancelled(ready).await {
             Some(ready) => ready?,
-            None => return Ok(()),
-        }
-        let comparing = restored::refuse(self.database, &self.config.data, self.store);
-        match stop.run_until_cancelled(comparing).await {
-            Some(compared) => compared?,
             None => return Ok(()),
         }
         if port.is_some() {
@@ -107,24 +106,39 @@ impl Server<'_> {
             false => None,
         };
         let core = Core::start(self.database, self.master_key).await?;
-        let broken = core.broken();
+        let (broken, feed) = (core.broken(), core.feed.clone());
         let stop = stop_on(&stop, &broken);
+        let sealing = sealing.map(Sealing::start);
         // Before anything is shown of whom a restored database has brought back.
-        let erasing = erasure::repeat(&core.bus, self.store);
-        let erased = stop.run_until_cancelled(erasing).await;
-        if let Some(Err(_)) | None = erased {
-            core.stop().await;
-            return erased.unwrap_or(Ok(0)).map(|_| ());
+        let repeating = erasure::repeat(&core.bus, self.store);
+        let served = match stop.run_until_cancelled(repeating).await {
+            Some(Ok(_)) => self.work(&core, port, stop, opened).await,
+            Some(Err(failure)) => Err(failure),
+            None => Ok(()),
+        };
+        core.stop().await;
+        // After the queue, whose last events are to be sealed, too.
+        if let Some(sealing) = sealing {
+            sealing.stop(&feed).await;
         }
+        match broken.is_cancelled() {
+            true => Err(Failure::WriterDied),
+            false => served,
+        }
+    }
+
+    async fn work(
+        &self,
+        core: &Core,
+        port: Option<ReservedPort>,
+        stop: CancellationToken,
+        opened: impl FnOnce(SocketAddr, &Accounts),
+    ) -> Result<(), Failure> {
         let erasures = Erasures::new(core.bus.clone());
         let forgetting = Forgetting::start(self.database, &erasures, self.store.clone());
-        let projectors = self
-            .config
-            .has(Role::Projector)
-            .then(|| self.project(&core));
-        let sealing = sealing.map(Sealing::start);
+        let projectors = self.config.has(Role::Projector).then(|| self.project(core));
         let served = match port {
-            Some(port) => self.answer(&core, erasures, port, stop, opened).await,
+            Some(port) => self.answer(core, erasures, port, stop, opened).await,
             None => {
                 info!(roles = ?self.config.roles, "at work");
                 stop.cancelled().await;
@@ -135,16 +149,7 @@ impl Server<'_> {
             projectors.stop().await;
         }
         forgetting.stop().await;
-        let feed = core.feed.clone();
-        core.stop().await;
-        // After the queue, whose last events are to be sealed, too.
-        if let Some(sealing) = sealing {
-            sealing.stop(&feed).await;
-        }
-        match broken.is_cancelled() {
-            true => Err(Failure::WriterDied),
-            false => served,
-        }
+        served
     }
 
     fn project(&self, core: &Core) -> Background {

@@ -3,12 +3,10 @@ use std::time::Duration;
 use clap::Args;
 use daybook_audit::CheckpointStore;
 
-use super::scratch::{self, on_scratch};
-use super::{print_json, print_line};
+use super::print_line;
+use super::scratch::{self, Measurement};
 use crate::bench::BenchError;
 use crate::bench::audit::{AuditReport, Bench};
-use crate::cli::runtime;
-use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
 use crate::keys;
 
@@ -35,31 +33,14 @@ pub(crate) struct Arguments {
     /// How long each round of appends, and proving, is measured
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    database: DatabaseConfig,
-    #[command(flatten)]
-    data: DataConfig,
-    #[command(flatten)]
-    log: LogConfig,
+    measurement: Measurement,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let log = arguments.log.clone();
-    runtime::run_quietly(&log, |stop| async move {
-        let (database, data) = (&arguments.database, &arguments.data);
-        let report = on_scratch(database, data, stop, async |bench| {
-            measure(&arguments, bench).await
-        })
-        .await?;
-        if arguments.json {
-            return print_json(&report);
-        }
-        print(&report);
-        Ok(())
-    })
+    arguments
+        .measurement
+        .run(async |bench| measure(&arguments, bench).await, print)
 }
 
 async fn measure(arguments: &Arguments, bench: scratch::Bench<'_>) -> Result<AuditReport, Failure> {

@@ -2,11 +2,9 @@ use clap::Args;
 use daybook_projections::{Progress, ProjectorConfig, registry, run as run_projectors};
 use tokio_util::sync::CancellationToken;
 
-use super::scratch::on_scratch;
-use super::{print_json, print_line};
+use super::print_line;
+use super::scratch::Measurement;
 use crate::bench::lag::{self, LagReport};
-use crate::cli::runtime;
-use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
 use crate::server::core::Core;
 use crate::server::database::Database;
@@ -26,31 +24,15 @@ pub(crate) struct Arguments {
     /// How long it is measured
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    database: DatabaseConfig,
-    #[command(flatten)]
-    data: DataConfig,
-    #[command(flatten)]
-    log: LogConfig,
+    measurement: Measurement,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let log = arguments.log.clone();
-    runtime::run_quietly(&log, |stop| async move {
-        let (database, data) = (&arguments.database, &arguments.data);
-        let report = on_scratch(database, data, stop, async |bench| {
-            beside_projectors(&arguments, bench.database, bench.core).await
-        })
-        .await?;
-        if arguments.json {
-            return print_json(&report);
-        }
-        print(&report);
-        Ok(())
-    })
+    arguments.measurement.run(
+        async |bench| beside_projectors(&arguments, bench.database, bench.core).await,
+        print,
+    )
 }
 
 async fn beside_projectors(

@@ -3,11 +3,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::print_json;
-use super::scratch::{self, on_scratch};
+use super::scratch::{self, Measurement};
 use crate::bench::rebuild::{Bench, RebuildReport};
-use crate::cli::runtime;
-use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
 
 /// Enough for every projector's, and for a rebuild beside them.
@@ -37,31 +34,14 @@ pub(crate) struct Arguments {
     /// Measure memory again once the log is ten times as long
     #[arg(long)]
     tenfold: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    database: DatabaseConfig,
-    #[command(flatten)]
-    data: DataConfig,
-    #[command(flatten)]
-    log: LogConfig,
+    measurement: Measurement,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let log = arguments.log.clone();
-    runtime::run_quietly(&log, |stop| async move {
-        let (database, data) = (&arguments.database, &arguments.data);
-        let report = on_scratch(database, data, stop, async |bench| {
-            measure(&arguments, bench).await
-        })
-        .await?;
-        if arguments.json {
-            return print_json(&report);
-        }
-        print(&report);
-        Ok(())
-    })
+    arguments
+        .measurement
+        .run(async |bench| measure(&arguments, bench).await, print)
 }
 
 async fn measure(
@@ -69,7 +49,7 @@ async fn measure(
     bench: scratch::Bench<'_>,
 ) -> Result<RebuildReport, Failure> {
     let mut environment = vec![("DAYBOOK_DATA", bench.folder.as_os_str().to_owned())];
-    if let Some(url) = arguments.database.server_url() {
+    if let Some(url) = arguments.measurement.database_url() {
         environment.push(("DATABASE_URL", url.into()));
     }
     let bench = Bench {

@@ -3,15 +3,56 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::config::{DataConfig, DatabaseConfig};
+use super::print_json;
+use crate::cli::runtime;
+use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
 use crate::keys::MasterKey;
 use crate::server::core::Core;
 use crate::server::database::{Database, IfRunning};
 use crate::server::schema;
+
+/// Where something is measured, and how what came of it is told.
+#[derive(Args, Debug)]
+pub(super) struct Measurement {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    database: DatabaseConfig,
+    #[command(flatten)]
+    data: DataConfig,
+    #[command(flatten)]
+    log: LogConfig,
+}
+
+impl Measurement {
+    /// Measures, and then prints what `measure` came to: as JSON, or in words.
+    pub(super) fn run<R: Serialize>(
+        &self,
+        measure: impl AsyncFnOnce(Bench<'_>) -> Result<R, Failure>,
+        print: impl FnOnce(&R),
+    ) -> Result<(), Failure> {
+        runtime::run_quietly(&self.log, |stop| async move {
+            let report = on_scratch(&self.database, &self.data, stop, measure).await?;
+            if self.json {
+                return print_json(&report);
+            }
+            print(&report);
+            Ok(())
+        })
+    }
+
+    /// Whether it is measured on a database that was given.
+    pub(super) fn database_url(&self) -> Option<&str> {
+        self.database.server_url()
+    }
+}
 
 /// Where no database is given, a private one apart from the shop's, removed again at the end.
 pub(super) struct Scratch {
