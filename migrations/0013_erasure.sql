@@ -114,13 +114,17 @@ create table usage.forgotten (
 );
 create index events_by_user on usage.events (user_id) where user_id is not null;
 
--- Deletes a person's usage events, and keeps those away that come late.
+-- Deletes a person's usage events, with those of their sessions that name nobody, and keeps those away that
+-- come late.
 create function usage.forget(person uuid) returns void
 language plpgsql volatile security definer
 set search_path = usage, pg_temp
 as $$
 begin
     insert into forgotten (user_id) values (person) on conflict do nothing;
+    delete from events e
+    where e.user_id is null
+        and e.session_id in (select s.session_id from events s where s.user_id = person);
     delete from events where user_id = person;
 end;
 $$;

@@ -35,6 +35,12 @@ pub enum Failure {
         what: &'static str,
         source: Box<dyn Error + Send + Sync>,
     },
+    /// What somebody has handed over.
+    #[error("{what} cannot be read")]
+    Unreadable {
+        what: &'static str,
+        source: Box<dyn Error + Send + Sync>,
+    },
     #[error("{address} is taken by another program")]
     PortTaken { address: SocketAddr },
     #[error("cannot listen on {address}")]
@@ -110,8 +116,10 @@ pub enum Failure {
     Verify(#[source] VerifyError),
     #[error("there is no public key to trust")]
     NothingTrusted,
-    #[error("the log was tampered with: {findings} findings")]
+    #[error("the log was tampered with: {}", counted(*findings))]
     Tampered { findings: u64 },
+    #[error("the newest checkpoint is signed by a key that you do not trust (yet): {key}")]
+    KeyUnknown { key: String },
     #[error("the proof does not hold")]
     Unproven(#[from] ProofError),
     /// Of a command that answers a question by its exit status: it could not find out.
@@ -187,6 +195,7 @@ impl Failure {
             Failure::Arguments(_) => "see `daybook --help`",
             Failure::HalfAnAdmin(_) => "set both, or neither",
             Failure::Unusable { .. } => "mend its value; `daybook serve --help` has examples",
+            Failure::Unreadable { .. } => "give it as it was handed out",
             Failure::PortTaken { .. } => {
                 "stop that program, or choose another port with --listen or DAYBOOK_LISTEN"
             }
@@ -283,6 +292,10 @@ impl Failure {
             Failure::Verify(VerifyError::NothingSealed { .. }) => {
                 "give a checkpoint that was kept with --checkpoint; `daybook serve` seals what is not sealed yet"
             }
+            Failure::Verify(VerifyError::OtherLog { .. }) => "give checkpoints of this log only",
+            Failure::Verify(VerifyError::NoTable { .. }) => {
+                "find out who put it there; until then nothing that this database shows can be believed"
+            }
             Failure::Verify(_) => {
                 "see that PostgreSQL runs and that its log is clean, then try again"
             }
@@ -291,6 +304,9 @@ impl Failure {
             }
             Failure::Tampered { .. } => {
                 "keep the database and the checkpoints as they are until it is known how that came about"
+            }
+            Failure::KeyUnknown { .. } => {
+                "if the key was rotated, get the new one from a place that you trust, and give both with --pubkey"
             }
             Failure::Unproven(_) => "ask for the proof again, from whom you have it",
             Failure::Undecided(failure) => failure.remedy(),
@@ -315,6 +331,13 @@ impl Failure {
             }
             Failure::Interrupted => "run it again; what was done is kept",
         }
+    }
+}
+
+fn counted(findings: u64) -> String {
+    match findings {
+        1 => "1 finding".to_owned(),
+        _ => format!("{findings} findings"),
     }
 }
 

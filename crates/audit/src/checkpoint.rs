@@ -116,6 +116,11 @@ impl SignedCheckpoint {
         self.checkpoint.root
     }
 
+    /// Who is said to have signed it, as `<name>+<key id>`: nobody has checked that.
+    pub fn signed_as(&self) -> Vec<String> {
+        self.note.signed_as()
+    }
+
     /// Those of the keys that have signed it.
     pub fn signers<'k>(&self, keys: &'k [VerifierKey]) -> Result<Vec<&'k VerifierKey>, NoteError> {
         self.note.verify(keys)

@@ -78,6 +78,12 @@ impl Note {
         &self.text
     }
 
+    /// Who is said to have signed it, as `<name>+<key id>`: nobody has checked that.
+    pub fn signed_as(&self) -> Vec<String> {
+        let told = |by: &Signature| format!("{}+{:08x}", by.name, u32::from_be_bytes(by.key_id));
+        self.signatures.iter().map(told).collect()
+    }
+
     /// Those of the keys that signed it: at least one, and none of them wrongly.
     pub fn verify<'k>(
         &self,

@@ -3,9 +3,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use daybook_audit::store::{Acceptance, CheckpointStore, Erasure, Exported, StoreError};
+use daybook_audit::store::{
+    Acceptance, CheckpointStore, Erasure, Exported, ExportedNote, StoreError,
+};
 use daybook_audit::{Checkpoint, SignedCheckpoint, SigningKey};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -63,6 +66,7 @@ async fn nothing_is_there_before_something_was_exported_and_looking_makes_nothin
     let folder = TempDir::new().unwrap();
     let store = store(&folder);
     assert_eq!(store.latest().await.unwrap(), None);
+    assert!(store.exported().await.unwrap().is_empty());
     assert!(store.erasures().await.unwrap().is_empty());
     assert!(store.kept().await.unwrap().is_empty());
     assert!(files(folder.path()).is_empty());
@@ -138,6 +142,68 @@ async fn checkpoints_that_stay_are_found_by_size_and_not_written_over() {
         files(folder.path())
             .contains(&"checkpoints/checkpoints/2026-11-23/000000000020".to_owned())
     );
+}
+
+fn notes(exported: Vec<ExportedNote>) -> Vec<(String, String)> {
+    exported
+        .into_iter()
+        .map(|note| (note.path, note.text))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_note_that_stays_counts_where_latest_is_gone_or_was_put_back() {
+    let folder = TempDir::new().unwrap();
+    let (store, key) = (store(&folder), key());
+    let named = |path: &str, size| (path.to_owned(), signed(&key, size, 1).to_string());
+    for (size, on) in [(10, day()), (1_000, day()), (20, day().pred_opt().unwrap())] {
+        store.keep(&signed(&key, size, 1), on).await.unwrap();
+    }
+    store.export(&signed(&key, 1_000, 1)).await.unwrap();
+    // Left by whoever was killed while they wrote it, or put there by others.
+    let kept = folder.path().join("checkpoints/checkpoints");
+    fs::write(kept.join("2026-11-23/000000002000#1"), "").unwrap();
+    fs::write(kept.join("2026-11-23/readme.txt"), "").unwrap();
+    let latest = named("latest", 1_000);
+    assert_eq!(notes(store.exported().await.unwrap()), [latest]);
+
+    let path = folder.path().join("checkpoints/latest");
+    fs::write(&path, signed(&key, 12, 1).to_string()).unwrap();
+    let greatest = named("checkpoints/2026-11-23/000000001000", 1_000);
+    let both = [named("latest", 12), greatest.clone()];
+    assert_eq!(notes(store.exported().await.unwrap()), both);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(notes(store.exported().await.unwrap()), [greatest]);
+
+    fs::create_dir(kept.join("9999-12-31")).unwrap();
+    fs::copy(
+        kept.join("2026-11-23/000000000010"),
+        kept.join("9999-12-31/000000003000"),
+    )
+    .unwrap();
+    let refused = store.exported().await;
+    assert!(
+        matches!(&refused, Err(StoreError::Malformed { path, .. }) if path.ends_with("/000000003000")),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_of_latest_is_cleared_away() {
+    let folder = TempDir::new().unwrap();
+    let (store, key) = (store(&folder), key());
+    store.export(&signed(&key, 10, 1)).await.unwrap();
+    let (old, new) = (
+        folder.path().join("checkpoints/latest#1"),
+        folder.path().join("checkpoints/latest#2"),
+    );
+    fs::write(&new, "half").unwrap();
+    let left = fs::File::create(&old).unwrap();
+    left.set_modified(SystemTime::now() - Duration::from_secs(3_600))
+        .unwrap();
+    store.keep(&signed(&key, 10, 1), day()).await.unwrap();
+    assert!(!old.exists());
+    assert!(new.exists(), "somebody may be at work on it");
 }
 
 #[tokio::test]

@@ -59,6 +59,7 @@ async fn fill(
     };
     core.stop().await;
     let seeded = seeded?;
+    let customers = seed::customers(&database.pool).await?;
     if seeded.nothing() {
         println!("The demo shop is there already.");
     } else {
@@ -67,7 +68,7 @@ async fn fill(
             seeded.categories, seeded.products, seeded.customers, seeded.orders
         );
     }
-    for email in seed::customers() {
+    for email in customers {
         println!(
             "  Customer  {email}  password: {}",
             password.expose_secret()

@@ -15,7 +15,8 @@ use crate::{accounts, seed};
 #[derive(Default)]
 pub(crate) struct Accounts {
     pub(crate) admin: Option<(String, Option<SecretString>)>,
-    pub(crate) customers: Option<SecretString>,
+    /// Their e-mail addresses and the password of all.
+    pub(crate) customers: Option<(Vec<&'static str>, SecretString)>,
 }
 
 /// Makes the admin, and in a private database the demo shop, where they are missing.
@@ -47,7 +48,7 @@ pub(super) async fn prepare(
                 "laid out the demo shop"
             );
         }
-        accounts.customers = Some(password);
+        accounts.customers = Some((seed::customers(&database.pool).await?, password));
     }
     Ok(accounts)
 }

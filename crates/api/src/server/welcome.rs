@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use secrecy::ExposeSecret;
 
 use super::Accounts;
-use crate::seed;
 
 /// To stdout, where nothing else goes: credentials don't belong in a log.
 pub(crate) fn print(address: SocketAddr, accounts: &Accounts) -> io::Result<()> {
@@ -22,8 +21,8 @@ pub(crate) fn print(address: SocketAddr, accounts: &Accounts) -> io::Result<()> 
             .map_or("the one you set", |password| password.expose_secret());
         writeln!(out, "  Admin       {email}  password: {password}")?;
     }
-    if let Some(password) = &accounts.customers {
-        for email in seed::customers() {
+    if let Some((emails, password)) = &accounts.customers {
+        for email in emails {
             writeln!(
                 out,
                 "  Customer    {email}  password: {}",

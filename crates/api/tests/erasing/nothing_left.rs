@@ -189,6 +189,8 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
         let known = format!("{schema}.users where email = '{EMAIL}'");
         assert_eq!(count(&pool, &known).await, 1, "{schema} holds no copy");
     }
+    sqlx::query("analyze").execute(&pool).await.unwrap();
+    assert!(!found(&MARKERS, &statistics(&pool).await).is_empty());
     let before = dump(&place.database).await;
     assert_eq!(found(&IN_PLAIN, &before), IN_PLAIN);
     assert_eq!(found(&[CUSTOMER], &before), [CUSTOMER]);
@@ -202,6 +204,7 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
     let left = "users.users where email is null and first_name is null and external_id is null and roles = '{}'";
     let gone = async {
         while !found(&MARKERS, &dump(&place.database).await).is_empty()
+            || !found(&MARKERS, &statistics(&pool).await).is_empty()
             || count(&pool, left).await < 2
             || exported(&folder).len() < 2
         {
@@ -234,6 +237,16 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
     let logged = fs::read_to_string(&log).unwrap();
     assert!(logged.contains("serving"), "nothing was logged");
     assert_eq!(found(&MARKERS, &logged), [""; 0]);
+}
+
+/// The values that PostgreSQL keeps of all columns, to plan queries by.
+async fn statistics(pool: &PgPool) -> String {
+    query_scalar(
+        "select coalesce(string_agg(concat(s.most_common_vals, s.histogram_bounds), ' '), '') from pg_stats s",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap()
 }
 
 /// The erasures that are where checkpoints are exported to.

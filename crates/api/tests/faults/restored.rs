@@ -121,6 +121,37 @@ async fn an_older_backup_is_refused_until_somebody_accepts_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_backup_is_refused_also_where_latest_was_made_to_suit_it() {
+    let site = Site::new().await;
+    let old = grow(&site).await;
+    backup(&site.database).await;
+    let of_old = latest(site.folder.path());
+    let new = grow(&site).await;
+    restore(&site.database).await;
+    let path = site.folder.path().join("data/checkpoints/latest");
+    for of_old in [Some(of_old), None] {
+        match of_old {
+            Some(note) => std::fs::write(&path, note).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        let told = process::failure(&mut serve(&site)).await;
+        assert!(told.contains(&format!("covers {new}:")), "{told}");
+        let found = process::run(&mut site.daybook(&["audit", "verify"])).await;
+        let words = String::from_utf8(found.stdout).unwrap();
+        assert_eq!(found.status.code(), Some(1), "{words}");
+        assert!(words.contains("it was set back"), "{words}");
+    }
+    let accept = ["audit", "accept-restored", "--reason", "the disk was lost"];
+    let accepted = process::run(&mut site.daybook(&accept)).await;
+    let words = String::from_utf8(accepted.stdout).unwrap();
+    assert!(words.contains(&format!("after position {old}")), "{words}");
+    let server = site.open("127.0.0.1:0").await;
+    assert!(server.stop().await.success());
+    let found = process::run(&mut site.daybook(&["audit", "verify"])).await;
+    assert_eq!(found.status.code(), Some(0), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_backup_that_went_on_is_not_taken_for_the_log() {
     let site = Site::new().await;
     grow(&site).await;

@@ -33,7 +33,13 @@ pub struct Abandoned {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeptNote {
     pub size: u64,
-    path: String,
+    pub(super) path: String,
+}
+
+/// What stands at a path where notes stay, by the path alone.
+pub(super) fn size_of(path: String) -> Option<KeptNote> {
+    let size = path.rsplit('/').next()?.parse().ok()?;
+    Some(KeptNote { size, path })
 }
 
 impl CheckpointStore {
@@ -46,9 +52,7 @@ impl CheckpointStore {
         for day in objects.folders(KEPT).await? {
             for path in objects.list(&day).await? {
                 // What others put there is none of ours.
-                if let Some(size) = path.rsplit('/').next().and_then(|name| name.parse().ok()) {
-                    kept.push(KeptNote { size, path });
-                }
+                kept.extend(size_of(path));
             }
         }
         kept.sort();

@@ -46,6 +46,7 @@ impl CheckpointStore {
         on: NaiveDate,
     ) -> Result<(), StoreError> {
         let objects = self.place.to_write()?;
+        self.place.sweep();
         let path = format!("{KEPT}/{}/{:012}", on.format("%Y-%m-%d"), checkpoint.size());
         objects.put_new(&path, checkpoint.to_string()).await?;
         Ok(())

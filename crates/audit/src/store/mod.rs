@@ -12,6 +12,7 @@
 
 mod abandon;
 mod export;
+mod exported;
 pub mod exporter;
 mod object;
 mod place;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 
 pub use self::abandon::{Abandoned, Acceptance, KeptNote};
 pub use self::export::Exported;
+pub use self::exported::ExportedNote;
 use self::object::{LATEST, Objects};
 use self::place::Place;
 
@@ -78,7 +80,8 @@ impl CheckpointStore {
         self.place.location()
     }
 
-    /// The text of the newest note, as it stands there: nobody has checked it. `None` where nothing was exported.
+    /// The text of `latest`, as it stands there: nobody has checked it. What a log has to lead to is
+    /// [`CheckpointStore::exported`].
     pub async fn latest(&self) -> Result<Option<String>, StoreError> {
         let Some(objects) = self.place.to_read()? else {
             return Ok(None);

@@ -125,6 +125,23 @@ impl Objects {
             .map_err(|error| self.unavailable(error))
     }
 
+    /// What is in a folder under greater names than this one.
+    pub(super) async fn list_after(
+        &self,
+        folder: &str,
+        name: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let (folder, after) = (Path::from(folder), Path::from(format!("{folder}/{name}")));
+        let listing = self
+            .store
+            .list_with_offset(Some(&folder), &after)
+            .map_ok(|object| object.location.to_string())
+            .try_collect();
+        self.within_time(listing)
+            .await?
+            .map_err(|error| self.unavailable(error))
+    }
+
     /// The folders right beneath one.
     pub(super) async fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         let folder = Path::from(folder);

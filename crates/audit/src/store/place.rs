@@ -13,11 +13,13 @@ use object_store::{ObjectStore, ObjectStoreScheme, RetryConfig};
 use url::Url;
 
 use super::StoreError;
-use super::object::Objects;
+use super::object::{LATEST, Objects};
 
 /// Of one request to a bucket.
 const REQUEST_TIMEOUT: &str = "10 seconds";
 const CONNECT_TIMEOUT: &str = "5 seconds";
+/// Longer than any call lasts that may still be at work on it.
+const DRAFT_IS_LEFT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(super) enum Place {
@@ -85,6 +87,29 @@ impl Place {
             Place::Bucket(objects) => Ok(objects.clone()),
         }
     }
+
+    /// Removes what processes that were killed while they wrote `latest` have left beside it.
+    pub(super) fn sweep(&self) {
+        let Place::Folder { path, .. } = self else {
+            return;
+        };
+        let Ok(entries) = fs::read_dir(path) else {
+            return;
+        };
+        for entry in entries.flatten().filter(is_left_draft) {
+            // Whoever else sweeps may have been faster.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A file is written under its name with `#` and a number, and renamed: one that is old will never be.
+fn is_left_draft(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let draft = name.to_str().and_then(|name| name.strip_prefix(LATEST));
+    let written = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+    draft.is_some_and(|number| number.starts_with('#'))
+        && written().is_some_and(|age| age > DRAFT_IS_LEFT)
 }
 
 fn folder(location: &str, path: &Path) -> Result<Objects, StoreError> {

@@ -48,10 +48,25 @@ impl Anchors {
                 }
             }
         }
+        anchors.must_be_of_one_log()?;
         anchors
             .all
             .sort_by_key(|anchor| std::cmp::Reverse(anchor.size));
         Ok(anchors)
+    }
+
+    fn must_be_of_one_log(&self) -> Result<(), VerifyError> {
+        let Some(first) = self.all.first() else {
+            return Ok(());
+        };
+        match self.all.iter().find(|other| other.origin != first.origin) {
+            None => Ok(()),
+            Some(other) => Err(VerifyError::OtherLog {
+                place: other.source.clone(),
+                found: other.origin.clone(),
+                expected: first.origin.clone(),
+            }),
+        }
     }
 
     /// The newest of the database that is trusted; newer ones that are not are one finding.
@@ -93,7 +108,7 @@ pub(super) async fn between(
 ) -> Result<Option<Anchor>, VerifyError> {
     let middle = above + (below - above) / 2;
     let position = |size: u64| Position::try_from(size).unwrap_or(Position::MAX);
-    let lower = before(connection, position(middle) + 1, LOOKED_AT).await?;
+    let lower = before(connection, position(middle), LOOKED_AT).await?;
     let upper = after(connection, position(middle), LOOKED_AT).await?;
     let inside = |size: &i64| (above + 1..below).contains(&size.unsigned_abs());
     let found = lower
@@ -106,14 +121,14 @@ pub(super) async fn between(
         .map(|signed| anchor(&signed, IN_THE_DATABASE.to_owned(), false)))
 }
 
-/// Those of fewer events, the greatest first.
+/// Those of so many events or fewer, the greatest first.
 async fn before(
     connection: &mut PgConnection,
     size: i64,
     limit: i64,
 ) -> Result<Vec<(i64, String)>, VerifyError> {
     let rows = query_as(
-        "select c.size, c.note from audit.checkpoints c where c.size < $1 order by c.size desc limit $2",
+        "select c.size, c.note from audit.checkpoints c where c.size <= $1 order by c.size desc limit $2",
     );
     Ok(rows.bind(size).bind(limit).fetch_all(connection).await?)
 }

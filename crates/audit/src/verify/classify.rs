@@ -1,14 +1,15 @@
 //! From which rows and leaves fit together to what was done: pure.
 //!
 //! Rows are known by their hashes, so that one that was moved is told from one that was changed. Rows that
-//! are merely numbered anew, since one before them was taken out or put in, are no findings of their own.
+//! are merely numbered anew, by as many as were put in before them less those taken out, are no findings of their
+//! own; numbered in any other way they are.
 
 use std::collections::HashMap;
 
 use daybook_log::Position;
 
 use super::finding::{Finding, Kind};
-use super::order::{Run, in_order};
+use super::order::{Between, Run, in_order};
 use crate::tree::Hash;
 
 /// Leaves in a row that are missing are told one by one up to here.
@@ -49,7 +50,11 @@ impl Trace {
         let kept: Vec<Run> = kept.into_iter().map(|(run, _)| *run).collect();
         let moved: Vec<Run> = moved.into_iter().map(|(run, _)| *run).collect();
 
-        let mut findings = Vec::new();
+        let mut findings: Vec<Finding> = self
+            .displaced(&kept, &moved)
+            .into_iter()
+            .flat_map(reordered)
+            .collect();
         for run in &moved {
             findings.extend(reordered(*run));
             findings.extend(exchanged_with(*run, &kept).into_iter().flat_map(reordered));
@@ -71,6 +76,29 @@ impl Trace {
         }));
         findings.sort_by_key(|finding| (finding.position, finding.kind));
         findings
+    }
+
+    /// Runs that are in order but not where what was put in and taken out before them leaves them.
+    fn displaced(&self, kept: &[Run], moved: &[Run]) -> Vec<Run> {
+        let put_in = self.strays.iter().map(|stray| (stray.position, 1));
+        let put_in = Between::of(put_in.chain(moved.iter().map(|run| (run.at, run.length))));
+        let taken_out = self.missing.iter().map(|missing| (missing.position, 1));
+        let taken_out =
+            Between::of(taken_out.chain(moved.iter().map(|run| (run.home, run.length))));
+        let start = Run {
+            at: 0,
+            home: 0,
+            length: 1,
+        };
+        let before = std::iter::once(&start).chain(kept);
+        let is_displaced = |(before, run): &(&Run, &Run)| {
+            let added = put_in.count(before.last_at(), run.at);
+            let removed = taken_out.count(before.last_home(), run.home);
+            let distance = run.distance() - before.distance();
+            distance != 0 && distance != added - removed
+        };
+        let displaced = before.zip(kept).filter(is_displaced);
+        displaced.map(|(_, run)| *run).collect()
     }
 
     /// What is missing at the very end was cut off.

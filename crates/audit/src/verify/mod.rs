@@ -70,6 +70,14 @@ pub enum VerifyError {
     NoKey,
     #[error("nothing was ever sealed of the {events} events, as far as is known here")]
     NothingSealed { events: u64 },
+    #[error("the checkpoint {place} is of the log {found}, and this is {expected}")]
+    OtherLog {
+        place: String,
+        found: String,
+        expected: String,
+    },
+    #[error("{table} is no ordinary table: what it shows may depend on who looks")]
+    NoTable { table: String },
     #[error("it was stopped before its end")]
     Interrupted,
     #[error("the database did not answer as expected")]

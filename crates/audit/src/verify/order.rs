@@ -21,6 +21,11 @@ impl Run {
         self.at.wrapping_sub(self.home)
     }
 
+    /// The same without going round at the ends of the numbers.
+    pub(super) fn distance(&self) -> i128 {
+        i128::from(self.at) - i128::from(self.home)
+    }
+
     pub(super) fn last_home(&self) -> Position {
         self.home + (self.length as i64 - 1)
     }
@@ -32,6 +37,39 @@ impl Run {
     /// Whether the other one goes on where this one ends.
     fn goes_on(&self, next: &Run) -> bool {
         next.home == self.last_home() + 1 && next.at == self.last_at().wrapping_add(1)
+    }
+}
+
+/// Counts what stands between two positions.
+pub(super) struct Between {
+    /// By position, each with the number up to there.
+    upto: Vec<(Position, i128)>,
+}
+
+impl Between {
+    pub(super) fn of(counted: impl Iterator<Item = (Position, u64)>) -> Between {
+        let mut upto: Vec<(Position, i128)> = counted
+            .map(|(position, count)| (position, i128::from(count)))
+            .collect();
+        upto.sort_unstable();
+        let mut sum = 0;
+        for (_, count) in &mut upto {
+            sum += *count;
+            *count = sum;
+        }
+        Between { upto }
+    }
+
+    /// After the one and before the other.
+    pub(super) fn count(&self, after: Position, before: Position) -> i128 {
+        let below = |places: usize| places.checked_sub(1).map_or(0, |last| self.upto[last].1);
+        let from = self
+            .upto
+            .partition_point(|(position, _)| *position <= after);
+        let to = self
+            .upto
+            .partition_point(|(position, _)| *position < before);
+        (below(to) - below(from)).max(0)
     }
 }
 

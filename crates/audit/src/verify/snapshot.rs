@@ -15,6 +15,7 @@ pub(super) struct Snapshot {
 impl Snapshot {
     pub(super) async fn take(options: PgConnectOptions) -> Result<Snapshot, VerifyError> {
         let mut connection = begin(&options).await?;
+        must_be_tables(&mut connection).await?;
         let id = query_scalar("select pg_export_snapshot()")
             .fetch_one(&mut connection)
             .await?;
@@ -36,6 +37,24 @@ impl Snapshot {
 
     pub(super) async fn end(self) -> Result<(), VerifyError> {
         Ok(self.connection.close().await?)
+    }
+}
+
+/// A view could show honest rows to whoever verifies, and others to everybody else.
+async fn must_be_tables(connection: &mut PgConnection) -> Result<(), VerifyError> {
+    let other: Option<String> = query_scalar(
+        "select format('%s.%s', n.nspname, c.relname)
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where (n.nspname, c.relname) in
+                 (('log', 'events'), ('audit', 'tiles'), ('audit', 'contents'), ('audit', 'checkpoints'))
+             and (c.relkind <> 'r' or c.relhasrules)
+         limit 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    match other {
+        None => Ok(()),
+        Some(table) => Err(VerifyError::NoTable { table }),
     }
 }
 

@@ -183,8 +183,14 @@ impl<'s> Verification<'s> {
         let tracer = Tracer::new(connection, leaves.size, self.extent.head);
         let traced = tracer.run(&leaves.chunks, is_harmed).await?;
         self.untold += traced.untold + traced.tail.untold;
-        let findings = traced.trace.findings();
-        for finding in findings.into_iter().chain(traced.tail.findings) {
+        let mut findings = traced.trace.findings();
+        findings.extend(traced.tail.findings);
+        if findings.is_empty() && traced.untold == 0 {
+            // Something does not fit, or there would have been nothing to trace.
+            let told = "the rows do not stand one at each position";
+            findings.push(over(Kind::Reordered, &(0..leaves.size.max(1))).told_by(told));
+        }
+        for finding in findings {
             self.tell(finding);
         }
         Ok(traced.tail.unsealed)

@@ -1,7 +1,7 @@
 //! What only checkpoints that are kept outside the database can tell.
 
-use daybook_audit::verify::External;
 use daybook_audit::verify::Kind::{Forged, RolledBack, Tree, Truncated};
+use daybook_audit::verify::{External, VerifyError};
 use daybook_audit::{CheckpointStore, SigningKey, checkpoints_after};
 
 use crate::site::{LOG, Site, place};
@@ -165,4 +165,27 @@ async fn a_stolen_key_does_not_help_against_a_checkpoint_that_was_kept() {
         .await
         .unwrap();
     assert_eq!(found(&site, &[kept]).await, [(RolledBack, 1, 300)]);
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_another_log_says_nothing_of_this_one() {
+    let mut site = Site::sealed(30).await;
+    let other = SigningKey::generate("another.example/log").unwrap();
+    site.trusted.push(other.verifier().clone());
+    let note = daybook_audit::Checkpoint {
+        origin: "another.example/log".to_owned(),
+        size: 20,
+        root: [0; 32],
+    }
+    .sign([&other])
+    .to_string();
+    let external = External {
+        source: "kept elsewhere".to_owned(),
+        note,
+    };
+    let verified = site.try_verify(&[external]).await;
+    assert!(
+        matches!(verified, Err(VerifyError::OtherLog { .. })),
+        "{verified:?}"
+    );
 }

@@ -333,3 +333,42 @@ async fn more_findings_than_anybody_reads_are_counted() {
     assert_eq!((report.findings.len(), report.more), (MOST_FINDINGS, 1_500));
     assert_eq!(report.findings[0].position, 501);
 }
+
+#[tokio::test]
+async fn rows_that_keep_their_order_but_not_their_positions_are_found() {
+    let shifts = [
+        "position = position + 1000",
+        "position = 504 where position = 502",
+        "position = 0 where position = 1",
+        "position = position - 101 where position <= 10",
+        "position = 2 * position",
+        "position = position + 7 where position >= 400",
+    ];
+    for shift in shifts {
+        let site = Site::sealed(502).await;
+        site.harm(&format!(
+            "alter table log.events drop constraint events_position_key; update log.events set {shift}"
+        ))
+        .await;
+        let findings = site.findings().await;
+        assert!(
+            findings.iter().any(|finding| finding.kind == Reordered),
+            "{shift}: {findings:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_view_in_the_place_of_the_log_is_not_believed() {
+    let site = Site::sealed(20).await;
+    site.harm(
+        "alter table log.events rename to kept;
+         create view log.events as select * from log.kept",
+    )
+    .await;
+    let verified = site.try_verify(&[]).await;
+    assert!(
+        matches!(verified, Err(VerifyError::NoTable { .. })),
+        "{verified:?}"
+    );
+}

@@ -153,3 +153,15 @@ async fn checkpoints_by_a_key_that_is_not_trusted_are_one_finding() {
     site.trusted = vec![SigningKey::generate(LOG).unwrap().verifier().clone()];
     assert_eq!(site.found().await, [(Forged, 100, 300)]);
 }
+
+#[tokio::test]
+async fn a_checkpoint_of_more_events_than_there_can_be_is_forged() {
+    let site = Site::sealed(300).await;
+    site.harm("insert into audit.checkpoints (size, note) values (9223372036854775807, 'x')")
+        .await;
+    let findings = site.findings().await;
+    assert!(
+        findings.iter().any(|finding| finding.kind == Forged),
+        "{findings:?}"
+    );
+}

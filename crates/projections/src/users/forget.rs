@@ -1,7 +1,8 @@
 //! Forgetting an erased person in every copy of this read model.
 //!
 //! The live one loses them by the event, as its projector gets there. Copies that no projector keeps up (the
-//! version before, one that is being built, one as of a position) would go on telling who they were.
+//! version before, one that is being built, one as of a position) would go on telling who they were. So would
+//! PostgreSQL's statistics of each, which hold values as they were found; they are taken anew.
 
 use daybook_domain::UserId;
 use daybook_log::Position;
@@ -26,11 +27,19 @@ pub async fn forget(
              where id = $1
                  and (email is not null or first_name is not null or last_name is not null or external_id is not null)"
         );
-        match sqlx::query(&statement)
+        let emptied = sqlx::query(&statement)
             .bind(person.as_uuid())
             .execute(&mut *conn)
-            .await
-        {
+            .await;
+        let analyzed = match emptied {
+            Ok(_) => {
+                sqlx::query(&format!("analyze {schema}.users"))
+                    .execute(&mut *conn)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        match analyzed {
             Ok(_) => {}
             // Dropped or renamed meanwhile: the next time finds what there is then.
             Err(sqlx::Error::Database(error)) if is_gone(error.code().as_deref()) => {

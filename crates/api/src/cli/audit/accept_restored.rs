@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use chrono::Utc;
 use clap::Args;
-use daybook_audit::store::{Acceptance, KeptNote};
+use daybook_audit::store::{Acceptance, KeptNote, StoreError};
 use daybook_audit::{Agreement, CheckpointStore, SignedCheckpoint, agreement, latest_checkpoint};
 use serde::Serialize;
 use sqlx::PgPool;
@@ -54,21 +54,24 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn accept(site: &Site, store: &CheckpointStore, reason: &str) -> Result<Outcome, Failure> {
     let pool = site.database.worker_pool(1);
-    let exported = store.latest().await?;
-    let latest = exported.as_deref().map(SignedCheckpoint::parse);
-    let latest = latest.and_then(Result::ok);
+    let exported = exported(store).await?;
+    let greatest = exported.iter().flatten().map(SignedCheckpoint::size).max();
     let mut outcome = Outcome {
         head: site.blind_feed().head().await?,
-        agreed_size: latest.as_ref().map_or(0, SignedCheckpoint::size),
+        agreed_size: greatest.unwrap_or(0),
         abandoned_size: None,
         abandoned: 0,
         folder: None,
     };
-    if exported.is_none() || agrees(&pool, latest.as_ref()).await? {
+    let mut agreed = true;
+    for checkpoint in &exported {
+        agreed = agreed && agrees(&pool, checkpoint.as_ref()).await?;
+    }
+    if agreed {
         return Ok(outcome);
     }
     outcome.agreed_size = greatest_agreed(&pool, store).await?;
-    outcome.abandoned_size = latest.map(|latest| latest.size());
+    outcome.abandoned_size = greatest;
     let acceptance = Acceptance {
         accepted_at: Utc::now(),
         accepted_by: operator().to_string(),
@@ -81,6 +84,18 @@ async fn accept(site: &Site, store: &CheckpointStore, reason: &str) -> Result<Ou
     outcome.abandoned = abandoned.notes;
     outcome.folder = Some(abandoned.folder);
     Ok(outcome)
+}
+
+/// What the log should lead to. What is no checkpoint, or stays where another one belongs, is none.
+async fn exported(store: &CheckpointStore) -> Result<Vec<Option<SignedCheckpoint>>, Failure> {
+    match store.exported().await {
+        Ok(notes) => Ok(notes
+            .iter()
+            .map(|note| SignedCheckpoint::parse(&note.text).ok())
+            .collect()),
+        Err(StoreError::Malformed { .. }) => Ok(vec![None]),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Of the checkpoints that stay, those up to some size are this log's, and those beyond are not.
@@ -103,7 +118,8 @@ async fn read(
     kept: &KeptNote,
 ) -> Result<Option<SignedCheckpoint>, Failure> {
     let note = store.read_kept(kept).await?;
-    Ok(note.and_then(|note| SignedCheckpoint::parse(&note).ok()))
+    let signed = note.and_then(|note| SignedCheckpoint::parse(&note).ok());
+    Ok(signed.filter(|signed| signed.size() == kept.size))
 }
 
 /// What is no checkpoint is none of this log's.

@@ -39,15 +39,23 @@ impl Trusted {
                 false => given.clone(),
             };
             for key in text.split_whitespace() {
-                keys.push(key.parse().map_err(|error| unusable(given, error))?);
+                keys.push(key.parse().map_err(|error| neither(given, error))?);
             }
         }
         Ok(keys)
     }
 }
 
+/// A key has plus signs in it; what has none, and is no file either, was meant to be one.
+fn neither(given: &str, error: daybook_audit::KeyError) -> Failure {
+    match fs::metadata(given) {
+        Err(missing) if !given.contains('+') => unusable(given, missing),
+        _ => unusable(given, error),
+    }
+}
+
 fn unusable(given: &str, error: impl std::error::Error) -> Failure {
-    Failure::Unusable {
+    Failure::Unreadable {
         what: "the public key",
         source: format!("{given}: {error}").into(),
     }

@@ -4,12 +4,16 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::Args;
-use daybook_audit::verify::{External, MOST_FINDINGS, Report, Settings, VerifyError, verify};
-use daybook_audit::{CheckpointStore, SignedCheckpoint};
+use daybook_audit::verify::{
+    External, Finding, Kind, MOST_FINDINGS, Report, Settings, VerifyError, verify,
+};
+use daybook_audit::{
+    CheckpointError, CheckpointStore, NoteError, SignedCheckpoint, VerifierKey, latest_checkpoint,
+};
 use serde::Serialize;
 
 use super::trusted::Trusted;
-use crate::cli::place::Place;
+use crate::cli::place::{Place, Site};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
@@ -46,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let settings = Settings {
             trusted: arguments.trusted.keys(&site.data)?,
             external: external(arguments, &store).await?,
-            store: Some(store),
+            store: Some(store.clone()),
             jobs: jobs(arguments.jobs),
         };
         let told = Progress::new();
@@ -58,12 +62,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             VerifyError::Interrupted => Failure::Interrupted,
             error => Failure::Verify(error),
         })?;
-        arguments
-            .place
-            .tell(&Told::of(&report), || in_words(&report))?;
-        match report.is_whole() {
-            true => Ok(()),
-            false => Err(Failure::Tampered {
+        let told = Told {
+            whole: report.is_whole(),
+            outside: settings.external.len(),
+            unknown_key: unknown_key(&site, &settings, &report).await?,
+            report: &report,
+        };
+        let place = store.location();
+        arguments.place.tell(&told, || in_words(&told, place))?;
+        match told.unknown_key {
+            _ if told.whole => Ok(()),
+            Some(key) => Err(Failure::KeyUnknown { key }),
+            None => Err(Failure::Tampered {
                 findings: report.findings.len() as u64 + report.more,
             }),
         }
@@ -79,7 +89,7 @@ fn jobs(given: Option<NonZeroUsize>) -> usize {
     given.map_or_else(cores, NonZeroUsize::get)
 }
 
-/// Those given, or the newest that was exported.
+/// Those given, or the newest that were exported.
 async fn external(
     arguments: &Arguments,
     store: &CheckpointStore,
@@ -87,20 +97,21 @@ async fn external(
     let mut external = Vec::new();
     for path in &arguments.kept {
         let source = format!("in {}", path.display());
-        let note = fs::read_to_string(path).map_err(|error| Failure::Unusable {
+        let note = fs::read_to_string(path).map_err(|error| Failure::Unreadable {
             what: "the checkpoint",
             source: format!("{}: {error}", path.display()).into(),
         })?;
-        SignedCheckpoint::parse(&note).map_err(|error| Failure::Unusable {
+        SignedCheckpoint::parse(&note).map_err(|error| Failure::Unreadable {
             what: "the checkpoint",
             source: format!("{}: {error}", path.display()).into(),
         })?;
         external.push(External { source, note });
     }
     if external.is_empty() {
-        external.extend(store.latest().await?.map(|note| External {
-            source: format!("exported to {}", store.location()),
-            note,
+        let exported = store.exported().await?.into_iter();
+        external.extend(exported.map(|note| External {
+            source: format!("exported to {}, {}", store.location(), note.path),
+            note: note.text,
         }));
     }
     Ok(external)
@@ -110,28 +121,97 @@ async fn external(
 #[serde(rename_all = "camelCase")]
 struct Told<'r> {
     whole: bool,
+    /// Checkpoints from outside the database that there were to compare with.
+    outside: usize,
+    /// Nothing is wrong but that this key, which bears the log's name, is not trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_key: Option<String>,
     #[serde(flatten)]
     report: &'r Report,
 }
 
-impl<'r> Told<'r> {
-    fn of(report: &'r Report) -> Told<'r> {
-        Told {
-            whole: report.is_whole(),
-            report,
+/// The key that the newest checkpoints are signed with, if nothing is found but that it is not trusted: it may be a new
+/// one of the shop's, or anybody's.
+async fn unknown_key(
+    site: &Site,
+    settings: &Settings,
+    report: &Report,
+) -> Result<Option<String>, Failure> {
+    let is_forged = |finding: &Finding| finding.kind == Kind::Forged;
+    let only_forged = report.more == 0 && report.findings.iter().all(is_forged);
+    if report.is_whole() || !only_forged || report.checkpoints.is_empty() {
+        return Ok(None);
+    }
+    let pool = site.database.worker_pool(1);
+    let newest = async {
+        let mut connection = pool
+            .acquire()
+            .await
+            .map_err(Failure::database("reading the newest checkpoint"))?;
+        Ok::<_, Failure>(latest_checkpoint(&mut connection).await?)
+    };
+    let newest = newest.await;
+    pool.close().await;
+    let stored = newest?.map(|stored| stored.note);
+    let outside = settings.external.iter().map(|outside| outside.note.clone());
+    let mut unknown = None;
+    for note in stored.into_iter().chain(outside) {
+        match signed_by(&note, &settings.trusted) {
+            Signed::Trusted => {}
+            Signed::Unknown(key) => unknown = unknown.or(Some(key)),
+            Signed::Otherwise => return Ok(None),
         }
+    }
+    Ok(unknown)
+}
+
+enum Signed {
+    Trusted,
+    /// By a key of the log's name.
+    Unknown(String),
+    Otherwise,
+}
+
+fn signed_by(note: &str, trusted: &[VerifierKey]) -> Signed {
+    let error = match SignedCheckpoint::open(note, trusted) {
+        Ok(_) => return Signed::Trusted,
+        Err(error) => error,
+    };
+    let (CheckpointError::Note(NoteError::Untrusted), Ok(signed)) =
+        (error, SignedCheckpoint::parse(note))
+    else {
+        return Signed::Otherwise;
+    };
+    let origin = signed.origin();
+    let is_of_the_log = |key: &&str| key.rsplit_once('+').is_some_and(|(name, _)| name == origin);
+    let named = signed.signed_as();
+    let key = named.iter().map(String::as_str).find(is_of_the_log);
+    match key {
+        Some(key) if trusted.iter().any(|trusted| trusted.name() == origin) => {
+            Signed::Unknown(key.to_owned())
+        }
+        _ => Signed::Otherwise,
     }
 }
 
-fn in_words(report: &Report) -> String {
+fn in_words(told: &Told<'_>, place: &str) -> String {
     let mut lines = Vec::new();
+    let report = told.report;
     let Report {
         sealed, unsealed, ..
     } = report;
-    lines.push(match report.is_whole() {
-        true => format!("whole: all {sealed} events are as they were sealed"),
-        false => "tampered: the log is not what was sealed".to_owned(),
+    lines.push(match (told.whole, &told.unknown_key) {
+        (true, _) => format!("whole: all {sealed} events are as they were sealed"),
+        (false, None) => "tampered: the log is not what was sealed".to_owned(),
+        (false, Some(_)) => format!(
+            "not known: {sealed} events are as they were sealed, and later checkpoints are signed by a key that is not trusted"
+        ),
     });
+    if told.outside == 0 {
+        lines.push(format!(
+            "  no checkpoint from outside the database to compare with: {place} has none"
+        ));
+    }
     if *unsealed > 0 {
         lines.push(format!(
             "  {unsealed} events after those are not sealed yet"

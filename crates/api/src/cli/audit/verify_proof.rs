@@ -118,7 +118,7 @@ fn read(file: &Path) -> Result<String, Failure> {
         true => io::read_to_string(io::stdin().lock().take(MOST_BYTES)),
         false => fs::read_to_string(file),
     };
-    read.map_err(|error| Failure::Unusable {
+    read.map_err(|error| Failure::Unreadable {
         what: "the proof",
         source: format!("{}: {error}", file.display()).into(),
     })
@@ -141,7 +141,7 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
 }
 
 fn malformed(error: impl ToString) -> Failure {
-    Failure::Unusable {
+    Failure::Unreadable {
         what: "the proof",
         source: error.to_string().into(),
     }

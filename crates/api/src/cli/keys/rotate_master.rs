@@ -68,8 +68,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         let mut database = Database::open(&arguments.database, data, IfRunning::Refuse).await?;
         database.rename(NAME);
         let rotated = rotate(&database, &present, next).await;
+        let demo = database.is_private();
         database.close().await;
-        tell(rotated?, data);
+        tell(rotated?, data, demo);
         Ok(())
     })
 }
@@ -110,7 +111,7 @@ async fn change(
     Ok(rotated?)
 }
 
-fn tell(rotated: Rotated, data: &DataConfig) {
+fn tell(rotated: Rotated, data: &DataConfig, demo: bool) {
     match rotated {
         Rotated::Now { persons } => {
             println!(
@@ -125,5 +126,11 @@ fn tell(rotated: Rotated, data: &DataConfig) {
             "It is in {}.",
             data.folder.join("keys/master.key").display()
         ),
+    }
+    if demo {
+        println!(
+            "Passwords that Daybook made up for the demo shop and its administrator follow from the master key: \
+             the next start shows the new ones."
+        );
     }
 }

@@ -99,10 +99,13 @@ async fn prove_consistency(
     State(app): State<App>,
     Query(query): Query<ConsistencyQuery>,
 ) -> ApiResult {
-    let beyond = "The log has fewer events.";
     let head = u64::try_from(app.feed.head().await?).unwrap_or_default();
-    if query.from == 0 || query.from > head {
-        return Err(invalid_parameter("/from", "out-of-range", beyond));
+    if query.from == 0 {
+        return Err(invalid_parameter("/from", "out-of-range", "At least 1."));
+    }
+    if query.from > head {
+        let detail = "The log has fewer events.";
+        return Err(invalid_parameter("/from", "out-of-range", detail));
     }
     if query.to.is_some_and(|to| to > head || to < query.from) {
         let detail = "A size that the log has, and not below the other.";
