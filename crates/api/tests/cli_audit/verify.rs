@@ -138,37 +138,6 @@ async fn a_place_without_any_checkpoint_is_told_of() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_trusted_yet_is_not_taken_for_tampering() {
-    let folder = folder();
-    let place = sealed(folder.path()).await;
-    let old = fs::read_to_string(folder.path().join("data/keys/checkpoint.pub")).unwrap();
-    let rotated = run(&mut place.daybook(&["keys", "rotate", "checkpoint"])).await;
-    assert!(rotated.status.success(), "{rotated:?}");
-    for _ in 0..2 {
-        let server = Server::start_command(&mut place.daybook(&["serve"])).await;
-        place.seeded().await;
-        assert!(server.stop().await.success());
-    }
-    let verify = |keys: &str| place.daybook(&["audit", "verify", "--json", "--pubkey", keys]);
-    let output = run(&mut verify(&old)).await;
-    let (status, line) = told(&output);
-    assert_eq!(status, Some(2), "{output:?}");
-    let signed_as = newest(&place).await.signed_as();
-    assert!(
-        line.contains(&format!("do not trust (yet): {}", signed_as[0])),
-        "{line}"
-    );
-    assert_eq!(json_of(&output)["unknownKey"], json!(signed_as[0]));
-
-    // Anything else is what it was.
-    sqlx::query("update log.events set payload = '{}' where position = 10")
-        .execute(&place.pool())
-        .await
-        .unwrap();
-    assert_eq!(run(&mut verify(&old)).await.status.code(), Some(1));
-}
-
-#[tokio::test]
 async fn what_could_not_be_found_out_is_neither_whole_nor_tampered() {
     let folder = folder();
     let place = sealed(folder.path()).await;

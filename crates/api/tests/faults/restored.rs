@@ -1,5 +1,6 @@
 //! A database that was set back to an older state, and what a server makes of it.
 
+use std::fs::File;
 use std::path::Path;
 
 use daybook_private_postgres::testing::TestDatabase;
@@ -7,7 +8,7 @@ use reqwest::Method;
 use sqlx::query;
 use tokio::process::Command;
 
-use crate::evidence::head;
+use crate::evidence::{eventually, head};
 use crate::process;
 use crate::site::{Site, Visitor};
 
@@ -185,6 +186,30 @@ async fn a_backup_that_lacks_nothing_of_what_was_exported_is_gone_on_with() {
     assert!(new > old);
     let found = process::run(&mut site.daybook(&["audit", "verify"])).await;
     assert_eq!(found.status.code(), Some(0), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sealed_log_without_any_exported_checkpoint_is_warned_of() {
+    let site = Site::new().await;
+    grow(&site).await;
+    let (elsewhere, told) = (
+        site.folder.path().join("elsewhere"),
+        site.folder.path().join("told"),
+    );
+    let mut server = serve(&site)
+        .env("DAYBOOK_CHECKPOINTS", &elsewhere)
+        .env("DAYBOOK_LOG", "warn")
+        .stdout(File::create(&told).unwrap())
+        .stderr(File::options().append(true).open(&told).unwrap())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    eventually("the server warns", async || {
+        let told = std::fs::read_to_string(&told).unwrap();
+        told.contains("nobody can tell whether the log was set back")
+    })
+    .await;
+    server.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use daybook_audit::{SignedCheckpoint, VerifierKey};
 use reqwest::Method;
-use serde_json::Value;
-use sqlx::query_scalar;
+use serde_json::{Value, json};
+use sqlx::{query, query_scalar};
 
 use crate::evidence::{eventually, head};
 use crate::load::Load;
@@ -116,6 +116,34 @@ async fn a_new_key_is_vouched_for_by_the_one_before_which_is_then_let_go_of() {
     let first: VerifierKey = before.trim().parse().unwrap();
     let by_both = notes.iter().find(|note| signatures(note) == 2).unwrap();
     SignedCheckpoint::open(by_both, &[first]).unwrap();
+
+    // Until then, the other is anybody's: that is no proof of tampering, and none of the opposite.
+    let verify = ["audit", "verify", "--json", "--pubkey", before.trim()];
+    let undecided = process::run(&mut site.daybook(&verify)).await;
+    assert_eq!(undecided.status.code(), Some(2), "{undecided:?}");
+    let told: Value = serde_json::from_slice(&undecided.stdout).unwrap();
+    let key = SignedCheckpoint::parse(&note)
+        .unwrap()
+        .signed_as()
+        .remove(0);
+    assert_eq!(
+        (&told["whole"], &told["unknownKey"]),
+        (&json!(false), &json!(key))
+    );
+    let line = String::from_utf8(undecided.stderr).unwrap();
+    assert!(line.contains(&format!("(yet): {key}: ")), "{line}");
+    // Events beyond what the trusted key has signed are no excuse for those before.
+    let mut harm = pool.acquire().await.unwrap();
+    query("set session_replication_role = replica")
+        .execute(&mut *harm)
+        .await
+        .unwrap();
+    query("update log.events set payload = '{}' where position = 1")
+        .execute(&mut *harm)
+        .await
+        .unwrap();
+    let tampered = process::run(&mut site.daybook(&verify)).await;
+    assert_eq!(tampered.status.code(), Some(1), "{tampered:?}");
 }
 
 fn signatures(note: &str) -> usize {

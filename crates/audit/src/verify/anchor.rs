@@ -9,7 +9,7 @@ use crate::checkpoint::SignedCheckpoint;
 use crate::key::VerifierKey;
 use crate::tree::Hash;
 
-/// Checkpoints of the database that are looked at for one that is trusted.
+/// Checkpoints of the database that are looked at together for one that is trusted.
 const LOOKED_AT: i64 = 64;
 const IN_THE_DATABASE: &str = "in the database";
 
@@ -76,22 +76,26 @@ impl Anchors {
         trusted: &[VerifierKey],
     ) -> Result<(), VerifyError> {
         let mut untrusted: Option<(Finding, Position)> = None;
-        for (size, note) in before(connection, i64::MAX, LOOKED_AT).await? {
-            match open(size, &note, trusted) {
-                Ok(signed) => {
-                    let source = IN_THE_DATABASE.to_owned();
-                    self.all.push(anchor(&signed, source, false));
-                    break;
-                }
-                Err(wrong) => {
-                    let (finding, newest) = untrusted.get_or_insert_with(|| {
-                        let told = format!("{IN_THE_DATABASE}: {wrong}");
-                        (forged(size.unsigned_abs()).told_by(told), size)
-                    });
-                    finding.position = size;
-                    *finding = finding.clone().through(*newest);
+        let mut page = before(connection, i64::MAX, LOOKED_AT).await?;
+        'search: while let Some((smallest, _)) = page.last().cloned() {
+            for (size, note) in page {
+                match open(size, &note, trusted) {
+                    Ok(signed) => {
+                        let source = IN_THE_DATABASE.to_owned();
+                        self.all.push(anchor(&signed, source, false));
+                        break 'search;
+                    }
+                    Err(wrong) => {
+                        let (finding, newest) = untrusted.get_or_insert_with(|| {
+                            let told = format!("{IN_THE_DATABASE}: {wrong}");
+                            (forged(size.unsigned_abs()).told_by(told), size)
+                        });
+                        finding.position = size;
+                        *finding = finding.clone().through(*newest);
+                    }
                 }
             }
+            page = before(connection, smallest.saturating_sub(1), LOOKED_AT).await?;
         }
         self.findings.extend(untrusted.map(|(finding, _)| finding));
         Ok(())

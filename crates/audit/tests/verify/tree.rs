@@ -165,3 +165,20 @@ async fn a_checkpoint_of_more_events_than_there_can_be_is_forged() {
         "{findings:?}"
     );
 }
+
+#[tokio::test]
+async fn a_crowd_of_forged_checkpoints_does_not_hide_the_one_that_was_signed() {
+    let site = Site::sealed(300).await;
+    site.harm(
+        "insert into audit.checkpoints (size, note) select 1000 + n, 'x' from generate_series(1, 200) as n;
+         update log.events set event_version = '9' where position = 1",
+    )
+    .await;
+    let findings = site.findings().await;
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.kind == Changed && finding.position == 1),
+        "{findings:?}"
+    );
+}

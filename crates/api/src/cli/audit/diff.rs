@@ -25,6 +25,7 @@ pub(crate) struct Arguments {
     /// What it is: user, category, product, stock or order
     #[arg(value_name = "TYPE")]
     aggregate_type: AggregateType,
+    /// Its id, as the API answers it; a stock has its product's
     id: Uuid,
     /// By default before its first event
     #[arg(long, value_name = "MOMENT")]

@@ -7,6 +7,7 @@ mod search;
 mod show;
 mod trail;
 mod trusted;
+mod unknown_key;
 mod verify;
 mod verify_proof;
 

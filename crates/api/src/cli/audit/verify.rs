@@ -4,16 +4,13 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::Args;
-use daybook_audit::verify::{
-    External, Finding, Kind, MOST_FINDINGS, Report, Settings, VerifyError, verify,
-};
-use daybook_audit::{
-    CheckpointError, CheckpointStore, NoteError, SignedCheckpoint, VerifierKey, latest_checkpoint,
-};
+use daybook_audit::verify::{External, MOST_FINDINGS, Report, Settings, VerifyError, verify};
+use daybook_audit::{CheckpointStore, SignedCheckpoint};
 use serde::Serialize;
 
 use super::trusted::Trusted;
-use crate::cli::place::{Place, Site};
+use super::unknown_key::unknown_key;
+use crate::cli::place::Place;
 use crate::failure::Failure;
 use crate::progress::Progress;
 
@@ -130,70 +127,6 @@ struct Told<'r> {
     report: &'r Report,
 }
 
-/// The key that the newest checkpoints are signed with, if nothing is found but that it is not trusted: it may be a new
-/// one of the shop's, or anybody's.
-async fn unknown_key(
-    site: &Site,
-    settings: &Settings,
-    report: &Report,
-) -> Result<Option<String>, Failure> {
-    let is_forged = |finding: &Finding| finding.kind == Kind::Forged;
-    let only_forged = report.more == 0 && report.findings.iter().all(is_forged);
-    if report.is_whole() || !only_forged || report.checkpoints.is_empty() {
-        return Ok(None);
-    }
-    let pool = site.database.worker_pool(1);
-    let newest = async {
-        let mut connection = pool
-            .acquire()
-            .await
-            .map_err(Failure::database("reading the newest checkpoint"))?;
-        Ok::<_, Failure>(latest_checkpoint(&mut connection).await?)
-    };
-    let newest = newest.await;
-    pool.close().await;
-    let stored = newest?.map(|stored| stored.note);
-    let outside = settings.external.iter().map(|outside| outside.note.clone());
-    let mut unknown = None;
-    for note in stored.into_iter().chain(outside) {
-        match signed_by(&note, &settings.trusted) {
-            Signed::Trusted => {}
-            Signed::Unknown(key) => unknown = unknown.or(Some(key)),
-            Signed::Otherwise => return Ok(None),
-        }
-    }
-    Ok(unknown)
-}
-
-enum Signed {
-    Trusted,
-    /// By a key of the log's name.
-    Unknown(String),
-    Otherwise,
-}
-
-fn signed_by(note: &str, trusted: &[VerifierKey]) -> Signed {
-    let error = match SignedCheckpoint::open(note, trusted) {
-        Ok(_) => return Signed::Trusted,
-        Err(error) => error,
-    };
-    let (CheckpointError::Note(NoteError::Untrusted), Ok(signed)) =
-        (error, SignedCheckpoint::parse(note))
-    else {
-        return Signed::Otherwise;
-    };
-    let origin = signed.origin();
-    let is_of_the_log = |key: &&str| key.rsplit_once('+').is_some_and(|(name, _)| name == origin);
-    let named = signed.signed_as();
-    let key = named.iter().map(String::as_str).find(is_of_the_log);
-    match key {
-        Some(key) if trusted.iter().any(|trusted| trusted.name() == origin) => {
-            Signed::Unknown(key.to_owned())
-        }
-        _ => Signed::Otherwise,
-    }
-}
-
 fn in_words(told: &Told<'_>, place: &str) -> String {
     let mut lines = Vec::new();
     let report = told.report;
@@ -203,6 +136,9 @@ fn in_words(told: &Told<'_>, place: &str) -> String {
     lines.push(match (told.whole, &told.unknown_key) {
         (true, _) => format!("whole: all {sealed} events are as they were sealed"),
         (false, None) => "tampered: the log is not what was sealed".to_owned(),
+        (false, Some(_)) if report.checkpoints.is_empty() => {
+            "not known: no checkpoint that there is to compare with is signed by a trusted key".to_owned()
+        }
         (false, Some(_)) => format!(
             "not known: {sealed} events are as they were sealed, and later checkpoints are signed by a key that is not trusted"
         ),
@@ -213,9 +149,10 @@ fn in_words(told: &Told<'_>, place: &str) -> String {
         ));
     }
     if *unsealed > 0 {
-        lines.push(format!(
-            "  {unsealed} events after those are not sealed yet"
-        ));
+        lines.push(match told.unknown_key {
+            None => format!("  {unsealed} events after those are not sealed yet"),
+            Some(_) => format!("  {unsealed} events are not sealed by a trusted key"),
+        });
     }
     for used in &report.checkpoints {
         let (size, source) = (used.size, &used.source);

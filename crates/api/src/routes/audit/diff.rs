@@ -58,7 +58,7 @@ async fn compare_stream(
     let to = position(&app, "/to", query.to.as_deref()).await?;
     let (from, to) = (from.unwrap_or(0), to.unwrap_or(Position::MAX));
     if from > to {
-        let detail = "to does not come before from.";
+        let detail = "Give a moment that is not before `from`.";
         return Err(invalid_parameter("/to", "out-of-range", detail));
     }
     let changes = changes_between(&app.feed, stream, from, to).await?;

@@ -1,0 +1,93 @@
+//! A rotation of the checkpoint key, as it looks to who has not heard of it.
+
+use daybook_audit::verify::{Finding, Kind, Report, Settings};
+use daybook_audit::{
+    CheckpointError, NoteError, SignedCheckpoint, VerifierKey, checkpoints_after, latest_checkpoint,
+};
+
+use crate::cli::place::Site;
+use crate::failure::Failure;
+
+/// Of the log's first checkpoints, looked at for one by a trusted key.
+const OLDEST: i64 = 16;
+
+/// The key that the newest checkpoints are signed with, if nothing is found but that it is not trusted: it may be a new
+/// one of the shop's, or anybody's.
+pub(super) async fn unknown_key(
+    site: &Site,
+    settings: &Settings,
+    report: &Report,
+) -> Result<Option<String>, Failure> {
+    let only_untrusted = report.more == 0 && report.findings.iter().all(is_untrusted);
+    if report.is_whole() || !only_untrusted {
+        return Ok(None);
+    }
+    let stored = stored(site).await?;
+    let is_trusted = |note: &String| SignedCheckpoint::open(note, &settings.trusted).is_ok();
+    if report.checkpoints.is_empty() && !stored.iter().any(is_trusted) {
+        return Ok(None);
+    }
+    let newest = stored.into_iter().next();
+    let outside = settings.external.iter().map(|outside| outside.note.clone());
+    let mut unknown = None;
+    for note in newest.into_iter().chain(outside) {
+        match signed_by(&note, &settings.trusted) {
+            Signed::Trusted => {}
+            Signed::Unknown(key) => unknown = unknown.or(Some(key)),
+            Signed::Otherwise => return Ok(None),
+        }
+    }
+    Ok(unknown)
+}
+
+/// One that is signed wrongly, stands where another belongs or is gone is another matter.
+fn is_untrusted(finding: &Finding) -> bool {
+    let untrusted = NoteError::Untrusted.to_string();
+    let told = finding.checkpoint.as_deref();
+    finding.kind == Kind::Forged && told.is_some_and(|told| told.ends_with(&untrusted))
+}
+
+/// The newest note of the database, and the oldest.
+async fn stored(site: &Site) -> Result<Vec<String>, Failure> {
+    let pool = site.database.worker_pool(1);
+    let read = async {
+        let what = "reading the checkpoints of the database";
+        let mut connection = pool.acquire().await.map_err(Failure::database(what))?;
+        let newest = latest_checkpoint(&mut connection).await?;
+        let oldest = checkpoints_after(&mut connection, 0, OLDEST).await?;
+        let stored = newest.into_iter().chain(oldest);
+        Ok(stored.map(|stored| stored.note).collect())
+    };
+    let read = read.await;
+    pool.close().await;
+    read
+}
+
+enum Signed {
+    Trusted,
+    /// By a key of the log's name.
+    Unknown(String),
+    Otherwise,
+}
+
+fn signed_by(note: &str, trusted: &[VerifierKey]) -> Signed {
+    let error = match SignedCheckpoint::open(note, trusted) {
+        Ok(_) => return Signed::Trusted,
+        Err(error) => error,
+    };
+    let (CheckpointError::Note(NoteError::Untrusted), Ok(signed)) =
+        (error, SignedCheckpoint::parse(note))
+    else {
+        return Signed::Otherwise;
+    };
+    let origin = signed.origin();
+    let is_of_the_log = |key: &&str| key.rsplit_once('+').is_some_and(|(name, _)| name == origin);
+    let named = signed.signed_as();
+    let key = named.iter().map(String::as_str).find(is_of_the_log);
+    match key {
+        Some(key) if trusted.iter().any(|trusted| trusted.name() == origin) => {
+            Signed::Unknown(key.to_owned())
+        }
+        _ => Signed::Otherwise,
+    }
+}
