@@ -5,8 +5,9 @@ use sqlx::{PgConnection, query_as};
 
 use super::finding::{Finding, Kind};
 use super::{External, VerifyError};
-use crate::checkpoint::SignedCheckpoint;
+use crate::checkpoint::{CheckpointError, SignedCheckpoint};
 use crate::key::VerifierKey;
+use crate::note::NoteError;
 use crate::tree::Hash;
 
 /// Checkpoints of the database that are looked at together for one that is trusted.
@@ -44,7 +45,9 @@ impl Anchors {
                 Err(error) => {
                     let size = SignedCheckpoint::parse(note).map_or(0, |signed| signed.size());
                     let told = format!("{source}: {}", chain(&error));
-                    anchors.findings.push(forged(size).told_by(told));
+                    let mut finding = forged(size).told_by(told);
+                    finding.is_untrusted = is_untrusted(&error);
+                    anchors.findings.push(finding);
                 }
             }
         }
@@ -87,10 +90,13 @@ impl Anchors {
                     }
                     Err(wrong) => {
                         let (finding, newest) = untrusted.get_or_insert_with(|| {
-                            let told = format!("{IN_THE_DATABASE}: {wrong}");
-                            (forged(size.unsigned_abs()).told_by(told), size)
+                            let told = format!("{IN_THE_DATABASE}: {}", wrong.told);
+                            let mut finding = forged(size.unsigned_abs()).told_by(told);
+                            finding.is_untrusted = true;
+                            (finding, size)
                         });
                         finding.position = size;
+                        finding.is_untrusted &= wrong.is_untrusted;
                         *finding = finding.clone().through(*newest);
                     }
                 }
@@ -149,12 +155,28 @@ async fn after(
     Ok(rows.bind(size).bind(limit).fetch_all(connection).await?)
 }
 
-fn open(size: i64, note: &str, trusted: &[VerifierKey]) -> Result<SignedCheckpoint, String> {
-    let signed = SignedCheckpoint::open(note, trusted).map_err(|error| chain(&error))?;
+/// What keeps a checkpoint of the database from being believed.
+struct Wrong {
+    told: String,
+    is_untrusted: bool,
+}
+
+fn open(size: i64, note: &str, trusted: &[VerifierKey]) -> Result<SignedCheckpoint, Wrong> {
+    let signed = SignedCheckpoint::open(note, trusted).map_err(|error| Wrong {
+        told: chain(&error),
+        is_untrusted: is_untrusted(&error),
+    })?;
     match signed.size() == size.unsigned_abs() {
         true => Ok(signed),
-        false => Err(format!("it is of {} events", signed.size())),
+        false => Err(Wrong {
+            told: format!("it is of {} events", signed.size()),
+            is_untrusted: false,
+        }),
     }
+}
+
+fn is_untrusted(error: &CheckpointError) -> bool {
+    matches!(error, CheckpointError::Note(NoteError::Untrusted))
 }
 
 fn anchor(signed: &SignedCheckpoint, source: String, is_external: bool) -> Anchor {

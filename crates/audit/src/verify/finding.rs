@@ -56,6 +56,9 @@ pub struct Finding {
     /// The checkpoint that tells so, or what is wrong with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
+    /// Of checkpoints: nothing is wrong with them but that none of the trusted keys has signed.
+    #[serde(skip)]
+    pub is_untrusted: bool,
 }
 
 impl Finding {
@@ -64,6 +67,7 @@ impl Finding {
             kind,
             position,
             through: None,
+            is_untrusted: false,
             stream: None,
             found_at: None,
             expected: None,

@@ -1,6 +1,6 @@
 //! A rotation of the checkpoint key, as it looks to who has not heard of it.
 
-use daybook_audit::verify::{Finding, Kind, Report, Settings};
+use daybook_audit::verify::{Finding, Report, Settings};
 use daybook_audit::{
     CheckpointError, NoteError, SignedCheckpoint, VerifierKey, checkpoints_after, latest_checkpoint,
 };
@@ -18,6 +18,8 @@ pub(super) async fn unknown_key(
     settings: &Settings,
     report: &Report,
 ) -> Result<Option<String>, Failure> {
+    // One that is signed wrongly, stands where another belongs or is gone is another matter.
+    let is_untrusted = |finding: &Finding| finding.is_untrusted;
     let only_untrusted = report.more == 0 && report.findings.iter().all(is_untrusted);
     if report.is_whole() || !only_untrusted {
         return Ok(None);
@@ -38,13 +40,6 @@ pub(super) async fn unknown_key(
         }
     }
     Ok(unknown)
-}
-
-/// One that is signed wrongly, stands where another belongs or is gone is another matter.
-fn is_untrusted(finding: &Finding) -> bool {
-    let untrusted = NoteError::Untrusted.to_string();
-    let told = finding.checkpoint.as_deref();
-    finding.kind == Kind::Forged && told.is_some_and(|told| told.ends_with(&untrusted))
 }
 
 /// The newest note of the database, and the oldest.
