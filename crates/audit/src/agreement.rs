@@ -2,7 +2,7 @@
 
 use daybook_log::Position;
 use daybook_log::leaf::LeafReader;
-use sqlx::{PgConnection, query_scalar};
+use sqlx::PgConnection;
 use tracing::{info, warn};
 
 use crate::checkpoint::Checkpoint;
@@ -28,9 +28,7 @@ pub async fn agreement(
     connection: &mut PgConnection,
     checkpoint: &Checkpoint,
 ) -> Result<Agreement, AuditError> {
-    let head: Position = query_scalar("select coalesce(max(position), 0) from log.events")
-        .fetch_one(&mut *connection)
-        .await?;
+    let head = daybook_log::head(&mut *connection).await?;
     let head = u64::try_from(head).unwrap_or_default();
     if head < checkpoint.size {
         return Ok(Agreement::Shorter { head });

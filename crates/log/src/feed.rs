@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use daybook_domain::StreamId;
 use sqlx::postgres::PgListener;
-use sqlx::{PgPool, query_as, query_scalar};
+use sqlx::{PgExecutor, PgPool, query_as, query_scalar};
 
 use crate::event::{EVENT_COLUMNS, EventRow};
 use crate::{Codec, LOG_CHANNEL, LogError, Poison, Position, RecordedEvent};
@@ -34,6 +34,13 @@ impl Undecoded {
     }
 }
 
+/// The log's last position, 0 when it is empty.
+pub async fn head(executor: impl PgExecutor<'_>) -> Result<Position, sqlx::Error> {
+    query_scalar("select coalesce(max(e.position), 0) from log.events e")
+        .fetch_one(executor)
+        .await
+}
+
 impl Feed {
     pub fn new(pool: PgPool, codec: Codec) -> Feed {
         Feed { pool, codec }
@@ -41,10 +48,7 @@ impl Feed {
 
     /// The last position, 0 when the log is empty.
     pub async fn head(&self) -> Result<Position, LogError> {
-        let head = query_scalar("select coalesce(max(position), 0) from log.events")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(head)
+        Ok(head(&self.pool).await?)
     }
 
     pub async fn read_after(&self, position: Position, limit: i64) -> Result<FeedBatch, LogError> {
@@ -112,19 +116,8 @@ impl Feed {
         after_sequence: i64,
         limit: i64,
     ) -> Result<Vec<RecordedEvent>, LogError> {
-        let statement = format!(
-            "select {EVENT_COLUMNS} from log.events e
-             where e.aggregate_type = $1 and e.aggregate_id = $2 and e.sequence > $3
-             order by e.sequence limit $4"
-        );
-        let rows: Vec<EventRow> = query_as(&statement)
-            .bind(stream.aggregate_type.as_str())
-            .bind(stream.id.to_string())
-            .bind(after_sequence)
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-        self.codec.decode(rows).await?.whole()
+        self.read_stream_to(stream, after_sequence, Position::MAX, limit)
+            .await
     }
 
     /// Listens for new heads. Subscribe before looking, or an append in between goes unheard.

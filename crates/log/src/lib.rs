@@ -31,7 +31,7 @@ pub mod transfer;
 pub use codec::Codec;
 pub use error::LogError;
 pub use event::{Poison, RecordedEvent};
-pub use feed::{Feed, FeedBatch, Undecoded};
+pub use feed::{Feed, FeedBatch, Undecoded, head};
 pub use metadata::{Actor, Means, Metadata, UnknownActor};
 pub use pick::{Pick, Stretch};
 pub use replay::{Replay, Selection, StoredEvent};

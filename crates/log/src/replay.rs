@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use daybook_domain::StreamId;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sqlx::{PgPool, query_as, query_scalar};
+use sqlx::{PgPool, query_as};
 use uuid::Uuid;
 
 use crate::event::{EVENT_COLUMNS, EventRow};
-use crate::{Codec, LogError, Position};
+use crate::{Codec, LogError, Position, head};
 
 const CHUNK: i64 = 2_000;
 
@@ -59,10 +59,7 @@ impl Replay {
         codec: Option<Codec>,
         mut selection: Selection,
     ) -> Result<Replay, LogError> {
-        let head: Position = query_scalar("select coalesce(max(position), 0) from log.events")
-            .fetch_one(&pool)
-            .await?;
-        selection.to = selection.to.min(head);
+        selection.to = selection.to.min(head(&pool).await?);
         let after = match selection.stream {
             Some(_) => 0,
             None => selection.from - 1,

@@ -2,7 +2,7 @@
 
 use daybook_log::Position;
 use daybook_log::leaf::LeafReader;
-use sqlx::{PgConnection, query_scalar};
+use sqlx::PgConnection;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -14,14 +14,6 @@ use crate::key::SigningKey;
 
 /// Chunks that were read and wait to be hashed.
 const QUEUE: usize = 4;
-
-/// The log's last position, 0 when it is empty.
-pub(super) async fn head(connection: &mut PgConnection) -> Result<Position, SealError> {
-    let head = query_scalar("select coalesce(max(e.position), 0) from log.events e")
-        .fetch_one(connection)
-        .await?;
-    Ok(head)
-}
 
 /// Seals the events up to a position. The tree comes back once it is committed.
 pub(super) async fn seal(

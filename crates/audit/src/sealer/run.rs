@@ -109,7 +109,7 @@ async fn seal(
     loop {
         heard.mark_unchanged();
         let begun = Instant::now();
-        let head = batch::head(&mut connection).await?;
+        let head = daybook_log::head(&mut connection).await?;
         sealer.saw(head);
         let size = growth.size();
         let sealed = size as Position;
