@@ -6,11 +6,11 @@ use chrono::Utc;
 use daybook_commands::{CommandBus, RegisterUser};
 use daybook_domain::user::Role;
 use daybook_domain::{Email, InvalidField, StreamId, UserId};
+use daybook_identity::{credentials, password};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tracing::{info, warn};
 
-use crate::auth::{credentials, password};
 use crate::failure::Failure;
 use crate::fixed_id::fixed_id;
 use crate::keys::MasterKey;

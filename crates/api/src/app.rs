@@ -12,6 +12,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use daybook_audit::VerifierKey;
 use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
+use daybook_identity::Revocations;
+use daybook_identity::access_token::TokenKeys;
+use daybook_identity::session::Lifetimes;
 use daybook_log::{Actor, Feed};
 use daybook_projections::{ReadModels, measure, status};
 use daybook_usage::UsageStore;
@@ -23,13 +26,12 @@ use tracing::debug;
 use uuid::Uuid;
 
 use crate::answer::refused;
-use crate::auth::token::TokenKeys;
 use crate::builds::Builds;
 use crate::cache::ProductCache;
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
 use crate::gateway::rate_limit::Limits;
-use crate::gateway::{Gateway, gateway};
+use crate::gateway::{Gateway, gateway, identify};
 use crate::problem::{ApiResult, Problem};
 use crate::trail::Trail;
 use crate::{metrics, openapi, routes};
@@ -55,6 +57,7 @@ pub struct Shared {
     /// For exports of any size: each takes a connection to the database again and again.
     pub exports: Arc<Semaphore>,
     pub erasures: Erasures,
+    pub revocations: Revocations,
     gateway: Gateway,
 }
 
@@ -69,13 +72,14 @@ pub struct AppParts {
     /// What checkpoints of the log are checked with, the newest first.
     pub checkpoint_keys: Vec<VerifierKey>,
     pub erasures: Erasures,
+    pub revocations: Revocations,
     pub http: HttpConfig,
 }
 
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
     pub access_token_ttl: Duration,
-    pub refresh_token_ttl: Duration,
+    pub sessions: Lifetimes,
     pub request_timeout: Duration,
     /// How long a query waits for `Daybook-Min-Position`.
     pub read_your_writes_timeout: Duration,
@@ -92,7 +96,10 @@ impl Default for HttpConfig {
     fn default() -> HttpConfig {
         HttpConfig {
             access_token_ttl: Duration::from_secs(15 * 60),
-            refresh_token_ttl: Duration::from_secs(30 * 24 * 60 * 60),
+            sessions: Lifetimes {
+                idle: 7 * DAY,
+                absolute: 30 * DAY,
+            },
             request_timeout: Duration::from_secs(10),
             read_your_writes_timeout: Duration::from_secs(2),
             body_limit: 64 * 1024,
@@ -109,6 +116,8 @@ const MEASURING: Duration = Duration::from_secs(2);
 
 const EXPORTS_AT_ONCE: usize = 8;
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 const EUR: &str = "EUR";
 
 impl App {
@@ -123,6 +132,7 @@ impl App {
         App(Arc::new(Shared {
             gateway: Gateway::new(&parts.http),
             erasures: parts.erasures,
+            revocations: parts.revocations,
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,
@@ -186,6 +196,7 @@ pub fn router(app: App) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(body_limit)
+        .layer(from_fn_with_state(app.clone(), identify))
         .layer(front)
         .with_state(app)
 }

@@ -36,7 +36,7 @@ struct Api;
 
 /// The API's routes together with their document.
 pub(crate) fn router() -> OpenApiRouter<App> {
-    let mut router = OpenApiRouter::with_openapi(Api::openapi()).merge(routes::api());
+    let mut router = OpenApiRouter::with_openapi(Api::openapi()).merge(routes::api().into_router());
     complete(router.get_openapi_mut());
     router
 }

@@ -1,15 +1,12 @@
 //! Callers as handlers take them.
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
-use daybook_domain::user::Role;
-use daybook_domain::{StreamId, UserId};
+use daybook_domain::UserId;
 use daybook_log::Actor;
-use tracing::debug;
 
-use super::token::Identity;
-use crate::app::App;
+use super::identify::Caller;
 use crate::problem::{ApiResult, Problem};
 
 /// Anyone who is signed in.
@@ -64,66 +61,25 @@ impl Admin {
     }
 }
 
-impl FromRequestParts<App> for Customer {
+impl<S: Send + Sync> FromRequestParts<S> for Customer {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Identity { user_id, roles } = identity(parts, app)?;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let known = Caller::of(&parts.extensions).known()?;
         Ok(Customer {
-            id: user_id,
-            is_admin: roles.contains(&Role::Admin) && is_admin_still(app, user_id).await?,
+            id: known.principal.user_id,
+            is_admin: known.is_admin,
         })
     }
 }
 
-impl FromRequestParts<App> for Admin {
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let caller = Customer::from_request_parts(parts, app).await?;
-        if caller.is_admin {
-            Ok(Admin { id: caller.id })
-        } else {
-            Err(Problem::forbidden("This is for administrators."))
-        }
-    }
-}
-
-/// A token is good for minutes, and who was an admin when it was made may no longer be one: they must
-/// not use what is left of it to make themselves one again. So the log has the last word.
-async fn is_admin_still(app: &App, id: UserId) -> ApiResult<bool> {
-    let user = app.commands.load(StreamId::user(id)).await?;
-    Ok(user
-        .state
-        .as_user()
-        .is_some_and(|user| user.roles.contains(&Role::Admin)))
-}
-
-/// RFC 6750: without a token the challenge names no error.
-fn identity(parts: &Parts, app: &App) -> ApiResult<Identity> {
-    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        let detail = "Sign in, and send the access token as Authorization: Bearer.";
-        return Err(Problem::unauthorized("unauthenticated", detail, "Bearer"));
-    };
-    let invalid = || {
-        let detail = "The access token is invalid or has expired; sign in again or refresh it.";
-        Problem::unauthorized("invalid-token", detail, "Bearer error=\"invalid_token\"")
-    };
-    let (scheme, token) = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .ok_or_else(invalid)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(invalid());
-    }
-    let identity = app.token_keys.check(token.trim()).map_err(|error| {
-        debug!(%error, "a token was refused");
-        invalid()
-    })?;
-    match app.erasures.contains(identity.user_id) {
-        true => Err(invalid()),
-        false => Ok(identity),
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let known = Caller::of(&parts.extensions).admin()?;
+        Ok(Admin {
+            id: known.principal.user_id,
+        })
     }
 }

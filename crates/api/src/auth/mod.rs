@@ -1,12 +1,12 @@
-//! Who is asking: passwords and their hashes, access tokens, refresh tokens, and the extractors that handlers
-//! take a caller with.
-//!
-//! Passwords live hashed in `auth.credentials`, outside the log, and are never logged.
+//! Who is asking, and whether they may: found out once for each request ([`Caller`]), declared for each route
+//! ([`Access`]), and handed to handlers as [`Customer`] or [`Admin`]. What proves who someone is, is the business of
+//! `daybook-identity`.
 
+mod access;
 mod caller;
-pub mod credentials;
-pub mod password;
-pub mod refresh;
-pub mod token;
+mod identify;
 
-pub use caller::{Admin, Customer};
+pub(crate) use self::access::Routes;
+pub use self::access::{Access, EXTENSION};
+pub use self::caller::{Admin, Customer};
+pub use self::identify::Caller;

@@ -1,8 +1,9 @@
 //! The gateway: what happens to every request, whatever its route. One layer around the router does it in this
 //! order: name the request, admit it (rate limit, then room), run it within its time and catch its panics, write
-//! out the problem it ended in, count and log it.
+//! out the problem it ended in, count and log it. A second one, inside, finds out who is asking.
 
 mod failure;
+mod identify;
 mod observe;
 pub mod rate_limit;
 mod request_id;
@@ -17,6 +18,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
+pub(crate) use self::identify::identify;
 use self::observe::Observation;
 use self::rate_limit::{Class, RateLimiter};
 pub use self::request_id::RequestId;

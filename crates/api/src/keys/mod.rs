@@ -16,7 +16,7 @@ pub use self::checkpoint::{
     checkpoint_signers, checkpoint_verifiers, retire_checkpoint_signers, rotate_checkpoint_key,
 };
 pub use self::master::{MasterKey, NextMasterKey};
-use crate::auth::token::TokenKeys;
+use daybook_identity::access_token::TokenKeys;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {

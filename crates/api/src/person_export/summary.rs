@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use daybook_domain::user::User;
 use daybook_domain::{UserId, Versioned};
+use daybook_identity::session::KeptToken;
+use daybook_identity::{credentials, session};
 use daybook_log::Position;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Source;
-use crate::auth::refresh::KeptToken;
-use crate::auth::{credentials, refresh};
 use crate::extract::of_database;
 use crate::past::UserRecord;
 use crate::problem::ApiResult;
@@ -43,7 +43,7 @@ impl Summary {
     pub(super) async fn of(source: &Source, account: &Versioned<User>) -> ApiResult<Summary> {
         let pool = &source.app.pool;
         let password_set_at = credentials::set_at(pool, source.id).await;
-        let tokens = refresh::of_user(pool, source.id).await;
+        let tokens = session::of_user(pool, source.id).await;
         let (password_set_at, tokens) = (
             password_set_at.map_err(|error| of_database(&error))?,
             tokens.map_err(|error| of_database(&error))?,

@@ -8,13 +8,12 @@ use daybook_domain::{CategoryId, StreamId, Versioned};
 use daybook_projections::catalog;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{Representation, no_content, tagged, to_response};
 use crate::app::{App, BASE};
-use crate::auth::Admin;
+use crate::auth::{Access, Admin, Routes};
 use crate::etag::ETag;
 use crate::extract::{
     CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list, paging,
@@ -22,10 +21,12 @@ use crate::extract::{
 use crate::problem::{ApiResult, Problem};
 use crate::timestamp::Timestamp;
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list_categories, create_category))
-        .routes(routes!(get_category, change_category, delete_category))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .open_to(Access::Anyone, routes!(list_categories))
+        .open_to(Access::Admin, routes!(create_category))
+        .open_to(Access::Anyone, routes!(get_category))
+        .open_to(Access::Admin, routes!(change_category, delete_category))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -128,7 +129,7 @@ async fn get_category(
 /// Makes a category.
 #[utoipa::path(
     post, path = "/api/v1/categories", operation_id = "createCategory", tag = "catalog", params(KeyParam),
-    request_body = CreateCategoryBody, security(("bearer" = ["admin"])),
+    request_body = CreateCategoryBody,
     responses(
         (status = 201, description = "The category", body = CategoryAnswer, headers(("ETag" = String))),
         (status = 409, description = "The name is taken, or the Idempotency-Key is in use"),
@@ -158,7 +159,7 @@ async fn create_category(
 /// Changes a category's name or description.
 #[utoipa::path(
     put, path = "/api/v1/categories/{id}", operation_id = "changeCategory", tag = "catalog",
-    params(IdParam, IfMatchParam), request_body = ChangeCategoryBody, security(("bearer" = ["admin"])),
+    params(IdParam, IfMatchParam), request_body = ChangeCategoryBody,
     responses(
         (status = 200, description = "The category as it is now", body = CategoryAnswer, headers(("ETag" = String))),
         (status = 409, description = "The name is taken"),
@@ -192,7 +193,7 @@ async fn change_category(
 /// Removes a category that no product is in.
 #[utoipa::path(
     delete, path = "/api/v1/categories/{id}", operation_id = "deleteCategory", tag = "catalog",
-    params(IdParam, IfMatchParam), security(("bearer" = ["admin"])),
+    params(IdParam, IfMatchParam),
     responses(
         (status = 204, description = "The category is gone"),
         (status = 409, description = "There are products in the category"),

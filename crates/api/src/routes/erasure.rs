@@ -3,18 +3,17 @@
 use axum::extract::State;
 use daybook_commands::EraseUser;
 use daybook_domain::{StreamId, UserId};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, IfMatchParam};
 use crate::answer::{carried_out, no_content, to_response};
 use crate::app::App;
-use crate::auth::Customer;
+use crate::auth::{Access, Customer, Routes};
 use crate::extract::{CommandRequest, Id, IfMatch};
 use crate::problem::ApiResult;
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(erase_user))
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::Owner, routes!(erase_user))
 }
 
 /// Erases a person: oneself, or for administrators anyone else. There is no way back.
@@ -23,7 +22,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// longer. Orders stay, with a customer of whom nothing is known. Whoever is erased already stays so: 204 again.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}", operation_id = "eraseUser", tag = "users", params(IdParam, IfMatchParam),
-    security(("bearer" = [])),
     responses(
         (status = 204, description = "Nobody knows any more who that was"),
         (status = 409, description = "The caller is an administrator, whom another one has to erase"),

@@ -9,16 +9,16 @@ use daybook_projections::catalog::{self, Facet, ProductFilter, ProductSort};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::json;
 use crate::app::App;
+use crate::auth::{Access, Routes};
 use crate::extract::{MinPosition, Query, invalid_parameter};
 use crate::problem::ApiResult;
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_facets))
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::Anyone, routes!(list_facets))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -19,13 +19,11 @@ mod stock;
 mod usage;
 mod users;
 
-use utoipa_axum::router::OpenApiRouter;
-
-use crate::app::App;
+use crate::auth::Routes;
 
 /// Every resource; their paths begin with [`crate::app::BASE`].
-pub(crate) fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn api() -> Routes {
+    Routes::new()
         .merge(sessions::router())
         .merge(users::router())
         .merge(erasure::router())

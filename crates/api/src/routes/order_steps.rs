@@ -7,23 +7,22 @@ use daybook_commands::{
 use daybook_domain::OrderId;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, KeyParam};
 use super::orders::{OrderAnswer, represent};
 use crate::answer::to_response;
 use crate::app::App;
-use crate::auth::{Admin, Customer};
+use crate::auth::{Access, Admin, Customer, Routes};
 use crate::extract::{Id, Submission};
 use crate::problem::ApiResult;
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(cancel_order))
-        .routes(routes!(process_order))
-        .routes(routes!(ship_order))
-        .routes(routes!(deliver_order))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .open_to(Access::Owner, routes!(cancel_order))
+        .open_to(Access::Admin, routes!(process_order))
+        .open_to(Access::Admin, routes!(ship_order))
+        .open_to(Access::Admin, routes!(deliver_order))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -61,7 +60,7 @@ struct EmptyBody {}
 /// Cancels an order that has not been shipped; its units can be ordered again.
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/cancel", operation_id = "cancelOrder", tag = "orders", params(IdParam, KeyParam),
-    request_body = CancelOrderBody, security(("bearer" = [])),
+    request_body = CancelOrderBody,
     responses(
         (status = 200, description = "The order as it is now", body = OrderAnswer, headers(("ETag" = String))),
         (status = 409, description = "The order was shipped or cancelled already, or the Idempotency-Key is in use"),
@@ -92,7 +91,7 @@ async fn cancel_order(
 /// Takes a pending order into work.
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/process", operation_id = "processOrder", tag = "orders", params(IdParam, KeyParam),
-    request_body = EmptyBody, security(("bearer" = ["admin"])),
+    request_body = EmptyBody,
     responses(
         (status = 200, description = "The order as it is now", body = OrderAnswer, headers(("ETag" = String))),
         (status = 409, description = "The order is not pending, or the Idempotency-Key is in use"),
@@ -114,7 +113,7 @@ async fn process_order(
 /// Hands an order that is in work to a carrier.
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/ship", operation_id = "shipOrder", tag = "orders", params(IdParam, KeyParam),
-    request_body = ShipOrderBody, security(("bearer" = ["admin"])),
+    request_body = ShipOrderBody,
     responses(
         (status = 200, description = "The order as it is now", body = OrderAnswer, headers(("ETag" = String))),
         (status = 409, description = "The order is not being processed, or the Idempotency-Key is in use"),
@@ -144,7 +143,7 @@ async fn ship_order(
 /// Notes that a shipped order has arrived.
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/deliver", operation_id = "deliverOrder", tag = "orders", params(IdParam, KeyParam),
-    request_body = EmptyBody, security(("bearer" = ["admin"])),
+    request_body = EmptyBody,
     responses(
         (status = 200, description = "The order as it is now", body = OrderAnswer, headers(("ETag" = String))),
         (status = 409, description = "The order is not shipped, or the Idempotency-Key is in use"),

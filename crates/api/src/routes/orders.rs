@@ -13,7 +13,6 @@ use daybook_log::Position;
 use daybook_projections::orders::{self, OrderFilter, Viewer};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::answer::{HistoryAnswer, Status};
@@ -22,17 +21,17 @@ use self::body::PlaceOrderBody;
 use super::headers::{IdParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{json, tagged, to_response};
 use crate::app::{App, BASE};
-use crate::auth::Customer;
+use crate::auth::{Access, Customer, Routes};
 use crate::etag::ETag;
 use crate::extract::{Id, IfNoneMatch, MinPosition, Query, Submission, list, paging};
 use crate::past::{AsOf, AsOfParam, order_at};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list_orders, place_order))
-        .routes(routes!(get_order))
-        .routes(routes!(get_history))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .open_to(Access::SignedIn, routes!(list_orders, place_order))
+        .open_to(Access::Owner, routes!(get_order))
+        .open_to(Access::Owner, routes!(get_history))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -56,7 +55,7 @@ struct ListQuery {
 /// Places an order at the shop's prices and reserves its units, all or none.
 #[utoipa::path(
     post, path = "/api/v1/orders", operation_id = "placeOrder", tag = "orders", params(KeyParam),
-    request_body = PlaceOrderBody, security(("bearer" = [])),
+    request_body = PlaceOrderBody,
     responses(
         (status = 201, description = "The order", body = OrderAnswer, headers(("ETag" = String))),
         (status = 409, description = "Out of stock: nothing is reserved, `products` says what is left; or the Idempotency-Key is in use"),
@@ -80,7 +79,6 @@ async fn place_order(
 /// One's own orders, for administrators everyone's; the newest first.
 #[utoipa::path(
     get, path = "/api/v1/orders", operation_id = "listOrders", tag = "orders", params(ListQuery),
-    security(("bearer" = [])),
     responses((status = 200, description = "A page of orders", body = Vec<OrderAnswer>)),
 )]
 async fn list_orders(
@@ -107,7 +105,6 @@ async fn list_orders(
 /// One order.
 #[utoipa::path(
     get, path = "/api/v1/orders/{id}", operation_id = "getOrder", tag = "orders", params(IdParam, AsOfParam, IfNoneMatchParam),
-    security(("bearer" = [])),
     responses((status = 200, description = "The order", body = OrderAnswer, headers(("ETag" = String)))),
 )]
 async fn get_order(
@@ -132,7 +129,6 @@ async fn get_order(
 /// What happened to an order, the oldest first.
 #[utoipa::path(
     get, path = "/api/v1/orders/{id}/history", operation_id = "getOrderHistory", tag = "orders", params(IdParam),
-    security(("bearer" = [])),
     responses((status = 200, description = "The order's history", body = Vec<HistoryAnswer>)),
 )]
 async fn get_history(

@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use daybook_domain::ProductId;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::headers::IdParam;
 use crate::answer::json;
 use crate::app::App;
+use crate::auth::{Access, Routes};
 use crate::decimal::Amount;
 use crate::extract::{Id, MinPosition};
 use crate::past::{Period, PriceHistory, price_history};
@@ -20,8 +20,8 @@ use crate::timestamp::Timestamp;
 /// Periods that one answer has.
 const MAX_PERIODS: usize = 1_000;
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_price_history))
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::Anyone, routes!(get_price_history))
 }
 
 #[derive(Serialize, ToSchema)]

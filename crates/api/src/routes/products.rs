@@ -10,14 +10,13 @@ use daybook_domain::{CategoryId, Currency, Money, ProductId, StreamId};
 use daybook_projections::catalog::{self, ProductAt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::facets::ProductQuery;
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{Representation, json, no_content, to_response};
 use crate::app::{App, BASE};
-use crate::auth::Admin;
+use crate::auth::{Access, Admin, Routes};
 use crate::cache::CachedProduct;
 use crate::decimal::{Amount, DecimalNumber};
 use crate::etag::ETag;
@@ -28,10 +27,12 @@ use crate::past::{AdminAsOf, AsOfParam, product_at};
 use crate::problem::{ApiResult, Problem};
 use crate::timestamp::Timestamp;
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list_products, create_product))
-        .routes(routes!(get_product, change_product, retire_product))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .open_to(Access::Anyone, routes!(list_products))
+        .open_to(Access::Admin, routes!(create_product))
+        .open_to(Access::Anyone, routes!(get_product))
+        .open_to(Access::Admin, routes!(change_product, retire_product))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -165,7 +166,7 @@ async fn get_product(
 /// Adds a product.
 #[utoipa::path(
     post, path = "/api/v1/products", operation_id = "createProduct", tag = "catalog", params(KeyParam),
-    request_body = CreateProductBody, security(("bearer" = ["admin"])),
+    request_body = CreateProductBody,
     responses(
         (status = 201, description = "The product", body = ProductAnswer, headers(("ETag" = String))),
         (status = 409, description = "The SKU is taken, or the Idempotency-Key is in use"),
@@ -189,7 +190,7 @@ async fn create_product(
 /// Changes what is given, and nothing else.
 #[utoipa::path(
     put, path = "/api/v1/products/{id}", operation_id = "changeProduct", tag = "catalog", params(IdParam, IfMatchParam),
-    request_body = ChangeProductBody, security(("bearer" = ["admin"])),
+    request_body = ChangeProductBody,
     responses(
         (status = 200, description = "The product as it is now", body = ProductAnswer, headers(("ETag" = String))),
         (status = 409, description = "Another change got in between"),
@@ -217,7 +218,7 @@ async fn change_product(
 /// Retires a product: gone from lists and not to be ordered; its history stays.
 #[utoipa::path(
     delete, path = "/api/v1/products/{id}", operation_id = "retireProduct", tag = "catalog",
-    params(IdParam, IfMatchParam), security(("bearer" = ["admin"])),
+    params(IdParam, IfMatchParam),
     responses(
         (status = 204, description = "The product is retired"),
         (status = 412, description = "The product has changed since"),

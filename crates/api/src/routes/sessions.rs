@@ -1,27 +1,30 @@
 //! Signing in, and staying signed in.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use daybook_domain::{Email, StreamId, UserId};
+use daybook_identity::access_token::TokenKeyError;
+use daybook_identity::password::{self, PasswordError};
+use daybook_identity::session::{self, Session, SessionError};
+use daybook_identity::{Principal, Revoked, credentials};
 use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::password::{self, PasswordError};
-use crate::auth::refresh::{self, RefreshError};
-use crate::auth::{credentials, token::TokenKeyError};
+use crate::auth::{Access, Customer, Routes};
 use crate::extract::{Json, of_database};
 use crate::problem::{ApiResult, Problem, chain};
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(login))
-        .routes(routes!(refresh))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .open_to(Access::Anyone, routes!(login))
+        .open_to(Access::Anyone, routes!(refresh))
+        .open_to(Access::Anyone, routes!(logout))
+        .open_to(Access::SignedIn, routes!(logout_everywhere))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -62,11 +65,10 @@ struct Tokens {
     ),
 )]
 async fn login(State(app): State<App>, Json { value: body, .. }: Json<LoginBody>) -> ApiResult {
-    let user_id = authenticate(&app, &body)
-        .await?
-        .ok_or_else(wrong_credentials)?;
-    let refresh_token = refresh::issue(&app.pool, user_id, app.http.refresh_token_ttl).await?;
-    tokens(&app, user_id, refresh_token).await
+    let proven = authenticate(&app, &body).await?;
+    let (user_id, generation) = proven.ok_or_else(wrong_credentials)?;
+    let session = session::start(&app.pool, user_id, generation, app.http.sessions).await?;
+    tokens(&app, session).await
 }
 
 /// Exchanges a refresh token for fresh tokens.
@@ -79,9 +81,41 @@ async fn login(State(app): State<App>, Json { value: body, .. }: Json<LoginBody>
     ),
 )]
 async fn refresh(State(app): State<App>, Json { value: body, .. }: Json<RefreshBody>) -> ApiResult {
-    let ttl = app.http.refresh_token_ttl;
-    let (user_id, next) = refresh::rotate(&app.pool, &body.refresh_token, ttl).await?;
-    tokens(&app, user_id, next).await
+    let session = session::refresh(&app.pool, &body.refresh_token, app.http.sessions).await;
+    if let Err(SessionError::Invalid {
+        ended: Some((_, id)),
+    }) = &session
+    {
+        app.revocations.note(Revoked::Session(*id));
+    }
+    tokens(&app, session?).await
+}
+
+/// Ends the session of a refresh token: neither it nor the session's access tokens count from now on. An unknown
+/// token is as good as ended.
+#[utoipa::path(
+    post, path = "/api/v1/users/logout", operation_id = "logout", tag = "users",
+    request_body = RefreshBody,
+    responses((status = 204, description = "The session has ended")),
+)]
+async fn logout(State(app): State<App>, Json { value: body, .. }: Json<RefreshBody>) -> ApiResult {
+    let ended = session::end(&app.pool, &body.refresh_token).await;
+    if let Some((_, revoked)) = ended.map_err(|error| of_database(&error))? {
+        app.revocations.note(revoked);
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Ends all sessions of the caller, this one included: none of their tokens counts from now on.
+#[utoipa::path(
+    post, path = "/api/v1/users/logout-everywhere", operation_id = "logoutEverywhere", tag = "users",
+    responses((status = 204, description = "All sessions have ended")),
+)]
+async fn logout_everywhere(State(app): State<App>, caller: Customer) -> ApiResult {
+    let revoked = session::end_all(&app.pool, caller.id).await;
+    app.revocations
+        .note(revoked.map_err(|error| of_database(&error))?);
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn wrong_credentials() -> Problem {
@@ -89,54 +123,71 @@ fn wrong_credentials() -> Problem {
     Problem::unauthorized("invalid-credentials", detail, "Bearer")
 }
 
-/// Takes the same time whether or not there is such a user.
-async fn authenticate(app: &App, body: &LoginBody) -> ApiResult<Option<UserId>> {
+/// Who it is, and the generation of their tokens before that was proven. Takes the same time whether or not there
+/// is such a user.
+async fn authenticate(app: &App, body: &LoginBody) -> ApiResult<Option<(UserId, i64)>> {
     let owner = match body.email.parse::<Email>() {
         Ok(email) => app.commands.email_owner(&email).await?,
         Err(_) => None,
     };
-    let hash = match owner {
-        Some(id) => credentials::find(&app.pool, id)
-            .await
-            .map_err(|error| of_database(&error))?,
+    let known = match owner {
+        Some(id) => stored(app, id).await.map_err(|error| of_database(&error))?,
         None => None,
     };
-    let right = match &hash {
-        Some(hash) => password::verify(&body.password, hash).await?,
+    let right = match &known {
+        Some((_, hash)) => password::verify(&body.password, hash).await?,
         None => password::verify_nobody(&body.password).await?,
     };
-    Ok(owner.filter(|_| right))
+    let generation = known.map(|(generation, _)| generation);
+    Ok(owner.zip(generation).filter(|_| right))
+}
+
+/// The generation first: a password that is changed after it starts another.
+async fn stored(app: &App, id: UserId) -> Result<Option<(i64, String)>, sqlx::Error> {
+    let generation = session::generation(&app.pool, id).await?;
+    let hash = credentials::find(&app.pool, id).await?;
+    Ok(hash.map(|hash| (generation, hash)))
 }
 
 /// The roles are those of now, as the log has them.
-async fn tokens(app: &App, user_id: UserId, refresh_token: String) -> ApiResult {
-    let loaded = app.commands.load(StreamId::user(user_id)).await?.state;
+async fn tokens(app: &App, session: Session) -> ApiResult {
+    let loaded = app
+        .commands
+        .load(StreamId::user(session.user_id))
+        .await?
+        .state;
     // They may have been erased since their password was found right.
     let user = loaded.as_user().filter(|user| user.exists());
     let roles = user
         .map(|user| user.roles.clone())
         .ok_or_else(wrong_credentials)?;
+    let principal = Principal {
+        user_id: session.user_id,
+        roles,
+        means: session.means(),
+    };
     let ttl = app.http.access_token_ttl;
-    let access_token = app.token_keys.sign(user_id, &roles, app.now(), ttl)?;
+    let access_token = app.token_keys.sign(&principal, app.now(), ttl)?;
     let body = Tokens {
         access_token,
         token_type: "Bearer",
         expires_in: ttl.as_secs(),
-        refresh_token,
+        refresh_token: session.refresh_token,
     };
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((no_store, json(&body)?).into_response())
 }
 
-impl From<RefreshError> for Problem {
-    fn from(error: RefreshError) -> Problem {
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Problem {
         match error {
-            RefreshError::Invalid => {
+            SessionError::Invalid { .. } => {
                 let detail = "The refresh token is unknown, expired or spent; sign in again.";
                 Problem::unauthorized("invalid-refresh-token", detail, "Bearer")
             }
-            RefreshError::Database(error) => of_database(&error),
-            RefreshError::Random => {
+            SessionError::Revoked => wrong_credentials(),
+            SessionError::Database(error) => of_database(&error),
+            SessionError::Random => {
                 error!(%error, "a refresh token could not be made");
                 Problem::internal()
             }

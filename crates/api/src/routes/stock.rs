@@ -7,21 +7,20 @@ use daybook_domain::{ProductId, StreamId, Versioned};
 use daybook_log::Position;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, KeyParam};
 use crate::answer::{Representation, json, to_response};
 use crate::app::App;
-use crate::auth::Admin;
+use crate::auth::{Access, Admin, Routes};
 use crate::etag::ETag;
 use crate::extract::{Id, MinPosition, Submission};
 use crate::past::{AsOf, AsOfParam, stock_at, was_there};
 use crate::problem::{ApiResult, Problem};
 use crate::timestamp::Timestamp;
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_stock, change_stock))
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::Admin, routes!(get_stock, change_stock))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -76,7 +75,7 @@ struct LevelsAnswer {
 /// What is in the warehouse, of a retired product too; from the log, so never behind.
 #[utoipa::path(
     get, path = "/api/v1/products/{id}/stock", operation_id = "getStock", tag = "catalog",
-    params(IdParam, AsOfParam), security(("bearer" = ["admin"])),
+    params(IdParam, AsOfParam),
     responses((status = 200, description = "The units", body = LevelsAnswer)),
 )]
 async fn get_stock(
@@ -103,7 +102,7 @@ async fn get_stock(
 /// Receives units or writes them off.
 #[utoipa::path(
     put, path = "/api/v1/products/{id}/stock", operation_id = "changeStock", tag = "catalog", params(IdParam, KeyParam),
-    request_body = ChangeStockBody, security(("bearer" = ["admin"])),
+    request_body = ChangeStockBody,
     responses(
         (status = 200, description = "What is left", body = StockAnswer, headers(("ETag" = String))),
         (status = 409, description = "There are fewer units than were to be written off, or the Idempotency-Key is in use"),

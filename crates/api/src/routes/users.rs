@@ -10,19 +10,19 @@ use axum::http::Uri;
 use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
+use daybook_identity::{credentials, password, revoke_tokens};
 use daybook_log::Actor;
 use daybook_projections::users;
 use serde::Deserialize;
 use tracing::warn;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::answer::{RoleName, UserAnswer, represent};
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{carried_out, json, tagged, to_response};
 use crate::app::{App, BASE};
-use crate::auth::{Admin, Customer, credentials, password};
+use crate::auth::{Access, Admin, Customer, Routes};
 use crate::etag::ETag;
 use crate::extract::{
     CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list,
@@ -31,13 +31,13 @@ use crate::extract::{
 use crate::past::{AsOf, AsOfParam, user_at};
 use crate::problem::{ApiResult, Problem, chain};
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(register))
-        .routes(routes!(list_users, create_user))
-        .routes(routes!(get_user, change_user))
-        .routes(routes!(change_roles))
-        .routes(routes!(export::export_user))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .open_to(Access::Anyone, routes!(register))
+        .open_to(Access::Admin, routes!(list_users, create_user))
+        .open_to(Access::Owner, routes!(get_user, change_user))
+        .open_to(Access::Admin, routes!(change_roles))
+        .open_to(Access::Owner, routes!(export::export_user))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -159,7 +159,7 @@ async fn register(State(app): State<App>, submission: Submission<RegisterBody>) 
 /// Opens an account for someone else.
 #[utoipa::path(
     post, path = "/api/v1/users", operation_id = "createUser", tag = "users", params(KeyParam),
-    request_body = CreateUserBody, security(("bearer" = ["admin"])),
+    request_body = CreateUserBody,
     responses(
         (status = 201, description = "The account", body = UserAnswer, headers(("ETag" = String))),
         (status = 409, description = "The e-mail address is taken, or the Idempotency-Key is in use"),
@@ -191,7 +191,6 @@ async fn create_user(
 /// All accounts, the newest first.
 #[utoipa::path(
     get, path = "/api/v1/users", operation_id = "listUsers", tag = "users", params(ListQuery),
-    security(("bearer" = ["admin"])),
     responses((status = 200, description = "A page of accounts", body = Vec<UserAnswer>)),
 )]
 async fn list_users(
@@ -214,7 +213,6 @@ async fn list_users(
 #[utoipa::path(
     get, path = "/api/v1/users/{id}", operation_id = "getUser", tag = "users",
     params(IdParam, AsOfParam, IfNoneMatchParam),
-    security(("bearer" = [])),
     responses((status = 200, description = "The account", body = UserAnswer, headers(("ETag" = String)))),
 )]
 async fn get_user(
@@ -248,7 +246,7 @@ async fn get_user(
 /// Changes a name.
 #[utoipa::path(
     put, path = "/api/v1/users/{id}", operation_id = "changeUser", tag = "users", params(IdParam, IfMatchParam),
-    request_body = ChangeUserBody, security(("bearer" = [])),
+    request_body = ChangeUserBody,
     responses(
         (status = 200, description = "The account as it is now", body = UserAnswer, headers(("ETag" = String))),
         (status = 412, description = "The account has changed since"),
@@ -282,10 +280,10 @@ async fn change_user(
 }
 
 /// Gives someone other roles; one's own role of administrator only another administrator takes away. Their access
-/// token keeps the old ones until it expires.
+/// tokens count no longer: refreshed ones have the new roles.
 #[utoipa::path(
     put, path = "/api/v1/users/{id}/roles", operation_id = "changeRoles", tag = "users", params(IdParam, IfMatchParam),
-    request_body = RolesBody, security(("bearer" = ["admin"])),
+    request_body = RolesBody,
     responses(
         (status = 200, description = "The account as it is now", body = UserAnswer, headers(("ETag" = String))),
         (status = 409, description = "The administrator would no longer be one"),
@@ -310,9 +308,13 @@ async fn change_roles(
         expected_version,
     };
     let accept = move |user: &Versioned<User>| represent(id, user).ok();
-    Ok(to_response(
-        app.execute(command, admin.actor(), request, accept).await?,
-    ))
+    let answered = app.execute(command, admin.actor(), request, accept).await?;
+    if carried_out(&answered) {
+        let revoked = revoke_tokens(&app.pool, id).await;
+        app.revocations
+            .note(revoked.map_err(|error| of_database(&error))?);
+    }
+    Ok(to_response(answered))
 }
 
 fn parse_email(email: &str) -> ApiResult<Email> {

@@ -6,13 +6,13 @@ use chrono::Duration;
 use daybook_commands::RegisterUser;
 use daybook_domain::user::Role;
 use daybook_domain::{Email, StreamId, UserId};
+use daybook_identity::credentials;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 
 use super::shop::{CustomerEntry, SHOP};
 use super::{OPENED, Seeder};
 use crate::accounts;
-use crate::auth::credentials;
 use crate::failure::Failure;
 use crate::fixed_id::fixed_id;
 

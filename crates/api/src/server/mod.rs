@@ -18,6 +18,7 @@ mod supervisor;
 use std::net::SocketAddr;
 
 use daybook_audit::CheckpointStore;
+use daybook_identity::Revocations;
 use daybook_projections::{Progress, ProjectorConfig, ReadModels, registry};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -192,6 +193,7 @@ impl Server<'_> {
                 source,
             })?;
         let progress = Progress::default();
+        let revocations = Revocations::new(self.database.pool.clone());
         let app = App::new(AppParts {
             commands: core.bus.clone(),
             read_models: ReadModels::new(self.database.pool.clone(), progress.clone()),
@@ -199,6 +201,7 @@ impl Server<'_> {
             pool: self.database.pool.clone(),
             token_keys,
             erasures,
+            revocations: revocations.clone(),
             checkpoint_keys,
             http: self.http(),
         });
@@ -206,6 +209,11 @@ impl Server<'_> {
         let listening = self.database.worker_pool(2);
         let tracker = Background::start("progress", |stop| async move {
             progress.run(listening, stop).await
+        });
+        // One connection to listen and one to look with.
+        let listening = self.database.worker_pool(2);
+        let revoked = Background::start("revocations", |stop| async move {
+            revocations.run(listening, stop).await
         });
         let chores = Background::start("chores", |stop| app::run_background(app.clone(), stop));
 
@@ -220,6 +228,7 @@ impl Server<'_> {
         tokio::join!(serving, closing);
         app.builds.ended().await;
         chores.stop().await;
+        revoked.stop().await;
         tracker.stop().await;
         Ok(())
     }

@@ -1,12 +1,11 @@
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::Utc;
-use daybook_api::auth::token::TokenKeys;
 use daybook_domain::user::Role;
+use daybook_identity::access_token::TokenKeys;
 use serde_json::{Value, json};
 
-use crate::shop::{Customer, PASSWORD, Reply, Shop};
+use crate::shop::{Customer, PASSWORD, Reply, Shop, principal};
 
 async fn sign_in(shop: &Shop, customer: &Customer) -> Value {
     let answer = login(shop, &customer.email, PASSWORD).await;
@@ -149,14 +148,11 @@ async fn a_new_role_comes_with_the_next_token() {
 async fn only_this_servers_unexpired_tokens_open_anything() {
     let shop = Shop::open().await;
     let ann = shop.customer().await;
-    let (id, roles) = (ann.id.parse().unwrap(), BTreeSet::from([Role::Admin]));
+    let admin = principal(ann.id.parse().unwrap(), [Role::Admin]);
     let others = TokenKeys::from_pkcs8(&TokenKeys::generate().unwrap()).unwrap();
     let ttl = Duration::from_secs(60);
-    let expired = shop
-        .keys
-        .sign(id, &roles, Utc::now() - 2 * ttl, ttl)
-        .unwrap();
-    let foreign = others.sign(id, &roles, Utc::now(), ttl).unwrap();
+    let expired = shop.keys.sign(&admin, Utc::now() - 2 * ttl, ttl).unwrap();
+    let foreign = others.sign(&admin, Utc::now(), ttl).unwrap();
     let header = format!("Bearer {}", ann.token);
     let cases = [
         format!("Bearer {expired}"),

@@ -1,6 +1,5 @@
 //! A whole shop in one process, on a database of its own, asked through its router.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +8,13 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Utc;
 use daybook_api::app::{App, AppParts, HttpConfig, router};
-use daybook_api::auth::token::TokenKeys;
 use daybook_api::erasure::Erasures;
 use daybook_audit::{Sealer, SealerConfig, SigningKey};
 use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
+use daybook_identity::access_token::TokenKeys;
+use daybook_identity::{Means, Principal, Revocations};
 use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_projections::{Progress, ProjectorConfig, ReadModels};
@@ -91,8 +91,10 @@ impl Shop {
         let progress = Progress::new();
         let keys = TokenKeys::from_pkcs8(&TokenKeys::generate().unwrap()).unwrap();
         let checkpoint_key = SigningKey::generate("shop").unwrap();
+        let revocations = Revocations::new(pool.clone());
         let parts = AppParts {
             erasures: Erasures::new(commands.clone()),
+            revocations: revocations.clone(),
             commands,
             read_models: ReadModels::new(pool.clone(), progress.clone()),
             feed: feed.clone(),
@@ -106,6 +108,8 @@ impl Shop {
         let mut tasks = JoinSet::new();
         let (stop, tracked) = (shutdown.clone(), pool.clone());
         tasks.spawn(async move { progress.run(tracked, stop).await });
+        let (stop, heard) = (shutdown.clone(), database.server_pool().unwrap());
+        tasks.spawn(async move { revocations.run(heard, stop).await });
         let (stop, projected) = (shutdown.clone(), database.server_pool().unwrap());
         let config = ProjectorConfig {
             poll_interval: Duration::from_millis(50),
@@ -186,12 +190,7 @@ impl Shop {
 
     pub(crate) fn token<const N: usize>(&self, id: UserId, roles: [Role; N]) -> String {
         self.keys
-            .sign(
-                id,
-                &BTreeSet::from(roles),
-                Utc::now(),
-                Duration::from_secs(900),
-            )
+            .sign(&principal(id, roles), Utc::now(), Duration::from_secs(900))
             .unwrap()
     }
 
@@ -224,6 +223,18 @@ impl Shop {
             .json()["stock"]
             .as_i64()
             .unwrap()
+    }
+}
+
+/// Somebody of whom no token was ever revoked.
+pub(crate) fn principal<const N: usize>(user_id: UserId, roles: [Role; N]) -> Principal {
+    Principal {
+        user_id,
+        roles: roles.into(),
+        means: Means::Session {
+            id: Uuid::now_v7(),
+            generation: 0,
+        },
     }
 }
 

@@ -60,7 +60,6 @@ impl Row for FunnelRow {
 /// How far sessions and orders get, and how long orders take.
 #[utoipa::path(
     get, path = "/api/v1/analytics/funnel", operation_id = "reportFunnel", tag = "analytics", params(WindowQuery),
-    security(("bearer" = ["admin"])),
     responses((status = 200, description = "Both funnels", content(
         (Funnel = "application/json"), (String = "text/csv"),
     ))),

@@ -7,16 +7,15 @@ mod sales;
 mod top_products;
 mod window;
 
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::auth::{Access, Routes};
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(sales::report))
-        .routes(routes!(top_products::report))
-        .routes(routes!(customers::report))
-        .routes(routes!(cohorts::report))
-        .routes(routes!(funnel::report))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .open_to(Access::Admin, routes!(sales::report))
+        .open_to(Access::Admin, routes!(top_products::report))
+        .open_to(Access::Admin, routes!(customers::report))
+        .open_to(Access::Admin, routes!(cohorts::report))
+        .open_to(Access::Admin, routes!(funnel::report))
 }

@@ -4,20 +4,19 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use daybook_projections::trail;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::entitled::readable;
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::Customer;
+use crate::auth::{Access, Customer, Routes};
 use crate::extract::{Id, MinPosition};
 use crate::problem::{ApiResult, Problem};
 use crate::trail::{MOST_EVENTS, RequestTree};
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(read_correlation))
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::SignedIn, routes!(read_correlation))
 }
 
 #[derive(IntoParams)]
@@ -33,7 +32,7 @@ struct CorrelationParam {
 /// Administrators see all of it, others what happened to their own account and their own orders.
 #[utoipa::path(
     get, path = "/api/v1/audit/correlations/{id}", operation_id = "readCorrelation", tag = "operations",
-    params(CorrelationParam), security(("bearer" = [])),
+    params(CorrelationParam),
     responses((status = 200, description = "The request and what it led to", body = RequestTree)),
 )]
 async fn read_correlation(

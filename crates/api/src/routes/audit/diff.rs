@@ -4,20 +4,19 @@ use axum::extract::State;
 use daybook_log::Position;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::entitled::may_read;
 use super::stream::{Stream, StreamParam};
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::Customer;
+use crate::auth::{Access, Customer, Routes};
 use crate::extract::{MinPosition, Query, invalid_parameter};
 use crate::past::{Change, changes_between, moment};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(compare_stream))
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::Owner, routes!(compare_stream))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -42,7 +41,7 @@ struct DiffQuery {
 /// without what comes from another stream, such as a product's stock. Erased personal data is null at any time.
 #[utoipa::path(
     get, path = "/api/v1/audit/streams/{type}/{id}/diff", operation_id = "compareStream", tag = "operations",
-    params(StreamParam, DiffQuery), security(("bearer" = [])),
+    params(StreamParam, DiffQuery),
     responses((status = 200, description = "The fields that differ", body = Vec<Change>)),
 )]
 async fn compare_stream(

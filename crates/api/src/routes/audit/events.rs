@@ -10,7 +10,6 @@ use daybook_projections::trail::TrailOrder;
 use daybook_projections::{orders, trail};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
@@ -19,13 +18,13 @@ use super::ndjson::{WantsLines, lines};
 use super::stream::TypeName;
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::Customer;
+use crate::auth::{Access, Customer, Routes};
 use crate::extract::{MinPosition, Query, TOTAL_COUNT, invalid_parameter, limit, links};
 use crate::problem::ApiResult;
 use crate::trail::{Criteria, Entry, Place, SearchPage, event_type};
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(search_events))
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::SignedIn, routes!(search_events))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -82,7 +81,7 @@ enum OrderName {
 /// `application/x-ndjson` all of it, an entry on each line, whatever `limit` and `cursor` say.
 #[utoipa::path(
     get, path = "/api/v1/audit/events", operation_id = "searchEvents", tag = "operations",
-    params(EventsQuery), security(("bearer" = [])),
+    params(EventsQuery),
     responses((status = 200, description = "A page of what was found, or all of it",
         content((Vec<Entry> = "application/json"), (Entry = "application/x-ndjson")),
         headers(

@@ -15,12 +15,10 @@ mod proofs;
 mod stream;
 mod streams;
 
-use utoipa_axum::router::OpenApiRouter;
+use crate::auth::Routes;
 
-use crate::app::App;
-
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .merge(streams::router())
         .merge(proofs::router())
         .merge(events::router())

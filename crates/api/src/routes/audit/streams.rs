@@ -8,20 +8,19 @@ use daybook_domain::StreamId;
 use daybook_projections::{Page, Paging, Start};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::entitled::may_read;
 use super::ndjson::{WantsLines, lines};
 use super::stream::{Stream, StreamParam};
 use crate::app::App;
-use crate::auth::Customer;
+use crate::auth::{Access, Customer, Routes};
 use crate::extract::{MinPosition, Query, invalid_parameter, list, paging};
 use crate::problem::{ApiResult, Problem};
 use crate::trail::Entry;
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(read_stream))
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::Owner, routes!(read_stream))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -43,7 +42,7 @@ struct StreamQuery {
 /// `application/x-ndjson` all of it, an entry on each line, whatever `page`, `limit` and `cursor` say.
 #[utoipa::path(
     get, path = "/api/v1/audit/streams/{type}/{id}", operation_id = "readStream", tag = "operations",
-    params(StreamParam, StreamQuery), security(("bearer" = [])),
+    params(StreamParam, StreamQuery),
     responses((status = 200, description = "A page of the stream, or all of it", content(
         (Vec<Entry> = "application/json"), (Entry = "application/x-ndjson")))),
 )]

@@ -46,7 +46,7 @@ pub(super) struct SkipBody {
 /// Holds a projector; its read model is answered from as it is.
 #[utoipa::path(
     post, path = "/api/v1/projections/{name}/pause", operation_id = "pauseProjection", tag = "operations",
-    params(NameParam), request_body = ReasonBody, security(("bearer" = ["admin"])),
+    params(NameParam), request_body = ReasonBody,
     responses(
         (status = 200, description = "As it stands now", body = ProjectionAnswer),
         (status = 409, description = "It is paused or halted already"),
@@ -66,7 +66,7 @@ pub(super) async fn pause(
 /// Lets a paused projector go on.
 #[utoipa::path(
     post, path = "/api/v1/projections/{name}/resume", operation_id = "resumeProjection", tag = "operations",
-    params(NameParam), request_body = ReasonBody, security(("bearer" = ["admin"])),
+    params(NameParam), request_body = ReasonBody,
     responses(
         (status = 200, description = "As it stands now", body = ProjectionAnswer),
         (status = 409, description = "It is not paused"),
@@ -86,7 +86,7 @@ pub(super) async fn resume(
 /// Empties a read model and fills it again from the first event, before its readers' eyes.
 #[utoipa::path(
     post, path = "/api/v1/projections/{name}/reset", operation_id = "resetProjection", tag = "operations",
-    params(NameParam), request_body = ReasonBody, security(("bearer" = ["admin"])),
+    params(NameParam), request_body = ReasonBody,
     responses(
         (status = 200, description = "As it stands now", body = ProjectionAnswer),
         (status = 409, description = "It is being built, or was made by a later version"),
@@ -106,7 +106,7 @@ pub(super) async fn reset(
 /// Has a halted projector try again.
 #[utoipa::path(
     post, path = "/api/v1/projections/{name}/retry", operation_id = "retryProjection", tag = "operations",
-    params(NameParam), request_body = ReasonBody, security(("bearer" = ["admin"])),
+    params(NameParam), request_body = ReasonBody,
     responses(
         (status = 200, description = "As it stands now", body = ProjectionAnswer),
         (status = 409, description = "It is not halted"),
@@ -126,7 +126,7 @@ pub(super) async fn retry(
 /// Has a halted projector pass over the event that it is halted at, for good.
 #[utoipa::path(
     post, path = "/api/v1/projections/{name}/skip", operation_id = "skipEvent", tag = "operations",
-    params(NameParam), request_body = SkipBody, security(("bearer" = ["admin"])),
+    params(NameParam), request_body = SkipBody,
     responses(
         (status = 200, description = "As it stands now", body = ProjectionAnswer),
         (status = 409, description = "It is not halted, or at another event"),

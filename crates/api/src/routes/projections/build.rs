@@ -51,7 +51,7 @@ pub(super) struct BegunAnswer {
 /// Makes a read model anew aside, compares it with the live one and switches it in.
 #[utoipa::path(
     post, path = "/api/v1/projections/{name}/rebuild", operation_id = "rebuildProjection", tag = "operations",
-    params(NameParam), request_body = RebuildBody, security(("bearer" = ["admin"])),
+    params(NameParam), request_body = RebuildBody,
     responses(
         (status = 202, description = "It has begun; Location shows how far it is", body = BegunAnswer,
             headers(("Location" = String))),
@@ -73,7 +73,7 @@ pub(super) async fn rebuild(
 /// Makes a read model anew aside and compares it with the live one.
 #[utoipa::path(
     post, path = "/api/v1/projections/{name}/verify", operation_id = "verifyProjection", tag = "operations",
-    params(NameParam), request_body = ReasonBody, security(("bearer" = ["admin"])),
+    params(NameParam), request_body = ReasonBody,
     responses(
         (status = 202, description = "It has begun; Location shows how far it is", body = BegunAnswer,
             headers(("Location" = String))),
@@ -93,7 +93,7 @@ pub(super) async fn verify(
 /// Switches the version back in that the last rebuild replaced, brought up to date.
 #[utoipa::path(
     post, path = "/api/v1/projections/{name}/rollback", operation_id = "rollBackProjection", tag = "operations",
-    params(NameParam), request_body = ReasonBody, security(("bearer" = ["admin"])),
+    params(NameParam), request_body = ReasonBody,
     responses(
         (status = 202, description = "It has begun; Location shows how far it is", body = BegunAnswer,
             headers(("Location" = String))),

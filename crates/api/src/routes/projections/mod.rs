@@ -12,38 +12,36 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use daybook_projections::operate::last_outcomes;
 use daybook_projections::{StatusError, status, status_of};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::answer::ProjectionAnswer;
 use self::named::{NameParam, Named};
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::Admin;
+use crate::auth::{Access, Admin, Routes};
 use crate::extract::{MinPosition, of_database};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list_projections))
-        .routes(routes!(get_projection))
-        .routes(routes!(act::pause))
-        .routes(routes!(act::resume))
-        .routes(routes!(act::reset))
-        .routes(routes!(act::retry))
-        .routes(routes!(act::skip))
-        .routes(routes!(build::rebuild))
-        .routes(routes!(build::verify))
-        .routes(routes!(build::rollback))
-        .routes(routes!(progress::watch))
-        .routes(routes!(record::dead_letters))
-        .routes(routes!(record::actions))
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .open_to(Access::Admin, routes!(list_projections))
+        .open_to(Access::Admin, routes!(get_projection))
+        .open_to(Access::Admin, routes!(act::pause))
+        .open_to(Access::Admin, routes!(act::resume))
+        .open_to(Access::Admin, routes!(act::reset))
+        .open_to(Access::Admin, routes!(act::retry))
+        .open_to(Access::Admin, routes!(act::skip))
+        .open_to(Access::Admin, routes!(build::rebuild))
+        .open_to(Access::Admin, routes!(build::verify))
+        .open_to(Access::Admin, routes!(build::rollback))
+        .open_to(Access::Admin, routes!(progress::watch))
+        .open_to(Access::Admin, routes!(record::dead_letters))
+        .open_to(Access::Admin, routes!(record::actions))
 }
 
 /// Every read model and how far behind the log it is.
 #[utoipa::path(
     get, path = "/api/v1/projections", operation_id = "listProjections", tag = "operations",
-    security(("bearer" = ["admin"])),
     responses((status = 200, description = "The read models", body = Vec<ProjectionAnswer>)),
 )]
 async fn list_projections(
@@ -69,7 +67,7 @@ async fn list_projections(
 /// One read model.
 #[utoipa::path(
     get, path = "/api/v1/projections/{name}", operation_id = "getProjection", tag = "operations",
-    params(NameParam), security(("bearer" = ["admin"])),
+    params(NameParam),
     responses((status = 200, description = "The read model", body = ProjectionAnswer)),
 )]
 async fn get_projection(

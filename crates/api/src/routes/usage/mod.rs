@@ -10,7 +10,6 @@ use daybook_usage::{Recorded, Room, Times, UsageEvent};
 use metrics::counter;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
@@ -18,11 +17,12 @@ use self::body::Batch;
 use self::judge::{Judged, judge_all};
 use crate::answer::json;
 use crate::app::App;
+use crate::auth::{Access, Routes};
 use crate::extract::{Elements, of_database};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(record_events))
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::Anyone, routes!(record_events))
 }
 
 const MOST_EVENTS: usize = 1_000;

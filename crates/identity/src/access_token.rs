@@ -14,6 +14,8 @@ use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::principal::{Means, Principal};
+
 const ISSUER: &str = "daybook";
 const AUDIENCE: &str = "daybook-api";
 /// RFC 9068: no other kind of JWT that this key may ever sign can be passed off as an access token.
@@ -39,7 +41,7 @@ struct Inner {
 
 #[derive(Clone)]
 struct Checked {
-    identity: Identity,
+    principal: Principal,
     not_before: i64,
     expires_at: i64,
 }
@@ -73,13 +75,10 @@ struct Claims {
     iat: i64,
     jti: Uuid,
     roles: BTreeSet<Role>,
-}
-
-/// Whom a valid token speaks of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    pub user_id: UserId,
-    pub roles: BTreeSet<Role>,
+    /// The session that the token was given to.
+    sid: Uuid,
+    /// Of the account's tokens: a later one revokes this.
+    generation: i64,
 }
 
 impl TokenKeys {
@@ -114,29 +113,32 @@ impl TokenKeys {
 
     pub fn sign(
         &self,
-        user_id: UserId,
-        roles: &BTreeSet<Role>,
+        principal: &Principal,
         now: DateTime<Utc>,
         ttl: Duration,
     ) -> Result<String, TokenKeyError> {
+        let Means::Session { id, generation } = principal.means;
         let now = now.timestamp();
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
-            sub: user_id,
+            sub: principal.user_id,
             exp: now + ttl.as_secs() as i64,
             nbf: now,
             iat: now,
             jti: Uuid::now_v7(),
-            roles: roles.clone(),
+            roles: principal.roles.clone(),
+            sid: id,
+            generation,
         };
         encode(&self.0.header, &claims, &self.0.signing).map_err(TokenKeyError::Sign)
     }
 
-    pub fn check(&self, token: &str) -> Result<Identity, InvalidToken> {
+    /// Whom a token speaks of; that it was not revoked is for [`crate::Revocations`] to tell.
+    pub fn check(&self, token: &str) -> Result<Principal, InvalidToken> {
         let known = self.0.checked.get(token);
         if let Some(known) = known.filter(|known| known.holds_at(Utc::now().timestamp())) {
-            return Ok(known.identity);
+            return Ok(known.principal);
         }
         let decoded = decode::<Claims>(token, &self.0.checking, &self.0.validation)?;
         if decoded.header.typ.as_deref() != Some(TOKEN_TYPE) {
@@ -147,16 +149,22 @@ impl TokenKeys {
             roles,
             nbf: not_before,
             exp: expires_at,
+            sid: id,
+            generation,
             ..
         } = decoded.claims;
-        let identity = Identity { user_id, roles };
+        let principal = Principal {
+            user_id,
+            roles,
+            means: Means::Session { id, generation },
+        };
         let checked = Checked {
-            identity: identity.clone(),
+            principal: principal.clone(),
             not_before,
             expires_at,
         };
         self.0.checked.insert(token.to_owned(), checked);
-        Ok(identity)
+        Ok(principal)
     }
 }
 
@@ -186,10 +194,21 @@ mod tests {
         Uuid::from_u128(7).into()
     }
 
+    fn principal<const N: usize>(roles: [Role; N]) -> Principal {
+        Principal {
+            user_id: ann(),
+            roles: roles.into(),
+            means: Means::Session {
+                id: Uuid::from_u128(8),
+                generation: 3,
+            },
+        }
+    }
+
     fn claims() -> Value {
         let now = Utc::now().timestamp();
         json!({"iss": ISSUER, "aud": AUDIENCE, "sub": ann(), "exp": now + 60, "nbf": now, "iat": now,
-               "jti": Uuid::now_v7(), "roles": ["user"]})
+               "jti": Uuid::now_v7(), "roles": ["user"], "sid": Uuid::from_u128(8), "generation": 3})
     }
 
     fn signed(der: &[u8], header: &Header, claims: &Value) -> String {
@@ -205,37 +224,21 @@ mod tests {
     #[test]
     fn a_token_says_who_someone_is_until_it_expires() {
         let (_, keys) = keys();
-        let roles = BTreeSet::from([Role::Admin, Role::User]);
-        let token = keys.sign(ann(), &roles, Utc::now(), TTL).unwrap();
-        assert_eq!(
-            keys.check(&token).unwrap(),
-            Identity {
-                user_id: ann(),
-                roles: roles.clone()
-            }
-        );
-        let old = keys
-            .sign(
-                ann(),
-                &roles,
-                Utc::now() - TTL - Duration::from_secs(10),
-                TTL,
-            )
-            .unwrap();
+        let ann = principal([Role::Admin, Role::User]);
+        let token = keys.sign(&ann, Utc::now(), TTL).unwrap();
+        assert_eq!(keys.check(&token).unwrap(), ann);
+        let long_ago = Utc::now() - TTL - Duration::from_secs(10);
+        let old = keys.sign(&ann, long_ago, TTL).unwrap();
         assert!(keys.check(&old).is_err());
-        let early = keys
-            .sign(ann(), &roles, Utc::now() + Duration::from_secs(60), TTL)
-            .unwrap();
+        let soon = Utc::now() + Duration::from_secs(60);
+        let early = keys.sign(&ann, soon, TTL).unwrap();
         assert!(keys.check(&early).is_err());
     }
 
     #[test]
     fn a_token_that_was_good_once_expires_all_the_same() {
         let checked = Checked {
-            identity: Identity {
-                user_id: ann(),
-                roles: BTreeSet::new(),
-            },
+            principal: principal([]),
             not_before: 100,
             expires_at: 200,
         };
@@ -275,7 +278,16 @@ mod tests {
                 "{claim}"
             );
         }
-        for claim in ["iss", "aud", "sub", "exp", "nbf", "roles"] {
+        for claim in [
+            "iss",
+            "aud",
+            "sub",
+            "exp",
+            "nbf",
+            "roles",
+            "sid",
+            "generation",
+        ] {
             let mut claims = claims();
             claims.as_object_mut().unwrap().remove(claim);
             assert!(
@@ -310,7 +322,7 @@ mod tests {
     fn a_changed_token_is_refused() {
         let (_, keys) = keys();
         let token = keys
-            .sign(ann(), &BTreeSet::from([Role::User]), Utc::now(), TTL)
+            .sign(&principal([Role::User]), Utc::now(), TTL)
             .unwrap();
         let parts: Vec<&str> = token.split('.').collect();
         let raised = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();

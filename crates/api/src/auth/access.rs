@@ -1,0 +1,121 @@
+//! Who may use a route: declared where it is added, and asked before its handler runs.
+
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::SecurityRequirement;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+use super::identify::Caller;
+use crate::app::App;
+use crate::problem::ApiResult;
+
+/// The name under which the OpenAPI document has it.
+pub const EXTENSION: &str = "x-daybook-access";
+
+/// Who may use a route, and on whose things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever asks.
+    Anyone,
+    /// Whoever is signed in; they are shown nothing but what is theirs, and administrators everything.
+    SignedIn,
+    /// Whose the thing in the path is, and administrators. To others it is not there, which is for the handler to
+    /// say, since it takes a look at the thing.
+    Owner,
+    /// Administrators.
+    Admin,
+}
+
+impl Access {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Access::Anyone => "anyone",
+            Access::SignedIn => "signed-in",
+            Access::Owner => "owner",
+            Access::Admin => "admin",
+        }
+    }
+
+    fn admit(self, caller: &Caller) -> ApiResult<()> {
+        match self {
+            Access::Anyone => Ok(()),
+            Access::SignedIn | Access::Owner => caller.known().map(drop),
+            Access::Admin => caller.admin().map(drop),
+        }
+    }
+
+    fn describe(self, item: &mut PathItem) {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.delete,
+            &mut item.patch,
+            &mut item.head,
+            &mut item.options,
+            &mut item.trace,
+        ];
+        for operation in operations.into_iter().filter_map(Option::as_mut) {
+            self.describe_one(operation);
+        }
+    }
+
+    fn describe_one(self, operation: &mut Operation) {
+        let scopes: &[&str] = match self {
+            Access::Anyone => return self.mark(operation),
+            Access::SignedIn | Access::Owner => &[],
+            Access::Admin => &["admin"],
+        };
+        operation.security = Some(vec![SecurityRequirement::new("bearer", scopes.to_vec())]);
+        self.mark(operation);
+    }
+
+    fn mark(self, operation: &mut Operation) {
+        let mark = ExtensionsBuilder::new()
+            .add(EXTENSION, self.as_str())
+            .build();
+        operation.extensions.get_or_insert_default().merge(mark);
+    }
+}
+
+/// A resource's routes. There is no way to add one without saying who may use it.
+#[derive(Default)]
+pub(crate) struct Routes(OpenApiRouter<App>);
+
+impl Routes {
+    pub(crate) fn new() -> Routes {
+        Routes::default()
+    }
+
+    /// `handlers` is what `routes!` makes.
+    pub(crate) fn open_to(
+        self,
+        access: Access,
+        (schemas, mut paths, handlers): UtoipaMethodRouter<App>,
+    ) -> Routes {
+        for item in paths.paths.values_mut() {
+            access.describe(item);
+        }
+        let guarded =
+            handlers.route_layer(from_fn(move |request, next| guard(access, request, next)));
+        Routes(self.0.routes((schemas, paths, guarded)))
+    }
+
+    pub(crate) fn merge(self, others: Routes) -> Routes {
+        Routes(self.0.merge(others.0))
+    }
+
+    pub(crate) fn into_router(self) -> OpenApiRouter<App> {
+        self.0
+    }
+}
+
+async fn guard(access: Access, request: Request, next: Next) -> Response {
+    match access.admit(Caller::of(request.extensions())) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}

@@ -1,0 +1,118 @@
+//! Who is asking, found out once for each request, before anything else is done for them.
+
+use axum::http::{Extensions, HeaderMap, header};
+use daybook_domain::StreamId;
+use daybook_domain::user::Role;
+use daybook_identity::Principal;
+use tracing::debug;
+
+use crate::app::App;
+use crate::extract::of_database;
+use crate::problem::{ApiResult, Problem};
+
+/// Who a request comes from.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// Who has not said who they are.
+    Anonymous,
+    Known(Known),
+    /// Who has tried to, with something that proves nothing.
+    Refused(Problem),
+}
+
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub principal: Principal,
+    /// By the log, not by what they came with: who was one then may no longer be one now.
+    pub is_admin: bool,
+}
+
+impl Caller {
+    /// Whoever the headers prove to be; it is not known yet whether they are an administrator still.
+    pub async fn identify(app: &App, headers: &HeaderMap) -> Caller {
+        match identify(app, headers).await {
+            Ok(None) => Caller::Anonymous,
+            Ok(Some(principal)) => Caller::Known(Known {
+                principal,
+                is_admin: false,
+            }),
+            Err(problem) => Caller::Refused(problem),
+        }
+    }
+
+    /// Asks the log who is an administrator. A token is good for minutes: whoever lost the role must not use what is
+    /// left of it to give it back to themselves.
+    pub async fn confirm(&mut self, app: &App) {
+        let Caller::Known(known) = self else { return };
+        if !known.principal.roles.contains(&Role::Admin) {
+            return;
+        }
+        match app
+            .commands
+            .load(StreamId::user(known.principal.user_id))
+            .await
+        {
+            Ok(loaded) => {
+                let user = loaded.state.as_user();
+                known.is_admin = user.is_some_and(|user| user.roles.contains(&Role::Admin));
+            }
+            Err(error) => *self = Caller::Refused(error.into()),
+        }
+    }
+
+    /// Everyone is anonymous of whom the gateway has said nothing.
+    pub fn of(extensions: &Extensions) -> &Caller {
+        extensions.get().unwrap_or(&Caller::Anonymous)
+    }
+
+    pub fn known(&self) -> ApiResult<&Known> {
+        match self {
+            Caller::Known(known) => Ok(known),
+            Caller::Refused(problem) => Err(problem.clone()),
+            // RFC 6750: without a token the challenge names no error.
+            Caller::Anonymous => {
+                let detail = "Sign in, and send the access token as Authorization: Bearer.";
+                Err(Problem::unauthorized("unauthenticated", detail, "Bearer"))
+            }
+        }
+    }
+
+    pub fn admin(&self) -> ApiResult<&Known> {
+        let known = self.known()?;
+        match known.is_admin {
+            true => Ok(known),
+            false => Err(Problem::forbidden("This is for administrators.")),
+        }
+    }
+}
+
+async fn identify(app: &App, headers: &HeaderMap) -> ApiResult<Option<Principal>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(value), None) => value,
+        (Some(_), Some(_)) => return Err(invalid()),
+    };
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(invalid)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(invalid());
+    }
+    let principal = app.token_keys.check(token.trim()).map_err(|error| {
+        debug!(%error, "a token was refused");
+        invalid()
+    })?;
+    let stands = app.revocations.stands(&principal).await;
+    if !stands.map_err(|error| of_database(&error))? || app.erasures.contains(principal.user_id) {
+        return Err(invalid());
+    }
+    Ok(Some(principal))
+}
+
+fn invalid() -> Problem {
+    let detail = "The access token is invalid or has expired; sign in again or refresh it.";
+    Problem::unauthorized("invalid-token", detail, "Bearer error=\"invalid_token\"")
+}

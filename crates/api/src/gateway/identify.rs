@@ -1,0 +1,16 @@
+//! Finds out who is asking, for everyone who handles the request from here on.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::app::App;
+use crate::auth::Caller;
+
+/// The layer's function, for `axum::middleware::from_fn_with_state`.
+pub(crate) async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let mut caller = Caller::identify(&app, request.headers()).await;
+    caller.confirm(&app).await;
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}

@@ -1,0 +1,230 @@
+//! What was revoked: access tokens are checked without a look-up, so each process knows those that count no longer
+//! although they have not expired.
+//!
+//! A revocation is a row and an announcement in one transaction. Each process subscribes before it looks, hears
+//! within milliseconds, and asks the database about each token while it has no touch with the announcements. A
+//! process that is asked by who just revoked something must not be the last to hear of it: it is told directly
+//! ([`Revocations::note`]).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use daybook_domain::UserId;
+use moka::sync::Cache;
+use sqlx::postgres::PgListener;
+use sqlx::{PgConnection, PgPool, query_as, query_scalar};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::principal::{Means, Principal};
+
+const CHANNEL: &str = "daybook_revocation";
+
+/// Longer than any access token is good for.
+const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often the database is asked although nothing was announced; also how long a connection that died unnoticed is
+/// believed in.
+const POLL: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Something that counts no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// An account's access tokens of the generations before this one.
+    Tokens { user_id: UserId, generation: i64 },
+    /// A session and its access tokens.
+    Session(Uuid),
+}
+
+/// What this process knows of what was revoked lately. Clones share it.
+#[derive(Clone)]
+pub struct Revocations(Arc<Known>);
+
+struct Known {
+    pool: PgPool,
+    generations: Cache<UserId, i64>,
+    sessions: Cache<Uuid, ()>,
+    in_touch: AtomicBool,
+}
+
+impl Revocations {
+    /// Asks the database about each token until [`Revocations::run`] is in touch with the announcements.
+    pub fn new(pool: PgPool) -> Revocations {
+        Revocations(Arc::new(Known {
+            pool,
+            generations: Cache::builder().time_to_live(REMEMBERED_FOR).build(),
+            sessions: Cache::builder().time_to_live(REMEMBERED_FOR).build(),
+            in_touch: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether what proves this principal still counts.
+    pub async fn stands(&self, principal: &Principal) -> Result<bool, sqlx::Error> {
+        let Means::Session { id, generation } = principal.means;
+        let known = &self.0;
+        if known.in_touch.load(Ordering::Acquire) {
+            let newest = known.generations.get(&principal.user_id);
+            return Ok(newest.is_none_or(|newest| newest <= generation)
+                && !known.sessions.contains_key(&id));
+        }
+        query_scalar(
+            "select coalesce((select generation from auth.generations where user_id = $1), 0) <= $2
+                 and not exists (select from auth.ended_sessions where session_id = $3)",
+        )
+        .bind(principal.user_id.as_uuid())
+        .bind(generation)
+        .bind(id)
+        .fetch_one(&known.pool)
+        .await
+    }
+
+    /// To be called once a revocation is committed, before it is answered.
+    pub fn note(&self, revoked: Revoked) {
+        match revoked {
+            Revoked::Tokens {
+                user_id,
+                generation,
+            } => {
+                let newest = |known: Option<i64>| known.map_or(generation, |it| it.max(generation));
+                self.0
+                    .generations
+                    .entry(user_id)
+                    .and_upsert_with(|known| newest(known.map(moka::Entry::into_value)));
+            }
+            Revoked::Session(id) => self.0.sessions.insert(id, ()),
+        }
+    }
+
+    /// Hears of revocations, whichever process makes them, until `stop`. Occupies one connection of `pool`, and a
+    /// second one now and then.
+    pub async fn run(&self, pool: PgPool, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let ended = stop.run_until_cancelled(self.listen(&pool)).await;
+            self.0.in_touch.store(false, Ordering::Release);
+            if let Some(Err(error)) = ended {
+                warn!(%error, "lost touch with the revocations");
+            }
+            let _ = stop.run_until_cancelled(sleep(PAUSE)).await;
+        }
+    }
+
+    /// Subscribes before it looks, so that none goes unheard. Ends when the connection does.
+    async fn listen(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(CHANNEL).await?;
+        loop {
+            self.look(pool).await?;
+            self.0.in_touch.store(true, Ordering::Release);
+            while let Ok(received) = timeout(POLL, listener.try_recv()).await {
+                let Some(notification) = received? else {
+                    return Ok(());
+                };
+                match parse(notification.payload()) {
+                    Some(revoked) => self.note(revoked),
+                    None => break,
+                }
+            }
+        }
+    }
+
+    async fn look(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+        let tokens: Vec<(Uuid, i64)> = query_as(
+            "select user_id, generation from auth.generations
+             where generation > 0 and changed_at > clock_timestamp() - make_interval(secs => $1)",
+        )
+        .bind(REMEMBERED_FOR.as_secs_f64())
+        .fetch_all(pool)
+        .await?;
+        let sessions: Vec<Uuid> = query_scalar(
+            "select session_id from auth.ended_sessions
+             where ended_at > clock_timestamp() - make_interval(secs => $1)",
+        )
+        .bind(REMEMBERED_FOR.as_secs_f64())
+        .fetch_all(pool)
+        .await?;
+        let tokens = tokens
+            .into_iter()
+            .map(|(user_id, generation)| Revoked::Tokens {
+                user_id: user_id.into(),
+                generation,
+            });
+        for revoked in tokens.chain(sessions.into_iter().map(Revoked::Session)) {
+            self.note(revoked);
+        }
+        Ok(())
+    }
+}
+
+/// Starts a new generation of an account's access tokens: those before it count no longer.
+pub async fn revoke_tokens(pool: &PgPool, user_id: UserId) -> Result<Revoked, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let revoked = revoke_tokens_within(&mut transaction, user_id).await?;
+    transaction.commit().await?;
+    Ok(revoked)
+}
+
+pub(crate) async fn revoke_tokens_within(
+    connection: &mut PgConnection,
+    user_id: UserId,
+) -> Result<Revoked, sqlx::Error> {
+    let generation = query_scalar(
+        "insert into auth.generations as g (user_id, generation) values ($1, 1)
+         on conflict (user_id) do update set generation = g.generation + 1, changed_at = clock_timestamp()
+         returning generation",
+    )
+    .bind(user_id.as_uuid())
+    .fetch_one(&mut *connection)
+    .await?;
+    let revoked = Revoked::Tokens {
+        user_id,
+        generation,
+    };
+    announce(connection, revoked).await?;
+    Ok(revoked)
+}
+
+/// Ends a session's access tokens; its refresh tokens are the caller's to delete in the same transaction.
+pub(crate) async fn end_session(
+    connection: &mut PgConnection,
+    session: Uuid,
+) -> Result<Revoked, sqlx::Error> {
+    sqlx::query("insert into auth.ended_sessions (session_id) values ($1) on conflict do nothing")
+        .bind(session)
+        .execute(&mut *connection)
+        .await?;
+    let revoked = Revoked::Session(session);
+    announce(connection, revoked).await?;
+    Ok(revoked)
+}
+
+async fn announce(connection: &mut PgConnection, revoked: Revoked) -> Result<(), sqlx::Error> {
+    let text = match revoked {
+        Revoked::Tokens {
+            user_id,
+            generation,
+        } => format!("tokens {user_id} {generation}"),
+        Revoked::Session(id) => format!("session {id}"),
+    };
+    sqlx::query("select pg_notify($1, $2)")
+        .bind(CHANNEL)
+        .bind(text)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+fn parse(text: &str) -> Option<Revoked> {
+    let mut words = text.split(' ');
+    let (kind, id) = (words.next()?, Uuid::parse_str(words.next()?).ok()?);
+    match (kind, words.next()) {
+        ("tokens", Some(generation)) => Some(Revoked::Tokens {
+            user_id: id.into(),
+            generation: generation.parse().ok()?,
+        }),
+        ("session", None) => Some(Revoked::Session(id)),
+        _ => None,
+    }
+}
