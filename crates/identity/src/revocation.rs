@@ -61,11 +61,16 @@ impl Revocations {
         }))
     }
 
+    /// Whether revocations are heard of; where they are not, the database is asked each time.
+    pub fn is_in_touch(&self) -> bool {
+        self.0.in_touch.load(Ordering::Acquire)
+    }
+
     /// Whether what proves this principal still counts.
     pub async fn stands(&self, principal: &Principal) -> Result<bool, sqlx::Error> {
         let Means::Session { id, generation } = principal.means;
         let known = &self.0;
-        if known.in_touch.load(Ordering::Acquire) {
+        if self.is_in_touch() {
             let newest = known.generations.get(&principal.user_id);
             return Ok(newest.is_none_or(|newest| newest <= generation)
                 && !known.sessions.contains_key(&id));

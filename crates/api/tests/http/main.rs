@@ -1,6 +1,7 @@
 //! Journeys through the router, against real PostgreSQL, with projectors running behind it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access;
 mod analytics;
 mod audit;
 mod audit_search;
@@ -19,6 +20,7 @@ mod person_export;
 mod price_history;
 mod projections;
 mod proofs;
+mod revocations;
 mod sessions;
 mod shop;
 mod usage;

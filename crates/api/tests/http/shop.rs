@@ -189,9 +189,12 @@ impl Shop {
     }
 
     pub(crate) fn token<const N: usize>(&self, id: UserId, roles: [Role; N]) -> String {
-        self.keys
-            .sign(&principal(id, roles), Utc::now(), Duration::from_secs(900))
-            .unwrap()
+        self.token_of(&principal(id, roles))
+    }
+
+    pub(crate) fn token_of(&self, principal: &Principal) -> String {
+        let ttl = Duration::from_secs(900);
+        self.keys.sign(principal, Utc::now(), ttl).unwrap()
     }
 
     pub(crate) async fn customer(&self) -> Customer {

@@ -1,0 +1,208 @@
+//! Every route of the document, asked by everybody: what each is answered follows from who it says may use it.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use chrono::Utc;
+use daybook_api::auth::EXTENSION;
+use daybook_domain::user::Role;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::shop::{Customer, Reply, Shop, principal};
+
+/// A route as the document has it.
+struct Route {
+    method: Method,
+    path: String,
+    access: String,
+    operation: String,
+}
+
+fn routes() -> Vec<Route> {
+    let document = serde_json::to_value(daybook_api::openapi()).unwrap();
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let text = |field: &str| {
+                operation[field]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{method} {path} has no {field}"))
+                    .to_owned()
+            };
+            routes.push(Route {
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.strip_prefix("/api/v1/").unwrap().to_owned(),
+                access: text(EXTENSION),
+                operation: text("operationId"),
+            });
+        }
+    }
+    routes
+}
+
+/// Somebody with an order, whose stream and events are theirs too.
+struct Owner {
+    customer: Customer,
+    order: String,
+    /// Of the event with which the order was placed.
+    position: i64,
+}
+
+impl Owner {
+    async fn of(shop: &Shop, product: &str) -> Owner {
+        let customer = shop.customer().await;
+        let body = json!({"items": [{"productId": product, "quantity": 1}]});
+        let placed = shop.post("orders").token(&customer.token).json(&body).await;
+        let order = placed.json()["id"].as_str().unwrap().to_owned();
+        let sought = "select position from log.events where aggregate_id = $1";
+        let position = sqlx::query_scalar(sought)
+            .bind(&order)
+            .fetch_one(&shop.pool)
+            .await
+            .unwrap();
+        let seen = shop.get(&format!("orders/{order}"));
+        assert_eq!(seen.token(&customer.token).after(&placed).await.status, 200);
+        Owner {
+            customer,
+            order,
+            position,
+        }
+    }
+
+    /// A route that belongs to somebody, on what belongs to them. A new one has to be told here what that is.
+    fn thing(&self, path: &str) -> String {
+        let filled = match path.split('/').next().unwrap() {
+            "users" => path.replace("{id}", &self.customer.id),
+            "orders" => path.replace("{id}", &self.order),
+            "audit" => path
+                .replace("{type}/{id}", &format!("order/{}", self.order))
+                .replace("{position}", &self.position.to_string()),
+            _ => path.to_owned(),
+        };
+        assert!(!filled.contains('{'), "whose is {path}?");
+        match path.ends_with("/diff") {
+            true => format!("{filled}?from=1&to={}", self.position),
+            false => filled,
+        }
+    }
+}
+
+/// What a route's handler takes, so that it comes as far as to ask whose the thing is.
+fn body(operation: &str) -> Option<Value> {
+    Some(match operation {
+        "changeUser" => json!({"firstName": "Eve"}),
+        "cancelOrder" => json!({}),
+        _ => return None,
+    })
+}
+
+async fn ask(shop: &Shop, route: &Route, path: &str, token: Option<&str>) -> Reply {
+    let mut call = shop.call(route.method.clone(), path);
+    if let Some(token) = token {
+        call = call.token(token);
+    }
+    match body(&route.operation) {
+        Some(body) => call.json(&body).await,
+        None => call.await,
+    }
+}
+
+/// A route on what nobody owns, or on nothing at all.
+fn anything(path: &str) -> String {
+    let nobody = Uuid::from_u128(7).to_string();
+    path.replace("{id}", &nobody)
+        .replace("{type}", "order")
+        .replace("{position}", "1")
+        .replace("{name}", "orders")
+}
+
+fn refused(reply: &Reply) -> Option<String> {
+    let status = reply.status.as_u16();
+    matches!(status, 401 | 403).then(|| format!("{status} {}", reply.code()))
+}
+
+#[test]
+fn every_route_says_who_may_use_it() {
+    let routes = routes();
+    assert!(routes.len() > 50, "{}", routes.len());
+    for Route { path, access, .. } in routes {
+        let known = ["anyone", "signed-in", "owner", "admin"];
+        assert!(known.contains(&&*access), "{path}: {access}");
+    }
+}
+
+/// Streams of progress do not end while they are allowed.
+fn is_endless(route: &Route) -> bool {
+    route.path.ends_with("/progress")
+}
+
+#[tokio::test]
+async fn nobody_gets_where_they_may_not() {
+    let shop = Shop::open().await;
+    let ann = shop.customer().await;
+    let ended = principal(ann.id.parse().unwrap(), [Role::User, Role::Admin]);
+    let ttl = Duration::from_secs(60);
+    let expired = shop.keys.sign(&ended, Utc::now() - 2 * ttl, ttl).unwrap();
+    let tampered = format!("{}x", shop.admin());
+    let mut routes = routes();
+    // What ends the administrator's session comes last.
+    routes.sort_by_key(|route| route.operation == "logoutEverywhere");
+    for route in routes {
+        let path = anything(&route.path);
+        let what = format!("{} {} for", route.method, route.path);
+        let answer = async |token: Option<&str>| refused(&ask(&shop, &route, &path, token).await);
+        let expect = |status: &str| (route.access != "anyone").then(|| status.to_owned());
+        let none = expect("401 unauthenticated");
+        assert_eq!(answer(None).await, none, "{what} nobody");
+        for token in [&expired, &tampered] {
+            let refused = expect("401 invalid-token");
+            assert_eq!(answer(Some(token)).await, refused, "{what} a bad token");
+        }
+        if route.access.starts_with("admin") {
+            let refused = Some("403 forbidden".to_owned());
+            assert_eq!(answer(Some(&ann.token)).await, refused, "{what} a customer");
+        }
+        if route.access != "owner" && !is_endless(&route) {
+            let admin = answer(Some(&shop.admin())).await;
+            assert_eq!(admin, None, "{what} an administrator");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_anothers_is_not_there() {
+    let shop = Shop::open().await;
+    let sealing = shop.seal();
+    let pot = shop.product("12.50", 50).await;
+    let (ann, bob) = (Owner::of(&shop, &pot).await, Owner::of(&shop, &pot).await);
+    let owned = |route: &Route| route.access.starts_with("owner");
+    let mut routes: Vec<Route> = routes().into_iter().filter(owned).collect();
+    // What ends things comes last.
+    routes.sort_by_key(|route| {
+        (
+            route.method == Method::DELETE,
+            route.operation == "cancelOrder",
+        )
+    });
+    assert!(routes.len() >= 9, "{}", routes.len());
+    for route in &routes {
+        let what = format!("{} {}", route.method, route.path);
+        let others = bob.thing(&route.path);
+        let strange = ask(&shop, route, &others, Some(&ann.customer.token)).await;
+        assert_eq!(strange.status, 404, "{what} of another: {strange:?}");
+    }
+    for route in &routes {
+        let what = format!("{} {}", route.method, route.path);
+        let own = ann.thing(&route.path);
+        let reply = ask(&shop, route, &own, Some(&ann.customer.token)).await;
+        assert!(reply.status.is_success(), "{what} of oneself: {reply:?}");
+        let others = bob.thing(&route.path);
+        let admin = ask(&shop, route, &others, Some(&shop.admin())).await;
+        assert!(
+            admin.status.is_success(),
+            "{what} for an administrator: {admin:?}"
+        );
+    }
+    drop(sealing);
+}
