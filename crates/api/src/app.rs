@@ -14,6 +14,7 @@ use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
 use daybook_identity::Revocations;
 use daybook_identity::access_token::TokenKeys;
+use daybook_identity::oidc::Provider;
 use daybook_identity::session::Lifetimes;
 use daybook_log::{Actor, Feed};
 use daybook_projections::{ReadModels, measure, status};
@@ -58,6 +59,8 @@ pub struct Shared {
     pub exports: Arc<Semaphore>,
     pub erasures: Erasures,
     pub revocations: Revocations,
+    /// Where staff may sign in, too.
+    pub oidc: Option<Provider>,
     gateway: Gateway,
 }
 
@@ -73,6 +76,7 @@ pub struct AppParts {
     pub checkpoint_keys: Vec<VerifierKey>,
     pub erasures: Erasures,
     pub revocations: Revocations,
+    pub oidc: Option<Provider>,
     pub http: HttpConfig,
 }
 
@@ -133,6 +137,7 @@ impl App {
             gateway: Gateway::new(&parts.http),
             erasures: parts.erasures,
             revocations: parts.revocations,
+            oidc: parts.oidc,
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,

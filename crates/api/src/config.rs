@@ -3,6 +3,8 @@
 //! Secrets are [`SecretString`]s, which print as `[REDACTED]`. A URL, key or credential that is set
 //! but empty counts as not set, as container descriptions often have them.
 
+mod oidc;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 use daybook_domain::Currency;
 use secrecy::{ExposeSecret, SecretString};
+
+pub use self::oidc::{HalfAProvider, OidcArguments};
 
 /// Where the log and the read models are.
 #[derive(Args, Clone, Debug)]
@@ -187,6 +191,9 @@ pub struct ServerConfig {
     /// Whether a private PostgreSQL is given a demo shop at the first start
     #[arg(long, env = "DAYBOOK_DEMO", value_enum, default_value_t = Switch::On)]
     pub demo: Switch,
+
+    #[command(flatten)]
+    pub oidc: OidcArguments,
 
     #[command(flatten)]
     pub database: DatabaseConfig,

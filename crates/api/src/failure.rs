@@ -9,6 +9,7 @@ use daybook_audit::store::StoreError;
 use daybook_audit::verify::VerifyError;
 use daybook_audit::{AuditError, CheckpointError, ProofError};
 use daybook_commands::CommandError;
+use daybook_identity::oidc::OidcConfigError;
 use daybook_log::rotation::RotationError;
 use daybook_log::transfer::TransferError;
 use daybook_log::{LogError, MasterKeyMismatch};
@@ -20,7 +21,7 @@ use daybook_projections::registry::UnknownProjection;
 use sqlx::migrate::MigrateError;
 
 use crate::bench::BenchError;
-use crate::config::HalfAnAdmin;
+use crate::config::{HalfAProvider, HalfAnAdmin};
 use crate::import::ImportError;
 use crate::keys::KeyError;
 
@@ -30,6 +31,10 @@ pub enum Failure {
     Arguments(String),
     #[error(transparent)]
     HalfAnAdmin(#[from] HalfAnAdmin),
+    #[error(transparent)]
+    HalfAProvider(#[from] HalfAProvider),
+    #[error("the identity provider cannot be used")]
+    Oidc(#[from] OidcConfigError),
     #[error("{what} cannot be used")]
     Unusable {
         what: &'static str,
@@ -194,6 +199,8 @@ impl Failure {
         match self {
             Failure::Arguments(_) => "see `daybook --help`",
             Failure::HalfAnAdmin(_) => "set both, or neither",
+            Failure::HalfAProvider(_) => "set them, or leave DAYBOOK_OIDC_ISSUER out",
+            Failure::Oidc(_) => "correct DAYBOOK_OIDC_ISSUER and DAYBOOK_OIDC_REDIRECT_URL",
             Failure::Unusable { .. } => "mend its value; `daybook serve --help` has examples",
             Failure::Unreadable { .. } => "give it as it was handed out",
             Failure::PortTaken { .. } => {

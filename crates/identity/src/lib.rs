@@ -10,6 +10,7 @@
 
 pub mod access_token;
 pub mod credentials;
+pub mod oidc;
 pub mod password;
 mod principal;
 mod revocation;

@@ -8,6 +8,7 @@ pub(crate) mod docs;
 mod erasure;
 mod facets;
 mod headers;
+mod oidc;
 pub(crate) mod operations;
 mod order_steps;
 mod orders;
@@ -25,6 +26,7 @@ use crate::auth::Routes;
 pub(crate) fn api() -> Routes {
     Routes::new()
         .merge(sessions::router())
+        .merge(oidc::router())
         .merge(users::router())
         .merge(erasure::router())
         .merge(categories::router())

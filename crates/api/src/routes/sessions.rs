@@ -46,7 +46,7 @@ struct RefreshBody {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Tokens {
+pub(super) struct Tokens {
     access_token: String,
     #[schema(pattern = "^Bearer$")]
     token_type: &'static str,
@@ -150,7 +150,7 @@ async fn stored(app: &App, id: UserId) -> Result<Option<(i64, String)>, sqlx::Er
 }
 
 /// The roles are those of now, as the log has them.
-async fn tokens(app: &App, session: Session) -> ApiResult {
+pub(super) async fn tokens(app: &App, session: Session) -> ApiResult {
     let loaded = app
         .commands
         .load(StreamId::user(session.user_id))

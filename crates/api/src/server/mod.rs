@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 
 use daybook_audit::CheckpointStore;
 use daybook_identity::Revocations;
+use daybook_identity::oidc::Provider;
 use daybook_projections::{Progress, ProjectorConfig, ReadModels, registry};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -50,6 +51,7 @@ pub(crate) async fn serve(
         false => None,
     };
     config.admin()?;
+    config.oidc.config()?;
     let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
     let store = CheckpointStore::open(&config.data.checkpoints())?;
     let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
@@ -202,6 +204,7 @@ impl Server<'_> {
             token_keys,
             erasures,
             revocations: revocations.clone(),
+            oidc: self.oidc()?,
             checkpoint_keys,
             http: self.http(),
         });
@@ -231,6 +234,11 @@ impl Server<'_> {
         revoked.stop().await;
         tracker.stop().await;
         Ok(())
+    }
+
+    fn oidc(&self) -> Result<Option<Provider>, Failure> {
+        let config = self.config.oidc.config()?;
+        Ok(config.as_ref().map(Provider::new).transpose()?)
     }
 
     fn http(&self) -> HttpConfig {

@@ -12,6 +12,7 @@ mod erasure;
 mod errors;
 mod idempotency;
 mod lists;
+mod oidc;
 mod operations;
 mod orders;
 mod own_writes;

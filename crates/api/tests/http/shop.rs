@@ -14,6 +14,7 @@ use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
 use daybook_identity::access_token::TokenKeys;
+use daybook_identity::oidc::Provider;
 use daybook_identity::{Means, Principal, Revocations};
 use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
@@ -82,6 +83,11 @@ impl Shop {
     }
 
     pub(crate) async fn open_with(http: HttpConfig) -> Shop {
+        Shop::open_beside(http, None).await
+    }
+
+    /// A shop whose staff may sign in at an identity provider.
+    pub(crate) async fn open_beside(http: HttpConfig, oidc: Option<Provider>) -> Shop {
         let database = TestDatabase::create(&MIGRATOR).await.unwrap();
         let pool = database.server_pool().unwrap();
         let codec = Codec::new(pool.clone(), Arc::new(Secrets::from_master_key(&[7; 32])));
@@ -95,6 +101,7 @@ impl Shop {
         let parts = AppParts {
             erasures: Erasures::new(commands.clone()),
             revocations: revocations.clone(),
+            oidc,
             commands,
             read_models: ReadModels::new(pool.clone(), progress.clone()),
             feed: feed.clone(),

@@ -10,7 +10,9 @@ use super::scratch::Scratch;
 use super::{LoadArguments, print_json, print_line};
 use crate::bench::http::{self, AdminAccount, HttpReport, Target};
 use crate::cli::runtime;
-use crate::config::{DataConfig, DatabaseConfig, LogConfig, Role, ServerConfig, Switch, secret};
+use crate::config::{
+    DataConfig, DatabaseConfig, LogConfig, OidcArguments, Role, ServerConfig, Switch, secret,
+};
 use crate::failure::Failure;
 use crate::server;
 
@@ -99,6 +101,7 @@ async fn in_this_process(
         currency: Default::default(),
         rate_limits: Switch::Off,
         demo: Switch::Off,
+        oidc: OidcArguments::default(),
         database: arguments.database.clone(),
         data: scratch.data.clone(),
         log: arguments.log.clone(),

@@ -1,0 +1,56 @@
+use clap::Args;
+use daybook_identity::oidc::OidcConfig;
+use secrecy::SecretString;
+
+use super::{given, secret};
+
+/// Where staff may sign in with the accounts that they have elsewhere.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "OpenID Connect")]
+pub struct OidcArguments {
+    /// The identity provider's issuer URL; without it staff sign in with passwords only
+    #[arg(long, env = "DAYBOOK_OIDC_ISSUER", value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+
+    /// What this shop is called there
+    #[arg(long, env = "DAYBOOK_OIDC_CLIENT_ID", value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+
+    /// The secret that was agreed there, unless the client is a public one
+    #[arg(
+        long,
+        env = "DAYBOOK_OIDC_CLIENT_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET",
+        value_parser = secret()
+    )]
+    pub oidc_client_secret: Option<SecretString>,
+
+    /// The page that the provider sends the browser back to, as registered there
+    #[arg(long, env = "DAYBOOK_OIDC_REDIRECT_URL", value_name = "URL")]
+    pub oidc_redirect_url: Option<String>,
+}
+
+impl OidcArguments {
+    /// `None` where no provider is named.
+    pub fn config(&self) -> Result<Option<OidcConfig>, HalfAProvider> {
+        let named = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let Some(issuer) = named(&self.oidc_issuer) else {
+            return Ok(None);
+        };
+        let client_id = named(&self.oidc_client_id).ok_or(HalfAProvider)?;
+        let redirect_url = named(&self.oidc_redirect_url).ok_or(HalfAProvider)?;
+        Ok(Some(OidcConfig {
+            issuer,
+            client_id,
+            client_secret: given(self.oidc_client_secret.as_ref()).map(SecretString::from),
+            redirect_url,
+        }))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "with DAYBOOK_OIDC_ISSUER, DAYBOOK_OIDC_CLIENT_ID and DAYBOOK_OIDC_REDIRECT_URL must be set too"
+)]
+pub struct HalfAProvider;

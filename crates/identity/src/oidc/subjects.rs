@@ -1,0 +1,53 @@
+//! Who somebody is to a provider.
+
+use chrono::{DateTime, Utc};
+use daybook_domain::UserId;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::Subject;
+
+/// An account's name with a provider.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Linked {
+    pub issuer: String,
+    pub subject: String,
+    pub linked_at: DateTime<Utc>,
+}
+
+/// Whose account it is, where they have signed in before.
+pub async fn linked(pool: &PgPool, subject: &Subject) -> Result<Option<UserId>, sqlx::Error> {
+    let user: Option<Uuid> = sqlx::query_scalar(
+        "select user_id from auth.oidc_subjects where issuer = $1 and subject = $2",
+    )
+    .bind(&subject.issuer)
+    .bind(&subject.subject)
+    .fetch_optional(pool)
+    .await?;
+    Ok(user.map(UserId::from))
+}
+
+/// Remembers whose account it is. A subject stays with the account that it was linked to first.
+pub async fn link(pool: &PgPool, subject: &Subject, user_id: UserId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into auth.oidc_subjects (issuer, subject, user_id) select $1, $2, $3
+         where not exists (select from log.erasures where person_id = $3)
+         on conflict do nothing",
+    )
+    .bind(&subject.issuer)
+    .bind(&subject.subject)
+    .bind(user_id.as_uuid())
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// What an account is called by providers, the oldest first.
+pub async fn of_user(pool: &PgPool, user_id: UserId) -> Result<Vec<Linked>, sqlx::Error> {
+    sqlx::query_as(
+        "select issuer, subject, linked_at from auth.oidc_subjects where user_id = $1 order by linked_at",
+    )
+    .bind(user_id.as_uuid())
+    .fetch_all(pool)
+    .await
+}
