@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daybook_domain::UserId;
+use daybook_transaction::begin;
 use moka::sync::Cache;
 use sqlx::postgres::PgListener;
 use sqlx::{PgConnection, PgPool, query_as, query_scalar};
@@ -165,7 +166,7 @@ impl Revocations {
 
 /// Starts a new generation of an account's access tokens: those before it count no longer.
 pub async fn revoke_tokens(pool: &PgPool, user_id: UserId) -> Result<Revoked, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     let revoked = revoke_tokens_within(&mut transaction, user_id).await?;
     transaction.commit().await?;
     Ok(revoked)

@@ -13,6 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
+use daybook_transaction::begin;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -91,7 +92,7 @@ pub async fn start(
     generation: i64,
     lifetimes: Lifetimes,
 ) -> Result<Session, SessionError> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     // A password that is changed at this moment waits, and then ends this session too.
     if lock_generation(&mut transaction, user_id).await? != generation {
         return Err(SessionError::Revoked);
@@ -119,7 +120,7 @@ pub async fn refresh(
     lifetimes: Lifetimes,
 ) -> Result<Session, SessionError> {
     let hash = hash(token);
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     // Of two that come with the same token the second waits here, and then finds it spent.
     let spent: Option<(Uuid, Uuid, DateTime<Utc>)> = sqlx::query_as(
         "update auth.refresh_tokens set spent_at = now()
@@ -148,7 +149,7 @@ pub async fn refresh(
 
 /// Ends the session of a refresh token, spent or not; `None` where there is none.
 pub async fn end(pool: &PgPool, token: &str) -> Result<Option<(UserId, Revoked)>, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     let found: Option<(Uuid, Uuid)> =
         sqlx::query_as("select user_id, family from auth.refresh_tokens where token_hash = $1")
             .bind(hash(token))
@@ -164,7 +165,7 @@ pub async fn end(pool: &PgPool, token: &str) -> Result<Option<(UserId, Revoked)>
 
 /// Ends all sessions of an account and revokes its access tokens.
 pub async fn end_all(pool: &PgPool, user_id: UserId) -> Result<Revoked, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     let revoked = end_all_within(&mut transaction, user_id).await?;
     transaction.commit().await?;
     Ok(revoked)

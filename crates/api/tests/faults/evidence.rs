@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{PgPool, query_as, query_scalar};
 use tokio::time::sleep;
 
-use crate::fold;
+use crate::{fold, standstill};
 
 /// Far more than anything takes; whoever waits longer waits for something that won't come.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -18,13 +18,20 @@ pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 /// Looks again and again until there is something.
-pub async fn eventually_some<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually_some<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    match in_time(look).await {
+        Some(found) => found,
+        None => panic!("in vain waited until {what}"),
+    }
+}
+
+async fn in_time<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(found) = look().await {
+        let found = look().await;
+        if found.is_some() || Instant::now() >= deadline {
             return found;
         }
-        assert!(Instant::now() < deadline, "in vain waited until {what}");
         sleep(LOOK_AGAIN).await;
     }
 }
@@ -103,7 +110,7 @@ pub async fn stock_adds_up(pool: &PgPool) {
 
 /// Returns once these read models have seen the log up to there.
 pub async fn reach(pool: &PgPool, projections: &[&str], position: i64) {
-    eventually("the projectors catch up", async || {
+    let there = in_time(async || {
         let there: i64 = query_scalar(
             "select count(*) from projections.checkpoints where name = any($1) and position >= $2",
         )
@@ -112,9 +119,13 @@ pub async fn reach(pool: &PgPool, projections: &[&str], position: i64) {
         .fetch_one(pool)
         .await
         .unwrap();
-        there == projections.len() as i64
+        (there == projections.len() as i64).then_some(())
     })
     .await;
+    if there.is_none() {
+        let standstill = standstill::describe(pool).await;
+        panic!("in vain waited until {projections:?} reach position {position}:\n{standstill}");
+    }
 }
 
 /// Waits until the read models have seen the whole log, and compares them with it.

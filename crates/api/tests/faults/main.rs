@@ -19,5 +19,6 @@ mod restored;
 mod sealing;
 mod site;
 mod small_disk;
+mod standstill;
 mod two_servers;
 mod worker;

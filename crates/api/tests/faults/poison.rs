@@ -1,6 +1,7 @@
 //! An event that a read model cannot take: its projector halts, everything else goes on, and an operator
 //! sets it going again.
 
+use daybook_transaction::begin;
 use reqwest::Method;
 use serde_json::Value;
 use sqlx::{Executor, PgPool, query_scalar};
@@ -169,7 +170,7 @@ async fn an_event_that_nobody_understands_is_skipped_by_name_and_nothing_else_is
 
 /// An event of a type that no binary has, as the order's second.
 async fn append_nonsense(pool: &PgPool, order: &str) {
-    let mut transaction = pool.begin().await.unwrap();
+    let mut transaction = begin(pool).await.unwrap();
     sqlx::query("select pg_advisory_xact_lock($1)")
         .bind(daybook_log::APPEND_LOCK)
         .execute(&mut *transaction)

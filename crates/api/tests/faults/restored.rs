@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use daybook_private_postgres::testing::TestDatabase;
+use daybook_transaction::begin;
 use reqwest::Method;
 use sqlx::query;
 use tokio::process::Command;
@@ -40,7 +41,7 @@ async fn backup(database: &TestDatabase) {
 
 async fn restore(database: &TestDatabase) {
     let pool = database.superuser_pool().unwrap();
-    let mut transaction = pool.begin().await.unwrap();
+    let mut transaction = begin(&pool).await.unwrap();
     query("set local session_replication_role = replica")
         .execute(&mut *transaction)
         .await

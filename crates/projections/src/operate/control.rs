@@ -1,5 +1,6 @@
 //! Holding a projector, letting it go on, and emptying its read model.
 
+use daybook_transaction::begin;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -82,7 +83,7 @@ async fn enter(
     operator: &Operator,
     reason: Option<&Reason>,
 ) -> Result<(), OperateError> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     let found = Found::lock(&mut transaction, projection).await?;
     found.must_be(from)?;
     found.enter(&mut transaction, to).await?;
@@ -110,7 +111,7 @@ pub async fn reset(
     reason: Option<&Reason>,
 ) -> Result<(), OperateError> {
     let (name, own) = (projection.name(), projection.version());
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     // To whoever compares with the live rows they would seem to be gone.
     keep_builders_out(&mut transaction, name).await?;
     // The tables come first, as in the projector's transactions, so that the two don't wait for each other.

@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use daybook_log::Position;
+use daybook_transaction::begin;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};
@@ -47,7 +48,7 @@ pub async fn skip(
     operator: &Operator,
     reason: &Reason,
 ) -> Result<(), OperateError> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     let found = Found::lock(&mut transaction, projection).await?;
     found.must_be(CheckpointState::Halted)?;
     let (halted_at, error) = found.obstacle.clone().unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use daybook_log::{Position, RecordedEvent};
+use daybook_transaction::begin;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
@@ -70,7 +71,7 @@ pub async fn commit_batch(
     if last == checkpoint.position {
         return Ok(last);
     }
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     configure_transaction(&mut transaction, lease.ttl(), statement_timeout).await?;
     let target = Target::live(checkpoint.schema.clone());
     apply(
@@ -101,9 +102,11 @@ pub(super) async fn commit_skip(
     lease: &Lease,
     checkpoint: &Checkpoint,
     concerned: bool,
+    statement_timeout: Duration,
 ) -> Result<Position, BatchError> {
     let next = checkpoint.position + 1;
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
+    configure_transaction(&mut transaction, lease.ttl(), statement_timeout).await?;
     if concerned {
         note_passed_over(&mut transaction, checkpoint.name, &[next]).await?;
     }

@@ -158,7 +158,7 @@ impl Checkpoint {
     }
 }
 
-/// Settings of one batch's transaction.
+/// Settings of a transaction that moves a checkpoint or halts its projector.
 ///
 /// - A worker that stalls in mid-transaction holds locks that its successor needs: the server ends
 ///   such a session once the lease would have expired.

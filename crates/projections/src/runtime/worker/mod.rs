@@ -114,6 +114,7 @@ impl Worker {
         while !self.shutdown.is_cancelled() {
             let asked =
                 Lease::acquire(&self.pool, self.name(), &self.holder, self.config.lease_ttl);
+            let asked = async { Ok::<_, WorkerError>(self.in_time(asked).await??) };
             match self.shutdown.run_until_cancelled(asked).await? {
                 Ok(Some(lease)) => {
                     info!(
@@ -157,8 +158,10 @@ impl Worker {
         let renewal = async {
             loop {
                 sleep(lease.ttl() / 3).await;
-                if let Err(error) = lease.renew().await {
-                    return Err(WorkerError::from(error));
+                match timeout(lease.ttl(), lease.renew()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return Err(WorkerError::from(error)),
+                    Err(_elapsed) => return Err(WorkerError::TimedOut),
                 }
             }
         };
@@ -182,12 +185,8 @@ impl Worker {
             }
             // Seen before the log is looked at: what is appended after that look wakes the worker.
             self.heard.head.mark_unchanged();
-            let read = timeout(
-                self.config.statement_timeout,
-                self.feed.read_after(checkpoint.position, self.batch_size),
-            )
-            .await
-            .map_err(|_| WorkerError::TimedOut)??;
+            let read = self.feed.read_after(checkpoint.position, self.batch_size);
+            let read = self.in_time(read).await??;
             self.measure_lag(checkpoint.position, &read.events);
             if !read.events.is_empty() {
                 self.take(read.events, &mut checkpoint, lease, backoff)
@@ -206,7 +205,8 @@ impl Worker {
     async fn load(&mut self) -> Result<Checkpoint, WorkerError> {
         // First, so that what an operator does after this look is heard of.
         self.heard.operations.mark_unchanged();
-        let checkpoint = Checkpoint::load(&self.pool, &*self.projection).await?;
+        let load = Checkpoint::load(&self.pool, &*self.projection);
+        let checkpoint = self.in_time(load).await??;
         let own = self.projection.version();
         match checkpoint.version == own {
             true => Ok(checkpoint),
@@ -226,11 +226,7 @@ impl Worker {
         backoff: &mut Backoff,
     ) -> Result<(), WorkerError> {
         let commit = self.commit(lease, checkpoint, &events);
-        // Each statement has its own limit; this one is for a connection that has gone silent.
-        match timeout(2 * self.config.statement_timeout, commit)
-            .await
-            .map_err(|_| WorkerError::TimedOut)?
-        {
+        match self.in_time(commit).await? {
             Ok(position) => {
                 checkpoint.position = position;
                 checkpoint.state = CheckpointState::Live;
@@ -272,6 +268,15 @@ impl Worker {
         let head = (*self.heard.head.borrow()).max(seen);
         let waiting_since = read.first().map(|event| event.recorded_at);
         measure::lag(self.name(), head - position, waiting_since);
+    }
+
+    /// Waits for the database, which may have gone silent: whatever limits the server sets itself, nothing
+    /// is waited for without end.
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, WorkerError> {
+        let limit = 2 * self.config.statement_timeout;
+        timeout(limit, call)
+            .await
+            .map_err(|_elapsed| WorkerError::TimedOut)
     }
 
     /// Returns when an operator may have done something.

@@ -1,6 +1,7 @@
 //! What a worker does about events that it cannot project.
 
 use daybook_log::{Poison, RecordedEvent};
+use daybook_transaction::begin;
 use tracing::{error, info, warn};
 
 use super::{Worker, WorkerError};
@@ -8,7 +9,7 @@ use crate::{
     projection::ApplyError,
     runtime::{
         batch::{BatchError, commit_skip},
-        checkpoint::{Checkpoint, CheckpointState},
+        checkpoint::{Checkpoint, CheckpointState, configure_transaction},
         lease::Lease,
         obstacle::{Obstacle, blames_the_data},
     },
@@ -44,7 +45,15 @@ impl Worker {
                 "passed an event that cannot be decoded but is of no concern here"
             );
         }
-        match commit_skip(&self.pool, &*self.projection, lease, checkpoint, concerned).await {
+        let commit = commit_skip(
+            &self.pool,
+            &*self.projection,
+            lease,
+            checkpoint,
+            concerned,
+            self.config.statement_timeout,
+        );
+        match self.in_time(commit).await? {
             Ok(position) => checkpoint.position = position,
             Err(BatchError::CheckpointMoved(_)) => *checkpoint = self.load().await?,
             Err(failure) => return Err(failure.into()),
@@ -97,10 +106,8 @@ impl Worker {
         lease: &Lease,
         obstacle: Obstacle,
     ) -> Result<(), WorkerError> {
-        let mut transaction = self.pool.begin().await?;
-        lease.check(&mut transaction).await?;
-        if checkpoint.halt(&mut transaction, &obstacle).await? {
-            transaction.commit().await?;
+        let recorded = self.record(checkpoint, lease, &obstacle);
+        if self.in_time(recorded).await?? {
             error!(
                 projection = self.name(),
                 position = obstacle.position,
@@ -114,8 +121,23 @@ impl Worker {
             }
             return Ok(());
         }
-        transaction.rollback().await?;
         *checkpoint = self.load().await?;
         Ok(())
+    }
+
+    /// False where the checkpoint is no longer what was loaded.
+    async fn record(
+        &self,
+        checkpoint: &Checkpoint,
+        lease: &Lease,
+        obstacle: &Obstacle,
+    ) -> Result<bool, BatchError> {
+        let mut transaction = begin(&self.pool).await?;
+        let limit = self.config.statement_timeout;
+        configure_transaction(&mut transaction, lease.ttl(), limit).await?;
+        lease.check(&mut transaction).await?;
+        let halted = checkpoint.halt(&mut transaction, obstacle).await?;
+        transaction.commit().await?;
+        Ok(halted)
     }
 }

@@ -19,9 +19,8 @@ impl Worker {
         let mut told = false;
         while !self.shutdown.is_cancelled() {
             self.heard.operations.mark_unchanged();
-            let stored = Checkpoint::load(&self.pool, &*self.projection)
-                .await?
-                .version;
+            let load = Checkpoint::load(&self.pool, &*self.projection);
+            let stored = self.in_time(load).await??.version;
             if stored == own {
                 break;
             }
