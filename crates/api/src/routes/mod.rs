@@ -2,12 +2,14 @@
 //! [`api`] is the one list of resources.
 
 mod analytics;
+mod api_keys;
 mod audit;
 mod categories;
 pub(crate) mod docs;
 mod erasure;
 mod facets;
 mod headers;
+pub(crate) mod jwks;
 pub(crate) mod operations;
 mod order_steps;
 mod orders;
@@ -19,6 +21,7 @@ mod stock;
 mod usage;
 mod users;
 
+pub(crate) use self::api_keys::ApiKeyAnswer;
 use crate::auth::Routes;
 
 /// Every resource; their paths begin with [`crate::app::BASE`].
@@ -27,6 +30,7 @@ pub(crate) fn api() -> Routes {
         .merge(sessions::router())
         .merge(users::router())
         .merge(erasure::router())
+        .merge(api_keys::router())
         .merge(categories::router())
         .merge(facets::router())
         .merge(products::router())
