@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod analytics;
+mod api_keys;
 mod audit;
 mod audit_search;
 mod catalog;
@@ -21,6 +22,7 @@ mod projections;
 mod proofs;
 mod sessions;
 mod shop;
+mod tokens;
 mod usage;
 mod usage_kept;
 mod users;
