@@ -28,7 +28,7 @@ pub enum Access {
     Owner,
     /// Administrators.
     Admin,
-    /// Like [`Access::SignedIn`], but no API key: people only. So is whatever concerns credentials, or a key that
+    /// Like [`Access::SignedIn`], but people only, no API keys. What concerns credentials is for people, or a key that
     /// leaked could make itself at home.
     InPerson,
     /// Like [`Access::Owner`], but people only.
@@ -44,7 +44,7 @@ impl Access {
             Access::SignedIn => "signed-in",
             Access::Owner => "owner",
             Access::Admin => "admin",
-            Access::InPerson => "signed-in-person",
+            Access::InPerson => "in-person",
             Access::OwnerInPerson => "owner-in-person",
             Access::AdminInPerson => "admin-in-person",
         }

@@ -4,7 +4,6 @@
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::IntoResponse;
 use axum::routing::get;
 
 use crate::answer;
@@ -29,6 +28,8 @@ pub(crate) fn router() -> Router<App> {
 
 async fn jwks(State(app): State<App>) -> ApiResult {
     let mut response = answer::json(&app.token_keys.published(app.now()))?;
-    response.headers_mut().extend(HEADERS);
-    Ok(response.into_response())
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
 }

@@ -8,7 +8,6 @@ use daybook_domain::user::Role;
 use daybook_identity::api_key::NewApiKey;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::problem::{ApiResult, Problem};
 use crate::routes::users::RoleName;
@@ -38,10 +37,11 @@ pub(super) struct ApiKeyBody {
 }
 
 impl ApiKeyBody {
-    /// `held` are the roles of whoever makes it, `user_id` is theirs to fill in.
-    pub(super) fn checked(
+    /// The key that `maker`, who has the roles `held`, asks for.
+    pub(super) fn into_key(
         self,
-        held: Option<&BTreeSet<Role>>,
+        maker: UserId,
+        held: &BTreeSet<Role>,
         now: DateTime<Utc>,
     ) -> ApiResult<NewApiKey> {
         let expires_at = self.expiry(now)?;
@@ -50,14 +50,14 @@ impl ApiKeyBody {
             let detail = "Give at least one role.";
             return Err(Problem::invalid_field("/roles", "required", detail));
         }
-        if !held.is_some_and(|held| self.roles.is_subset(held)) {
+        if !self.roles.is_subset(held) {
             let detail = "Give only roles that you have yourself.";
             return Err(Problem::invalid_field("/roles", "invalid-value", detail));
         }
         Ok(NewApiKey {
             name: self.name,
             roles: self.roles.into_iter().collect(),
-            user_id: UserId::from(Uuid::nil()),
+            user_id: maker,
             created_at: now,
             expires_at,
         })

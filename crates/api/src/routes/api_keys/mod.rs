@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use daybook_domain::StreamId;
-use daybook_identity::api_key::{self, ApiKeyError, NewApiKey};
+use daybook_identity::api_key::{self, ApiKeyError};
 use tracing::error;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -47,12 +47,9 @@ async fn create_api_key(
     admin: Admin,
     Json { value: body, .. }: Json<ApiKeyBody>,
 ) -> ApiResult {
-    let held = app.commands.load(StreamId::user(admin.id)).await?.state;
-    let held = held.as_user().map(|user| &user.roles);
-    let new = NewApiKey {
-        user_id: admin.id,
-        ..body.checked(held, app.now())?
-    };
+    let maker = app.commands.load(StreamId::user(admin.id)).await?.state;
+    let held = maker.as_user().map(|user| user.roles.clone());
+    let new = body.into_key(admin.id, &held.unwrap_or_default(), app.now())?;
     let (key, text) = api_key::create(&app.pool, new).await?;
     let location = format!("{BASE}/api-keys/{}", key.id);
     let made = MadeApiKeyAnswer::of(key, text);
@@ -108,8 +105,10 @@ impl From<ApiKeyError> for Problem {
     fn from(error: ApiKeyError) -> Problem {
         match error {
             ApiKeyError::Database(error) => of_database(&error),
-            // They were an administrator a moment ago.
-            ApiKeyError::NoOwner => Problem::nothing_here(),
+            ApiKeyError::NoOwner => {
+                let detail = "Whoever the key would act for has just been erased.";
+                Problem::unauthorized("invalid-token", detail, "Bearer error=\"invalid_token\"")
+            }
             ApiKeyError::Random => {
                 error!(error = chain(&error), "an API key could not be made");
                 Problem::internal()
