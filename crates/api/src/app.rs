@@ -15,6 +15,7 @@ use daybook_domain::Currency;
 use daybook_identity::Revocations;
 use daybook_identity::access_token::TokenKeys;
 use daybook_identity::oidc::Provider;
+use daybook_identity::api_key::ApiKeys;
 use daybook_identity::session::Lifetimes;
 use daybook_log::{Actor, Feed};
 use daybook_projections::{ReadModels, measure, status};
@@ -51,6 +52,7 @@ pub struct Shared {
     pub pool: PgPool,
     pub usage: UsageStore,
     pub token_keys: TokenKeys,
+    pub api_keys: ApiKeys,
     pub checkpoint_keys: Vec<VerifierKey>,
     pub http: HttpConfig,
     pub products: ProductCache,
@@ -142,6 +144,7 @@ impl App {
             read_models: parts.read_models,
             feed: parts.feed,
             usage: UsageStore::new(parts.pool.clone()),
+            api_keys: ApiKeys::new(parts.pool.clone()),
             pool: parts.pool,
             token_keys: parts.token_keys,
             checkpoint_keys: parts.checkpoint_keys,
@@ -197,6 +200,7 @@ pub fn router(app: App) -> Router {
     let body_limit = DefaultBodyLimit::max(app.http.body_limit);
     let front = from_fn_with_state(app.gateway.clone(), gateway);
     api.merge(routes::operations::router())
+        .merge(routes::jwks::router())
         .merge(routes::docs::router())
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
@@ -215,8 +219,8 @@ async fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 
-/// Chores that no request waits for, until `shutdown`: measures the projections, empties the metrics'
-/// buffers, forgets idle clients.
+/// Chores that no request waits for, until `shutdown`: measures the projections, writes down when API keys
+/// were used, empties the metrics' buffers, forgets idle clients.
 pub async fn run_background(app: App, shutdown: CancellationToken) {
     measure::describe();
     daybook_audit::measure::describe();
@@ -234,6 +238,10 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
         match timeout(MEASURING, daybook_audit::measure::status(&app.pool)).await {
             Ok(Ok(())) => {}
             _ => debug!("sealing could not be measured"),
+        }
+        match timeout(MEASURING, app.api_keys.record_uses()).await {
+            Ok(Ok(())) => {}
+            _ => debug!("when API keys were used could not be written down"),
         }
         if let Some(recorder) = metrics::install() {
             recorder.run_upkeep();

@@ -184,6 +184,16 @@ pub struct ServerConfig {
     )]
     pub currency: Currency,
 
+    /// How long an access token is valid, in minutes
+    #[arg(
+        long,
+        env = "DAYBOOK_ACCESS_TOKEN_MINUTES",
+        value_name = "N",
+        default_value_t = 15,
+        value_parser = clap::value_parser!(u8).range(1..=60)
+    )]
+    pub access_token_minutes: u8,
+
     /// Whether callers are limited in their requests
     #[arg(long, env = "DAYBOOK_RATE_LIMITS", value_enum, default_value_t = Switch::On)]
     pub rate_limits: Switch,

@@ -239,7 +239,10 @@ impl Failure {
                 | KeyError::CheckpointKeysOfSeveralLogs { .. },
             ) => "put the keys back as `daybook keys` wrote them",
             Failure::Key(KeyError::TokenKeyMalformed { .. }) => {
-                "remove the file; a new key is made, and everybody signs in again"
+                "remove the file; where it was the only one, a new key is made, and everybody's access token is refreshed"
+            }
+            Failure::Key(KeyError::TokenKeyMisnamed { .. }) => {
+                "name it so, or take it out of that folder; `daybook keys rotate access-token` makes keys"
             }
             Failure::Key(_) => {
                 "let this user read and write the data folder, or choose another with --data"

@@ -26,6 +26,7 @@ sees at least as much, or is answered 503 `read-model-behind` after two seconds.
     components(schemas(ProblemBody)),
     tags(
         (name = "users", description = "Accounts and signing in"),
+        (name = "api-keys", description = "What machines sign in with"),
         (name = "catalog", description = "Products, categories, stock"),
         (name = "orders", description = "Orders and their history"),
         (name = "analytics", description = "What visitors and customers do"),
@@ -122,12 +123,12 @@ fn complete_command(operation: &mut Operation) {
         "Where the resource is",
         Type::String,
     );
-    let of_operators = operation
+    let is_beside_the_log = operation
         .tags
         .iter()
         .flatten()
-        .any(|tag| tag == "operations");
-    let appends = !of_operators
+        .any(|tag| tag == "operations" || tag == "api-keys");
+    let appends = !is_beside_the_log
         && !operation
             .operation_id
             .as_deref()

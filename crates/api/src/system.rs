@@ -24,6 +24,7 @@ pub(crate) async fn execute<C: Command>(
         request_id: None,
         trace_parent: None,
         means: None,
+        api_key_id: None,
     };
     let context = Context {
         metadata,

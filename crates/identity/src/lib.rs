@@ -9,6 +9,7 @@
 //!   ([`Revocations`]).
 
 pub mod access_token;
+pub mod api_key;
 pub mod credentials;
 pub mod oidc;
 pub mod password;

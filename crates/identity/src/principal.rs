@@ -22,4 +22,6 @@ pub enum Means {
         /// Of the account's tokens, when it was made.
         generation: i64,
     },
+    /// An API key, which acts for whoever made it.
+    ApiKey { id: Uuid },
 }

@@ -1,5 +1,5 @@
-//! What was revoked: access tokens are checked without a look-up, so each process knows those that count no longer
-//! although they have not expired.
+//! What was revoked: access tokens and API keys are checked without a look-up, so each process knows those that count
+//! no longer although they have not expired.
 //!
 //! A revocation is a row and an announcement in one transaction. Each process subscribes before it looks, hears
 //! within milliseconds, and asks the database about each token while it has no touch with the announcements. A
@@ -24,7 +24,7 @@ use crate::principal::{Means, Principal};
 
 const CHANNEL: &str = "daybook_revocation";
 
-/// Longer than any access token is good for.
+/// Longer than any access token is good for, or an API key remembered.
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often the database is asked although nothing was announced; also how long a connection that died unnoticed is
 /// believed in.
@@ -35,9 +35,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
     /// An account's access tokens of the generations before this one.
-    Tokens { user_id: UserId, generation: i64 },
+    Tokens {
+        user_id: UserId,
+        generation: i64,
+    },
     /// A session and its access tokens.
     Session(Uuid),
+    ApiKey(Uuid),
 }
 
 /// What this process knows of what was revoked lately. Clones share it.
@@ -48,6 +52,7 @@ struct Known {
     pool: PgPool,
     generations: Cache<UserId, i64>,
     sessions: Cache<Uuid, ()>,
+    api_keys: Cache<Uuid, ()>,
     in_touch: AtomicBool,
 }
 
@@ -58,6 +63,7 @@ impl Revocations {
             pool,
             generations: Cache::builder().time_to_live(REMEMBERED_FOR).build(),
             sessions: Cache::builder().time_to_live(REMEMBERED_FOR).build(),
+            api_keys: Cache::builder().time_to_live(REMEMBERED_FOR).build(),
             in_touch: AtomicBool::new(false),
         }))
     }
@@ -69,21 +75,44 @@ impl Revocations {
 
     /// Whether what proves this principal still counts.
     pub async fn stands(&self, principal: &Principal) -> Result<bool, sqlx::Error> {
-        let Means::Session { id, generation } = principal.means;
-        let known = &self.0;
-        if self.is_in_touch() {
-            let newest = known.generations.get(&principal.user_id);
-            return Ok(newest.is_none_or(|newest| newest <= generation)
-                && !known.sessions.contains_key(&id));
+        let in_touch = self.is_in_touch();
+        match principal.means {
+            Means::Session { id, generation } if in_touch => {
+                let newest = self.0.generations.get(&principal.user_id);
+                Ok(newest.is_none_or(|newest| newest <= generation)
+                    && !self.0.sessions.contains_key(&id))
+            }
+            Means::Session { id, generation } => {
+                self.session_stands(principal.user_id, id, generation).await
+            }
+            Means::ApiKey { id } if in_touch => Ok(!self.0.api_keys.contains_key(&id)),
+            Means::ApiKey { id } => self.api_key_stands(id).await,
         }
+    }
+
+    async fn session_stands(
+        &self,
+        user_id: UserId,
+        id: Uuid,
+        generation: i64,
+    ) -> Result<bool, sqlx::Error> {
         query_scalar(
             "select coalesce((select generation from auth.generations where user_id = $1), 0) <= $2
                  and not exists (select from auth.ended_sessions where session_id = $3)",
         )
-        .bind(principal.user_id.as_uuid())
+        .bind(user_id.as_uuid())
         .bind(generation)
         .bind(id)
-        .fetch_one(&known.pool)
+        .fetch_one(&self.0.pool)
+        .await
+    }
+
+    async fn api_key_stands(&self, id: Uuid) -> Result<bool, sqlx::Error> {
+        query_scalar(
+            "select exists (select from auth.api_keys where id = $1 and revoked_at is null)",
+        )
+        .bind(id)
+        .fetch_one(&self.0.pool)
         .await
     }
 
@@ -101,6 +130,7 @@ impl Revocations {
                     .and_upsert_with(|known| newest(known.map(moka::Entry::into_value)));
             }
             Revoked::Session(id) => self.0.sessions.insert(id, ()),
+            Revoked::ApiKey(id) => self.0.api_keys.insert(id, ()),
         }
     }
 
@@ -151,13 +181,22 @@ impl Revocations {
         .bind(REMEMBERED_FOR.as_secs_f64())
         .fetch_all(pool)
         .await?;
+        let api_keys: Vec<Uuid> = query_scalar(
+            "select id from auth.api_keys
+             where revoked_at > clock_timestamp() - make_interval(secs => $1)",
+        )
+        .bind(REMEMBERED_FOR.as_secs_f64())
+        .fetch_all(pool)
+        .await?;
         let tokens = tokens
             .into_iter()
             .map(|(user_id, generation)| Revoked::Tokens {
                 user_id: user_id.into(),
                 generation,
             });
-        for revoked in tokens.chain(sessions.into_iter().map(Revoked::Session)) {
+        let sessions = sessions.into_iter().map(Revoked::Session);
+        let api_keys = api_keys.into_iter().map(Revoked::ApiKey);
+        for revoked in tokens.chain(sessions).chain(api_keys) {
             self.note(revoked);
         }
         Ok(())
@@ -206,13 +245,17 @@ pub(crate) async fn end_session(
     Ok(revoked)
 }
 
-async fn announce(connection: &mut PgConnection, revoked: Revoked) -> Result<(), sqlx::Error> {
+pub(crate) async fn announce(
+    connection: &mut PgConnection,
+    revoked: Revoked,
+) -> Result<(), sqlx::Error> {
     let text = match revoked {
         Revoked::Tokens {
             user_id,
             generation,
         } => format!("tokens {user_id} {generation}"),
         Revoked::Session(id) => format!("session {id}"),
+        Revoked::ApiKey(id) => format!("api-key {id}"),
     };
     sqlx::query("select pg_notify($1, $2)")
         .bind(CHANNEL)
@@ -231,6 +274,7 @@ fn parse(text: &str) -> Option<Revoked> {
             generation: generation.parse().ok()?,
         }),
         ("session", None) => Some(Revoked::Session(id)),
+        ("api-key", None) => Some(Revoked::ApiKey(id)),
         _ => None,
     }
 }

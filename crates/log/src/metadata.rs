@@ -25,6 +25,9 @@ pub struct Metadata {
     /// Where it is not the one that such an actor has otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub means: Option<Means>,
+    /// Which key, where it was by an API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_id: Option<Uuid>,
 }
 
 impl Metadata {
@@ -37,6 +40,7 @@ impl Metadata {
             request_id: None,
             trace_parent: None,
             means: None,
+            api_key_id: None,
         }
     }
 
@@ -168,6 +172,7 @@ mod tests {
         ] {
             assert_eq!(means(actor, ""), expected, "{actor}");
         }
-        assert_eq!(means(user, r#", "means": "api-key""#), Means::ApiKey);
+        let key = r#", "means": "api-key", "apiKeyId": "00000000-0000-0000-0000-000000000009""#;
+        assert_eq!(means(user, key), Means::ApiKey);
     }
 }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::SecurityRequirement;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::response::ResponseBuilder;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::identify::Caller;
@@ -27,6 +28,13 @@ pub enum Access {
     Owner,
     /// Administrators.
     Admin,
+    /// Like [`Access::SignedIn`], but people only, no API keys. What concerns credentials is for people, or a key that
+    /// leaked could make itself at home.
+    InPerson,
+    /// Like [`Access::Owner`], but people only.
+    OwnerInPerson,
+    /// Like [`Access::Admin`], but people only.
+    AdminInPerson,
 }
 
 impl Access {
@@ -36,14 +44,29 @@ impl Access {
             Access::SignedIn => "signed-in",
             Access::Owner => "owner",
             Access::Admin => "admin",
+            Access::InPerson => "in-person",
+            Access::OwnerInPerson => "owner-in-person",
+            Access::AdminInPerson => "admin-in-person",
+        }
+    }
+
+    const fn for_people_only(self) -> bool {
+        match self {
+            Access::Anyone | Access::SignedIn | Access::Owner | Access::Admin => false,
+            Access::InPerson | Access::OwnerInPerson | Access::AdminInPerson => true,
         }
     }
 
     fn admit(self, caller: &Caller) -> ApiResult<()> {
+        if self.for_people_only() {
+            caller.in_person()?;
+        }
         match self {
             Access::Anyone => Ok(()),
-            Access::SignedIn | Access::Owner => caller.known().map(drop),
-            Access::Admin => caller.admin().map(drop),
+            Access::SignedIn | Access::Owner | Access::InPerson | Access::OwnerInPerson => {
+                caller.known().map(drop)
+            }
+            Access::Admin | Access::AdminInPerson => caller.admin().map(drop),
         }
     }
 
@@ -66,11 +89,25 @@ impl Access {
     fn describe_one(self, operation: &mut Operation) {
         let scopes: &[&str] = match self {
             Access::Anyone => return self.mark(operation),
-            Access::SignedIn | Access::Owner => &[],
-            Access::Admin => &["admin"],
+            Access::SignedIn | Access::Owner | Access::InPerson | Access::OwnerInPerson => &[],
+            Access::Admin | Access::AdminInPerson => &["admin"],
         };
+        if self.for_people_only() {
+            let refused = ResponseBuilder::new().description(self.refusal()).build();
+            let answers = &mut operation.responses.responses;
+            answers
+                .entry("403".to_owned())
+                .or_insert_with(|| refused.into());
+        }
         operation.security = Some(vec![SecurityRequirement::new("bearer", scopes.to_vec())]);
         self.mark(operation);
+    }
+
+    const fn refusal(self) -> &'static str {
+        match self {
+            Access::AdminInPerson => "This is for administrators, and not for API keys",
+            _ => "This is not for API keys",
+        }
     }
 
     fn mark(self, operation: &mut Operation) {

@@ -3,8 +3,9 @@
 use axum::http::{Extensions, HeaderMap, header};
 use daybook_domain::StreamId;
 use daybook_domain::user::Role;
-use daybook_identity::Principal;
+use daybook_identity::{Means, Principal, api_key};
 use tracing::debug;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::extract::of_database;
@@ -27,6 +28,15 @@ pub struct Known {
     pub is_admin: bool,
 }
 
+impl Known {
+    fn api_key_id(&self) -> Option<Uuid> {
+        match self.principal.means {
+            Means::ApiKey { id } => Some(id),
+            Means::Session { .. } => None,
+        }
+    }
+}
+
 impl Caller {
     /// Whoever the headers prove to be; it is not known yet whether they are an administrator still.
     pub async fn identify(app: &App, headers: &HeaderMap) -> Caller {
@@ -41,22 +51,30 @@ impl Caller {
     }
 
     /// Asks the log who is an administrator. A token is good for minutes: whoever lost the role must not use what is
-    /// left of it to give it back to themselves.
+    /// left of it to give it back to themselves. An API key is good for months, and reaches no further than whoever
+    /// made it.
     pub async fn confirm(&mut self, app: &App) {
         let Caller::Known(known) = self else { return };
-        if !known.principal.roles.contains(&Role::Admin) {
+        let key = known.api_key_id();
+        if key.is_none() && !known.principal.roles.contains(&Role::Admin) {
             return;
         }
-        match app
-            .commands
-            .load(StreamId::user(known.principal.user_id))
-            .await
-        {
-            Ok(loaded) => {
-                let user = loaded.state.as_user();
-                known.is_admin = user.is_some_and(|user| user.roles.contains(&Role::Admin));
+        let stream = StreamId::user(known.principal.user_id);
+        let loaded = match app.commands.load(stream).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                *self = Caller::Refused(error.into());
+                return;
             }
-            Err(error) => *self = Caller::Refused(error.into()),
+        };
+        let user = loaded.state.as_user().filter(|user| user.exists());
+        let held = |role: &Role| user.is_some_and(|user| user.roles.contains(role));
+        known.is_admin = known.principal.roles.contains(&Role::Admin) && held(&Role::Admin);
+        let Some(key) = key else { return };
+        known.principal.roles.retain(|role| held(role));
+        match known.principal.roles.is_empty() {
+            true => *self = Caller::Refused(invalid_key()),
+            false => app.api_keys.note_use(key),
         }
     }
 
@@ -73,6 +91,25 @@ impl Caller {
             Caller::Anonymous => {
                 let detail = "Sign in, and send the access token as Authorization: Bearer.";
                 Err(Problem::unauthorized("unauthenticated", detail, "Bearer"))
+            }
+        }
+    }
+
+    pub fn api_key_id(&self) -> Option<Uuid> {
+        match self {
+            Caller::Known(known) => known.api_key_id(),
+            Caller::Anonymous | Caller::Refused(_) => None,
+        }
+    }
+
+    /// Somebody who signed in, as opposed to a machine that acts for them.
+    pub fn in_person(&self) -> ApiResult<&Known> {
+        let known = self.known()?;
+        match known.api_key_id() {
+            None => Ok(known),
+            Some(_) => {
+                let detail = "An API key may not do this; sign in to do it in person.";
+                Err(Problem::forbidden(detail))
             }
         }
     }
@@ -101,18 +138,33 @@ async fn identify(app: &App, headers: &HeaderMap) -> ApiResult<Option<Principal>
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(invalid());
     }
-    let principal = app.token_keys.check(token.trim()).map_err(|error| {
-        debug!(%error, "a token was refused");
-        invalid()
-    })?;
+    let (principal, refused) = match token.trim() {
+        key if key.starts_with(api_key::PREFIX) => {
+            let checked = app.api_keys.check(key).await;
+            let proven = checked.map_err(|error| of_database(&error))?;
+            (proven.ok_or_else(invalid_key)?, invalid_key())
+        }
+        token => {
+            let checked = app.token_keys.check(token).map_err(|error| {
+                debug!(%error, "a token was refused");
+                invalid()
+            });
+            (checked?, invalid())
+        }
+    };
     let stands = app.revocations.stands(&principal).await;
     if !stands.map_err(|error| of_database(&error))? || app.erasures.contains(principal.user_id) {
-        return Err(invalid());
+        return Err(refused);
     }
     Ok(Some(principal))
 }
 
 fn invalid() -> Problem {
     let detail = "The access token is invalid or has expired; sign in again or refresh it.";
+    Problem::unauthorized("invalid-token", detail, "Bearer error=\"invalid_token\"")
+}
+
+fn invalid_key() -> Problem {
+    let detail = "The API key is unknown, has expired or was revoked.";
     Problem::unauthorized("invalid-token", detail, "Bearer error=\"invalid_token\"")
 }

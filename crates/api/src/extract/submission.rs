@@ -5,12 +5,13 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 use daybook_commands::{Context, IdempotencyKey};
-use daybook_log::{Actor, Metadata};
+use daybook_log::{Actor, Means, Metadata};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::json::Json;
 use crate::app::App;
+use crate::auth::Caller;
 use crate::gateway::RequestId;
 use crate::problem::{ApiResult, Problem};
 
@@ -24,6 +25,8 @@ pub struct CommandRequest {
     pub path: String,
     correlation_id: Uuid,
     trace_parent: Option<String>,
+    /// The API key that it came with.
+    api_key_id: Option<Uuid>,
     keyed: Option<Keyed>,
 }
 
@@ -39,6 +42,8 @@ impl CommandRequest {
             Actor::Anonymous => None,
             Actor::User(_) | Actor::System(_) => Some(actor.to_string()),
         };
+        // Whoever acts anonymously does so whatever they send along.
+        let api_key_id = self.api_key_id.filter(|_| principal.is_some());
         let key = self.keyed.map(|keyed| keyed.of(principal));
         let metadata = Metadata {
             actor,
@@ -46,7 +51,8 @@ impl CommandRequest {
             causation_id: None,
             request_id: Some(self.request_id),
             trace_parent: self.trace_parent,
-            means: None,
+            means: api_key_id.map(|_| Means::ApiKey),
+            api_key_id,
         };
         Context { metadata, now, key }
     }
@@ -81,6 +87,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandRequest {
             request_id,
             path: parts.uri.path().to_owned(),
             trace_parent: trace_parent(&parts.headers),
+            api_key_id: Caller::of(&parts.extensions).api_key_id(),
             keyed: None,
         })
     }

@@ -66,6 +66,30 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), KeyError> {
     rename().map_err(failed(to))
 }
 
+pub(super) fn remove(path: &Path) -> Result<(), KeyError> {
+    let remove = || {
+        fs::remove_file(path)?;
+        File::open(folder_of(path))?.sync_all()
+    };
+    remove().map_err(failed(path))
+}
+
+/// The files of a folder that have this ending; none where there is no folder.
+pub(super) fn in_folder(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, KeyError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed(folder))?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.extension().is_some_and(|it| it == ending) {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
 /// Keeps other processes from changing the files of a folder until it is dropped.
 pub(super) fn lock(folder: &Path) -> Result<File, KeyError> {
     let lock = || {

@@ -1,10 +1,11 @@
 //! The keys that live beside the database, never in it: the master key, from which the keys of
-//! personal data derive, the Ed25519 key that signs access tokens, and those that sign checkpoints.
+//! personal data derive, the Ed25519 keys that sign access tokens, and those that sign checkpoints.
 //!
 //! Each is a file of mode 0600 in `<data>/keys`, made at the first start. It appears under its name
 //! whole or not at all, and of two processes that start at once both end up with the same key. The
 //! checkpoints' public keys are a file there too, which may be given to anybody.
 
+mod access_token;
 mod checkpoint;
 mod files;
 mod master;
@@ -12,11 +13,12 @@ mod master;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::access_token::follow_token_keys;
+pub use self::access_token::{Rotation, known_token_keys, rotate_token_key, token_keys};
 pub use self::checkpoint::{
     checkpoint_signers, checkpoint_verifiers, retire_checkpoint_signers, rotate_checkpoint_key,
 };
 pub use self::master::{MasterKey, NextMasterKey};
-use daybook_identity::access_token::TokenKeys;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -32,6 +34,8 @@ pub enum KeyError {
     AnotherMasterKeyWaits { path: PathBuf },
     #[error("{} is not an Ed25519 key in PKCS #8", path.display())]
     TokenKeyMalformed { path: PathBuf },
+    #[error("{} is not named by the instant from which it signs, like 20261127T053000Z.der", path.display())]
+    TokenKeyMisnamed { path: PathBuf },
     #[error("{origin} holds no keys of checkpoints, a line each")]
     CheckpointKeyMalformed {
         origin: String,
@@ -42,15 +46,6 @@ pub enum KeyError {
     CheckpointKeysOfSeveralLogs { origin: String },
     #[error("the system gave no random bytes")]
     NoRandomness,
-}
-
-/// The key that signs access tokens; processes that share a data folder accept each other's tokens.
-pub fn token_keys(data: &Path) -> Result<TokenKeys, KeyError> {
-    let path = folder(data).join("jwt-ed25519.der");
-    let pkcs8 = files::read_or_create(&path, || {
-        TokenKeys::generate().map_err(|_| KeyError::NoRandomness)
-    })?;
-    TokenKeys::from_pkcs8(&pkcs8).map_err(|_| KeyError::TokenKeyMalformed { path })
 }
 
 fn folder(data: &Path) -> PathBuf {
@@ -70,10 +65,15 @@ mod tests {
         MasterKey::obtain(data.path(), None).unwrap();
         token_keys(data.path()).unwrap();
         checkpoint_signers(data.path(), None).unwrap();
-        for name in ["", "master.key", "jwt-ed25519.der", "checkpoint.key"] {
-            let path = folder(data.path()).join(name);
-            let mode = fs::metadata(path).unwrap().permissions().mode();
-            assert_eq!(mode & 0o077, 0, "{name} is open to others");
+        let tokens = folder(data.path()).join("access-tokens");
+        let mut paths = ["", "master.key", "access-tokens", "checkpoint.key"]
+            .map(|name| folder(data.path()).join(name))
+            .to_vec();
+        paths.extend(fs::read_dir(tokens).unwrap().map(|it| it.unwrap().path()));
+        assert_eq!(paths.len(), 5);
+        for path in paths {
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{} is open to others", path.display());
         }
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use daybook_domain::user::User;
 use daybook_domain::{UserId, Versioned};
 use daybook_identity::session::KeptToken;
-use daybook_identity::{credentials, session};
+use daybook_identity::{api_key, credentials, session};
 use daybook_log::Position;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,6 +14,7 @@ use super::Source;
 use crate::extract::of_database;
 use crate::past::UserRecord;
 use crate::problem::ApiResult;
+use crate::routes::ApiKeyAnswer;
 use crate::timestamp::Timestamp;
 
 #[derive(Serialize)]
@@ -25,6 +26,7 @@ pub(super) struct Summary {
     account: UserRecord,
     password_set_at: Option<Timestamp>,
     sign_ins: Vec<SignIn>,
+    api_keys: Vec<ApiKeyAnswer>,
 }
 
 /// A refresh token, without what would prove anything.
@@ -44,9 +46,11 @@ impl Summary {
         let pool = &source.app.pool;
         let password_set_at = credentials::set_at(pool, source.id).await;
         let tokens = session::of_user(pool, source.id).await;
-        let (password_set_at, tokens) = (
+        let api_keys = api_key::of_user(pool, source.id).await;
+        let (password_set_at, tokens, api_keys) = (
             password_set_at.map_err(|error| of_database(&error))?,
             tokens.map_err(|error| of_database(&error))?,
+            api_keys.map_err(|error| of_database(&error))?,
         );
         Ok(Summary {
             id: source.id,
@@ -55,6 +59,7 @@ impl Summary {
             account: UserRecord::of(source.id, account),
             password_set_at: password_set_at.map(<DateTime<Utc>>::into),
             sign_ins: tokens.into_iter().map(SignIn::from).collect(),
+            api_keys: api_keys.into_iter().map(ApiKeyAnswer::from).collect(),
         })
     }
 }

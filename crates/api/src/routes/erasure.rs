@@ -13,7 +13,7 @@ use crate::extract::{CommandRequest, Id, IfMatch};
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes {
-    Routes::new().open_to(Access::Owner, routes!(erase_user))
+    Routes::new().open_to(Access::OwnerInPerson, routes!(erase_user))
 }
 
 /// Erases a person: oneself, or for administrators anyone else. There is no way back.

@@ -2,6 +2,7 @@
 //! [`api`] is the one list of resources.
 
 mod analytics;
+mod api_keys;
 mod audit;
 mod categories;
 pub(crate) mod docs;
@@ -9,6 +10,7 @@ mod erasure;
 mod facets;
 mod headers;
 mod oidc;
+pub(crate) mod jwks;
 pub(crate) mod operations;
 mod order_steps;
 mod orders;
@@ -20,6 +22,7 @@ mod stock;
 mod usage;
 mod users;
 
+pub(crate) use self::api_keys::ApiKeyAnswer;
 use crate::auth::Routes;
 
 /// Every resource; their paths begin with [`crate::app::BASE`].
@@ -29,6 +32,7 @@ pub(crate) fn api() -> Routes {
         .merge(oidc::router())
         .merge(users::router())
         .merge(erasure::router())
+        .merge(api_keys::router())
         .merge(categories::router())
         .merge(facets::router())
         .merge(products::router())

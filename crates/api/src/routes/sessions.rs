@@ -24,7 +24,7 @@ pub(super) fn router() -> Routes {
         .open_to(Access::Anyone, routes!(login))
         .open_to(Access::Anyone, routes!(refresh))
         .open_to(Access::Anyone, routes!(logout))
-        .open_to(Access::SignedIn, routes!(logout_everywhere))
+        .open_to(Access::InPerson, routes!(logout_everywhere))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -18,7 +18,8 @@ use tracing::warn;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use self::answer::{RoleName, UserAnswer, represent};
+pub(super) use self::answer::RoleName;
+use self::answer::{UserAnswer, represent};
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{carried_out, json, tagged, to_response};
 use crate::app::{App, BASE};
@@ -34,9 +35,10 @@ use crate::problem::{ApiResult, Problem, chain};
 pub(super) fn router() -> Routes {
     Routes::new()
         .open_to(Access::Anyone, routes!(register))
-        .open_to(Access::Admin, routes!(list_users, create_user))
+        .open_to(Access::Admin, routes!(list_users))
+        .open_to(Access::AdminInPerson, routes!(create_user))
         .open_to(Access::Owner, routes!(get_user, change_user))
-        .open_to(Access::Admin, routes!(change_roles))
+        .open_to(Access::AdminInPerson, routes!(change_roles))
         .open_to(Access::Owner, routes!(export::export_user))
 }
 

@@ -16,6 +16,7 @@ mod sealing;
 mod supervisor;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use daybook_audit::CheckpointStore;
 use daybook_identity::Revocations;
@@ -218,6 +219,10 @@ impl Server<'_> {
         let revoked = Background::start("revocations", |stop| async move {
             revocations.run(listening, stop).await
         });
+        let (folder, followed) = (data.folder.clone(), app.token_keys.clone());
+        let rotated = Background::start("token keys", |stop| {
+            keys::follow_token_keys(folder, followed, stop)
+        });
         let chores = Background::start("chores", |stop| app::run_background(app.clone(), stop));
 
         info!(%address, "serving");
@@ -231,6 +236,7 @@ impl Server<'_> {
         tokio::join!(serving, closing);
         app.builds.ended().await;
         chores.stop().await;
+        rotated.stop().await;
         revoked.stop().await;
         tracker.stop().await;
         Ok(())
@@ -243,6 +249,7 @@ impl Server<'_> {
 
     fn http(&self) -> HttpConfig {
         HttpConfig {
+            access_token_ttl: 60 * Duration::from_secs(self.config.access_token_minutes.into()),
             rate_limits: self.config.rate_limits.is_on(),
             currency: self.config.currency,
             ..HttpConfig::default()

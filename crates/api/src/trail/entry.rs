@@ -33,6 +33,9 @@ pub(crate) struct Entry {
     /// By which means the actor acted.
     #[schema(value_type = MeansName)]
     pub(crate) means: Means,
+    /// Which key, where the means were an API key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) api_key_id: Option<Uuid>,
     #[schema(inline)]
     pub(crate) cause: Cause,
     /// Shared by everything that one request set off.
@@ -101,6 +104,7 @@ impl Entry {
             recorded_at: recorded_at.into(),
             actor: metadata.actor.to_string(),
             means: metadata.means(),
+            api_key_id: metadata.api_key_id,
             cause: Cause::of(&metadata),
             correlation_id: metadata.correlation_id,
             causation_id: metadata.causation_id,

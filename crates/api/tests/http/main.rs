@@ -3,6 +3,7 @@
 
 mod access;
 mod analytics;
+mod api_keys;
 mod audit;
 mod audit_search;
 mod catalog;
@@ -24,6 +25,7 @@ mod proofs;
 mod revocations;
 mod sessions;
 mod shop;
+mod tokens;
 mod usage;
 mod usage_kept;
 mod users;

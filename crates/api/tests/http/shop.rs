@@ -32,10 +32,13 @@ pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) struct Shop {
     pub(crate) router: Router,
     pub(crate) pool: PgPool,
+    pub(crate) app: App,
     pub(crate) keys: TokenKeys,
+    /// The key pair that signs access tokens: PKCS#8, DER.
+    pub(crate) token_key: Vec<u8>,
     pub(crate) database: TestDatabase,
     checkpoint_key: SecretString,
-    admin_id: UserId,
+    pub(crate) admin_id: UserId,
     shutdown: CancellationToken,
     _tasks: JoinSet<()>,
     _bus_tasks: BusTasks,
@@ -95,7 +98,8 @@ impl Shop {
         let admin_id = register_admin(&commands).await;
         let feed = Feed::new(pool.clone(), codec);
         let progress = Progress::new();
-        let keys = TokenKeys::from_pkcs8(&TokenKeys::generate().unwrap()).unwrap();
+        let token_key = TokenKeys::generate().unwrap();
+        let keys = TokenKeys::from_pkcs8(&token_key).unwrap();
         let checkpoint_key = SigningKey::generate("shop").unwrap();
         let revocations = Revocations::new(pool.clone());
         let parts = AppParts {
@@ -124,9 +128,11 @@ impl Shop {
         };
         tasks.spawn(daybook_projections::run(feed, projected, config, stop));
         Shop {
-            router: router(app),
+            router: router(app.clone()),
             pool,
+            app,
             keys,
+            token_key,
             database,
             checkpoint_key: checkpoint_key.to_text().unwrap(),
             admin_id,

@@ -56,6 +56,7 @@ async fn execute<C: Command>(
         request_id: None,
         trace_parent: None,
         means: None,
+        api_key_id: None,
     };
     let key = keyed.then(|| {
         let key = Uuid::now_v7().to_string();

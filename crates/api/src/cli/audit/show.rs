@@ -34,6 +34,10 @@ fn in_words(entry: &Entry) -> String {
         CauseKind::Event => "event",
         CauseKind::Request => "request",
     };
+    let means = match entry.api_key_id {
+        Some(key) => format!("{} {key}", entry.means.as_str()),
+        None => entry.means.as_str().to_owned(),
+    };
     let instant = "%Y-%m-%d %H:%M:%S%.3f UTC";
     let lines = [
         ("position", entry.position.to_string()),
@@ -45,10 +49,7 @@ fn in_words(entry: &Entry) -> String {
         ("what", entry.sentence.clone()),
         ("happened", entry.at.0.format(instant).to_string()),
         ("recorded", entry.recorded_at.0.format(instant).to_string()),
-        (
-            "actor",
-            format!("{} ({})", entry.actor, entry.means.as_str()),
-        ),
+        ("actor", format!("{} ({means})", entry.actor)),
         ("cause", format!("{cause} {}", entry.cause.id)),
         ("correlation", entry.correlation_id.to_string()),
         ("event id", entry.event_id.to_string()),

@@ -98,6 +98,7 @@ async fn in_this_process(
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin_email: Some(email.clone()),
         admin_password: Some(password.clone().into()),
+        access_token_minutes: 15,
         currency: Default::default(),
         rate_limits: Switch::Off,
         demo: Switch::Off,

@@ -1,5 +1,6 @@
 //! `daybook keys`: the keys that live beside the database. Shows public parts only.
 
+mod rotate_access_token;
 mod rotate_checkpoint;
 mod rotate_master;
 mod show;
@@ -18,6 +19,7 @@ pub(crate) enum Command {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Rotate {
+    AccessToken(rotate_access_token::Arguments),
     Checkpoint(rotate_checkpoint::Arguments),
     Master(rotate_master::Arguments),
 }
@@ -25,6 +27,7 @@ pub(crate) enum Rotate {
 pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Show(arguments) => show::run(&arguments),
+        Command::Rotate(Rotate::AccessToken(arguments)) => rotate_access_token::run(&arguments),
         Command::Rotate(Rotate::Checkpoint(arguments)) => rotate_checkpoint::run(&arguments),
         Command::Rotate(Rotate::Master(arguments)) => rotate_master::run(arguments),
     }

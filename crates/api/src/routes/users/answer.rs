@@ -15,7 +15,7 @@ use crate::timestamp::Timestamp;
 #[derive(ToSchema)]
 #[schema(as = Role, rename_all = "lowercase")]
 #[allow(dead_code, reason = "only describes the domain's type")]
-pub(super) enum RoleName {
+pub(in crate::routes) enum RoleName {
     User,
     Admin,
 }

@@ -14,6 +14,7 @@ use crate::auth::Customer;
 use crate::extract::{Id, MinPosition};
 use crate::person_export::{Action, PersonExport, SignIn, VisitorEvent};
 use crate::problem::{ApiResult, Problem};
+use crate::routes::ApiKeyAnswer;
 use crate::timestamp::Timestamp;
 use crate::trail::Entry;
 
@@ -30,6 +31,7 @@ struct ExportAnswer {
     account: (),
     password_set_at: Option<Timestamp>,
     sign_ins: Vec<SignIn>,
+    api_keys: Vec<ApiKeyAnswer>,
     /// Every event of the account, the oldest first.
     events: Vec<Entry>,
     /// Each with its address, parcel, history and events; the newest first.

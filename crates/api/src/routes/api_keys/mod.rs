@@ -1,0 +1,118 @@
+//! API keys: what machines sign in with. Each acts for the administrator who made it.
+
+mod answer;
+mod body;
+mod pages;
+
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::IntoResponse;
+use daybook_domain::StreamId;
+use daybook_identity::api_key::{self, ApiKeyError};
+use tracing::error;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+pub(crate) use self::answer::ApiKeyAnswer;
+use self::answer::MadeApiKeyAnswer;
+use self::body::ApiKeyBody;
+use self::pages::ListQuery;
+use super::headers::IdParam;
+use crate::answer::json;
+use crate::app::{App, BASE};
+use crate::auth::{Access, Admin, Routes};
+use crate::extract::{Id, Json, Query, list, of_database};
+use crate::problem::{ApiResult, Problem, chain};
+
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .open_to(
+            Access::AdminInPerson,
+            routes!(list_api_keys, create_api_key),
+        )
+        .open_to(Access::AdminInPerson, routes!(get_api_key, revoke_api_key))
+}
+
+/// Makes a key that acts for the caller: the answer shows it, once.
+///
+/// It is sent like an access token, as `Authorization: Bearer dbk_…`, and may do what its roles may, as long as its
+/// maker has them too; but nothing that concerns credentials. Takes no `Idempotency-Key`, since what it answers is kept
+/// nowhere: a key that did not arrive is revoked, and another one made.
+#[utoipa::path(
+    post, path = "/api/v1/api-keys", operation_id = "createApiKey", tag = "api-keys", request_body = ApiKeyBody,
+    responses((status = 201, description = "The key", body = MadeApiKeyAnswer, headers(("Location" = String)))),
+)]
+async fn create_api_key(
+    State(app): State<App>,
+    admin: Admin,
+    Json { value: body, .. }: Json<ApiKeyBody>,
+) -> ApiResult {
+    let maker = app.commands.load(StreamId::user(admin.id)).await?.state;
+    let held = maker.as_user().map(|user| user.roles.clone());
+    let new = body.into_key(admin.id, &held.unwrap_or_default(), app.now())?;
+    let (key, text) = api_key::create(&app.pool, new).await?;
+    let location = format!("{BASE}/api-keys/{}", key.id);
+    let made = MadeApiKeyAnswer::of(key, text);
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((StatusCode::CREATED, headers, json(&made)?).into_response())
+}
+
+/// All keys, the newest first; without what would prove anything.
+#[utoipa::path(
+    get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "api-keys", params(ListQuery),
+    responses((status = 200, description = "A page of keys", body = Vec<ApiKeyAnswer>)),
+)]
+async fn list_api_keys(
+    State(app): State<App>,
+    _: Admin,
+    uri: Uri,
+    Query(query): Query<ListQuery>,
+) -> ApiResult {
+    let (place, limit) = query.place()?;
+    let found = api_key::list(&app.pool, place, limit).await;
+    let page = pages::of(found.map_err(|error| of_database(&error))?);
+    list(&uri, page, ApiKeyAnswer::from)
+}
+
+/// One key; without what would prove anything.
+#[utoipa::path(
+    get, path = "/api/v1/api-keys/{id}", operation_id = "getApiKey", tag = "api-keys", params(IdParam),
+    responses((status = 200, description = "The key", body = ApiKeyAnswer)),
+)]
+async fn get_api_key(State(app): State<App>, _: Admin, Id(id): Id<Uuid>) -> ApiResult {
+    let found = api_key::get(&app.pool, id).await;
+    let key = found.map_err(|error| of_database(&error))?;
+    json(&ApiKeyAnswer::from(key.ok_or_else(Problem::nothing_here)?))
+}
+
+/// Revokes a key: no request is answered to it from now on. Stays in the list; one that was revoked stays so.
+#[utoipa::path(
+    delete, path = "/api/v1/api-keys/{id}", operation_id = "revokeApiKey", tag = "api-keys", params(IdParam),
+    responses((status = 204, description = "The key counts no longer")),
+)]
+async fn revoke_api_key(State(app): State<App>, _: Admin, Id(id): Id<Uuid>) -> ApiResult {
+    let revoked = api_key::revoke(&app.pool, id).await;
+    let revoked = revoked.map_err(|error| of_database(&error))?;
+    app.revocations
+        .note(revoked.ok_or_else(Problem::nothing_here)?);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+impl From<ApiKeyError> for Problem {
+    fn from(error: ApiKeyError) -> Problem {
+        match error {
+            ApiKeyError::Database(error) => of_database(&error),
+            ApiKeyError::NoOwner => {
+                let detail = "Whoever the key would act for has just been erased.";
+                Problem::unauthorized("invalid-token", detail, "Bearer error=\"invalid_token\"")
+            }
+            ApiKeyError::Random => {
+                error!(error = chain(&error), "an API key could not be made");
+                Problem::internal()
+            }
+        }
+    }
+}
