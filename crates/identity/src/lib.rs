@@ -9,7 +9,9 @@
 //!   ([`Revocations`]).
 
 pub mod access_token;
+pub mod account;
 pub mod credentials;
+pub mod one_time;
 pub mod password;
 mod principal;
 mod revocation;

@@ -206,22 +206,42 @@ pub async fn tidy(pool: &PgPool, older_than: Duration) -> Result<u64, sqlx::Erro
     Ok(forgotten.rows_affected())
 }
 
+/// The account's generation, which nobody else then asks for until the transaction ends.
+pub(crate) async fn lock_account(
+    connection: &mut PgConnection,
+    user_id: UserId,
+) -> Result<i64, sqlx::Error> {
+    ensure_generation(connection, user_id).await?;
+    sqlx::query_scalar("select generation from auth.generations where user_id = $1 for update")
+        .bind(user_id.as_uuid())
+        .fetch_one(connection)
+        .await
+}
+
 /// The account's generation, which then stays until the transaction ends.
 async fn lock_generation(
     connection: &mut PgConnection,
     user_id: UserId,
 ) -> Result<i64, sqlx::Error> {
-    // A row that is not there cannot be locked.
-    sqlx::query(
-        "insert into auth.generations (user_id, generation) values ($1, 0) on conflict do nothing",
-    )
-    .bind(user_id.as_uuid())
-    .execute(&mut *connection)
-    .await?;
+    ensure_generation(connection, user_id).await?;
     sqlx::query_scalar("select generation from auth.generations where user_id = $1 for share")
         .bind(user_id.as_uuid())
         .fetch_one(connection)
         .await
+}
+
+/// A row that is not there cannot be locked.
+async fn ensure_generation(
+    connection: &mut PgConnection,
+    user_id: UserId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into auth.generations (user_id, generation) values ($1, 0) on conflict do nothing",
+    )
+    .bind(user_id.as_uuid())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn end_where_spent(
