@@ -16,6 +16,7 @@ use daybook_identity::Revocations;
 use daybook_identity::access_token::TokenKeys;
 use daybook_identity::session::Lifetimes;
 use daybook_log::{Actor, Feed};
+use daybook_processes::outbox::Outbox;
 use daybook_projections::{ReadModels, measure, status};
 use daybook_usage::UsageStore;
 use sqlx::PgPool;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use uuid::Uuid;
 
+use crate::account_messages::ForgottenPasswords;
 use crate::answer::refused;
 use crate::builds::Builds;
 use crate::cache::ProductCache;
@@ -58,6 +60,8 @@ pub struct Shared {
     pub exports: Arc<Semaphore>,
     pub erasures: Erasures,
     pub revocations: Revocations,
+    pub outbox: Outbox,
+    pub(crate) forgotten_passwords: ForgottenPasswords,
     gateway: Gateway,
 }
 
@@ -133,6 +137,8 @@ impl App {
             gateway: Gateway::new(&parts.http),
             erasures: parts.erasures,
             revocations: parts.revocations,
+            outbox: Outbox::new(parts.pool.clone(), parts.feed.codec().clone()),
+            forgotten_passwords: ForgottenPasswords::new(),
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,

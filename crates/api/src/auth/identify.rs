@@ -54,7 +54,8 @@ impl Caller {
         {
             Ok(loaded) => {
                 let user = loaded.state.as_user();
-                known.is_admin = user.is_some_and(|user| user.roles.contains(&Role::Admin));
+                known.is_admin =
+                    user.is_some_and(|user| user.is_active() && user.roles.contains(&Role::Admin));
             }
             Err(error) => *self = Caller::Refused(error.into()),
         }

@@ -30,6 +30,7 @@ pub(crate) use self::first_start::Accounts;
 use self::forgetting::Forgetting;
 use self::listener::ReservedPort;
 use self::sealing::{Preparation, Sealing};
+use crate::account_messages::answer_forgotten_passwords;
 use crate::app::{self, App, AppParts, HttpConfig};
 use crate::config::{Role, ServerConfig};
 use crate::erasure::{self, Erasures};
@@ -216,6 +217,9 @@ impl Server<'_> {
             revocations.run(listening, stop).await
         });
         let chores = Background::start("chores", |stop| app::run_background(app.clone(), stop));
+        let forgotten = Background::start("forgotten passwords", |stop| {
+            answer_forgotten_passwords(app.clone(), stop)
+        });
 
         info!(%address, "serving");
         opened(address, &accounts);
@@ -227,6 +231,8 @@ impl Server<'_> {
         let serving = http::serve(listener, app::router(app.clone()), stop.clone());
         tokio::join!(serving, closing);
         app.builds.ended().await;
+        // After the requests, whose answers promise it.
+        forgotten.stop().await;
         chores.stop().await;
         revoked.stop().await;
         tracker.stop().await;

@@ -1,6 +1,7 @@
 //! Journeys through the router, against real PostgreSQL, with projectors running behind it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod accounts;
 mod analytics;
 mod audit;
 mod audit_search;
