@@ -217,10 +217,12 @@ async fn administrators_deactivate_others_and_nobody_else_does() {
     let missing = deactivate(&shop, &Uuid::now_v7().to_string()).await;
     assert_eq!(missing.code(), "user-not-found");
 
-    let boss = shop.another_admin().await;
-    let listed = shop.get("users?limit=1").token(&boss).await.json();
-    let own = listed[0]["id"].as_str().unwrap().to_owned();
-    let own = shop.post(&format!("users/{own}/deactivate"));
+    let boss = json!({"email": "boss@example.com", "password": PASSWORD, "firstName": "Ann",
+                      "lastName": "Lee", "roles": ["admin"]});
+    let made = shop.post("users").token(&shop.admin()).json(&boss).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let boss = shop.token(id.parse().unwrap(), [Role::Admin]);
+    let own = shop.post(&format!("users/{id}/deactivate"));
     let refused = own.token(&boss).json(&body).await;
     assert_eq!(
         (refused.status.as_u16(), refused.code()),
