@@ -18,6 +18,7 @@ create table auth.one_time_tokens (
     constraint one_time_tokens_pkey primary key (token_hash)
 );
 create index one_time_tokens_user on auth.one_time_tokens (user_id, purpose);
+create index one_time_tokens_issued on auth.one_time_tokens (issued_at);
 
 grant select, insert, update, delete on auth.one_time_tokens to daybook_server;
 

@@ -12,9 +12,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use daybook_audit::VerifierKey;
 use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
-use daybook_identity::Revocations;
 use daybook_identity::access_token::TokenKeys;
 use daybook_identity::session::Lifetimes;
+use daybook_identity::{Revocations, one_time};
 use daybook_log::{Actor, Feed};
 use daybook_processes::outbox::Outbox;
 use daybook_projections::{ReadModels, measure, status};
@@ -217,7 +217,7 @@ async fn wrong_method() -> Problem {
 }
 
 /// Chores that no request waits for, until `shutdown`: measures the projections, empties the metrics'
-/// buffers, forgets idle clients.
+/// buffers, forgets idle clients and old one-time tokens.
 pub async fn run_background(app: App, shutdown: CancellationToken) {
     measure::describe();
     daybook_audit::measure::describe();
@@ -235,6 +235,10 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
         match timeout(MEASURING, daybook_audit::measure::status(&app.pool)).await {
             Ok(Ok(())) => {}
             _ => debug!("sealing could not be measured"),
+        }
+        match timeout(MEASURING, one_time::tidy(&app.pool)).await {
+            Ok(Ok(_)) => {}
+            _ => debug!("old one-time tokens could not be forgotten"),
         }
         if let Some(recorder) = metrics::install() {
             recorder.run_upkeep();

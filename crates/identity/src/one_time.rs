@@ -180,6 +180,21 @@ pub(crate) async fn void_within(
     Ok(())
 }
 
+/// Forgets tokens that neither count nor are counted any more; answers how many.
+pub async fn tidy(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    // Whatever is locked is on its way out already.
+    let forgotten = sqlx::query(
+        "delete from auth.one_time_tokens where token_hash in (
+             select token_hash from auth.one_time_tokens
+             where issued_at <= clock_timestamp() - make_interval(secs => $1)
+             for update skip locked)",
+    )
+    .bind(COUNTED.as_secs_f64())
+    .execute(pool)
+    .await?;
+    Ok(forgotten.rows_affected())
+}
+
 /// A plain hash is enough: the token is 256 random bits, there is nothing to guess.
 fn hash(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
