@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::shop::{PASSWORD, Shop};
+use crate::shop::{PASSWORD, Shop, principal};
 
 fn registration(email: &str) -> Value {
     json!({"email": email, "password": PASSWORD, "firstName": "Ann", "lastName": "Lee"})
@@ -232,6 +232,15 @@ async fn who_is_no_administrator_any_more_cannot_make_themselves_one() {
         .json(&roles(&["user"]))
         .await;
     assert_eq!(demoted.status, 200);
+    let undone = shop.put(&path).token(&token).json(&roles(&["admin"])).await;
+    assert_eq!(undone.code(), "invalid-token", "it was revoked");
+    let mut principal = principal(id.parse().unwrap(), [daybook_domain::user::Role::Admin]);
+    // A token that was made while the role was taken away.
+    if let daybook_identity::Means::Session { generation, .. } = &mut principal.means {
+        *generation = 1;
+    }
+    let ttl = std::time::Duration::from_secs(60);
+    let token = shop.keys.sign(&principal, chrono::Utc::now(), ttl).unwrap();
     let undone = shop.put(&path).token(&token).json(&roles(&["admin"])).await;
     assert_eq!(
         (undone.status.as_u16(), undone.code()),
