@@ -120,6 +120,11 @@ pub async fn refresh(
 ) -> Result<Session, SessionError> {
     let hash = hash(token);
     let mut transaction = pool.begin().await?;
+    let generation = match owner(&mut transaction, &hash).await? {
+        // Before the token, as whoever ends all sessions does: neither waits for the other for ever.
+        Some(user_id) => lock_generation(&mut transaction, user_id).await?,
+        None => return Err(SessionError::Invalid { ended: None }),
+    };
     // Of two that come with the same token the second waits here, and then finds it spent.
     let spent: Option<(Uuid, Uuid, DateTime<Utc>)> = sqlx::query_as(
         "update auth.refresh_tokens set spent_at = now()
@@ -135,7 +140,6 @@ pub async fn refresh(
         return Err(SessionError::Invalid { ended });
     };
     let user_id = UserId::from(user_id);
-    let generation = lock_generation(&mut transaction, user_id).await?;
     let refresh_token = insert(&mut transaction, user_id, id, expires_at, lifetimes.idle).await?;
     transaction.commit().await?;
     Ok(Session {
@@ -242,6 +246,19 @@ async fn ensure_generation(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Whose refresh token it is, spent or not.
+async fn owner(
+    connection: &mut PgConnection,
+    token_hash: &[u8],
+) -> Result<Option<UserId>, sqlx::Error> {
+    let owner: Option<Uuid> =
+        sqlx::query_scalar("select user_id from auth.refresh_tokens where token_hash = $1")
+            .bind(token_hash)
+            .fetch_optional(connection)
+            .await?;
+    Ok(owner.map(UserId::from))
 }
 
 async fn end_where_spent(

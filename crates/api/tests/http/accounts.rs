@@ -296,6 +296,37 @@ async fn a_changed_password_ends_all_sessions() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_refreshed_while_the_password_changes_ends_all_the_same() {
+    let shop = Shop::open().await;
+    let ann = shop.customer().await;
+    for n in 0..8 {
+        let (old, new) = (format!("battery {n}"), format!("battery {}", n + 1));
+        let old = if n == 0 { PASSWORD } else { &old };
+        let mut sessions = Vec::new();
+        for _ in 0..3 {
+            sessions.push(sign_in(&shop, &ann.email, old).await.json());
+        }
+        let token = newest_token(&shop, &ann.id);
+        let refreshing = async {
+            let mut kept = Vec::new();
+            for tokens in &sessions {
+                kept.push(refresh(&shop, tokens).await);
+            }
+            kept
+        };
+        let changing = change(&shop, &token, &ann.id, old, &new);
+        let (changed, refreshed) = tokio::join!(changing, refreshing);
+        assert_eq!(changed.status, 204, "{changed:?}");
+        for reply in refreshed {
+            match reply.status.as_u16() {
+                200 => assert_signed_out(&shop, &reply.json()).await,
+                status => assert_eq!(status, 401, "{reply:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn of_many_that_change_a_password_at_once_one_succeeds() {
     let shop = Shop::open().await;
     let ann = shop.customer().await;
