@@ -12,12 +12,13 @@ use chrono::{DateTime, SubsecRound, Utc};
 use daybook_audit::VerifierKey;
 use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
-use daybook_identity::Revocations;
 use daybook_identity::access_token::TokenKeys;
 use daybook_identity::oidc::Provider;
 use daybook_identity::api_key::ApiKeys;
 use daybook_identity::session::Lifetimes;
+use daybook_identity::{Revocations, one_time};
 use daybook_log::{Actor, Feed};
+use daybook_processes::outbox::Outbox;
 use daybook_projections::{ReadModels, measure, status};
 use daybook_usage::UsageStore;
 use sqlx::PgPool;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use uuid::Uuid;
 
+use crate::account_messages::ForgottenPasswords;
 use crate::answer::refused;
 use crate::builds::Builds;
 use crate::cache::ProductCache;
@@ -63,6 +65,8 @@ pub struct Shared {
     pub revocations: Revocations,
     /// Where staff may sign in, too.
     pub oidc: Option<Provider>,
+    pub outbox: Outbox,
+    pub(crate) forgotten_passwords: ForgottenPasswords,
     gateway: Gateway,
 }
 
@@ -140,6 +144,8 @@ impl App {
             erasures: parts.erasures,
             revocations: parts.revocations,
             oidc: parts.oidc,
+            outbox: Outbox::new(parts.pool.clone(), parts.feed.codec().clone()),
+            forgotten_passwords: ForgottenPasswords::new(),
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,
@@ -220,7 +226,7 @@ async fn wrong_method() -> Problem {
 }
 
 /// Chores that no request waits for, until `shutdown`: measures the projections, writes down when API keys
-/// were used, empties the metrics' buffers, forgets idle clients.
+/// were used, empties the metrics' buffers, forgets idle clients and old one-time tokens.
 pub async fn run_background(app: App, shutdown: CancellationToken) {
     measure::describe();
     daybook_audit::measure::describe();
@@ -242,6 +248,10 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
         match timeout(MEASURING, app.api_keys.record_uses()).await {
             Ok(Ok(())) => {}
             _ => debug!("when API keys were used could not be written down"),
+        }
+        match timeout(MEASURING, one_time::tidy(&app.pool)).await {
+            Ok(Ok(_)) => {}
+            _ => debug!("old one-time tokens could not be forgotten"),
         }
         if let Some(recorder) = metrics::install() {
             recorder.run_upkeep();

@@ -14,6 +14,7 @@ use daybook_log::rotation::RotationError;
 use daybook_log::transfer::TransferError;
 use daybook_log::{LogError, MasterKeyMismatch};
 use daybook_private_postgres::PrivateServerError;
+use daybook_processes::outbox::OutboxError;
 use daybook_projections::StatusError;
 use daybook_projections::operate::OperateError;
 use daybook_projections::rebuild::BuildError;
@@ -84,6 +85,8 @@ pub enum Failure {
     Log(#[from] LogError),
     #[error(transparent)]
     Transfer(#[from] TransferError),
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     #[error(transparent)]
     Rotation(#[from] RotationError),
     #[error(transparent)]
@@ -249,6 +252,7 @@ impl Failure {
             }
             Failure::Database { .. }
             | Failure::Log(_)
+            | Failure::Outbox(_)
             | Failure::Audit(_)
             | Failure::Command(_)
             | Failure::Status(_) => {

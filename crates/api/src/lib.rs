@@ -4,6 +4,7 @@
 //! shop. Every error is a problem (RFC 9457), written out in one place. What a command is answered is bytes
 //! before it is sent, so that it can be recorded with its events and repeated.
 
+pub mod account_messages;
 mod accounts;
 mod answer;
 pub mod app;

@@ -20,6 +20,19 @@ Every answer to a command carries `Daybook-Position`; a query that sends that nu
 sees at least as much, or is answered 503 `read-model-behind` after two seconds. Every request may carry \
 `X-Request-Id`, and every answer does. `RateLimit-Policy` and `RateLimit` say how many requests are left. Errors are problem details (RFC 9457) with a stable `code`.";
 
+/// What is changed beside the log.
+const APPENDS_NOTHING: [&str; 9] = [
+    "login",
+    "refresh",
+    "logout",
+    "logoutEverywhere",
+    "changePassword",
+    "forgottenPassword",
+    "resetPassword",
+    "askEmailVerification",
+    "recordUsageEvents",
+];
+
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Daybook", description = DESCRIPTION),
@@ -132,7 +145,7 @@ fn complete_command(operation: &mut Operation) {
         && !operation
             .operation_id
             .as_deref()
-            .is_some_and(|id| matches!(id, "login" | "refresh" | "recordUsageEvents"));
+            .is_some_and(|id| APPENDS_NOTHING.contains(&id));
     for status in ["200", "201", "204"].into_iter().filter(|_| appends) {
         add_header(
             operation,

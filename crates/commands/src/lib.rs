@@ -38,4 +38,7 @@ pub use product::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
 pub use refusal::{Refusal, Shortage};
 pub use stock::{ChangeStock, StockOutcome};
 pub use tasks::BusTasks;
-pub use user::{ChangeUserRoles, EraseUser, RegisterUser, RenameUser};
+pub use user::{
+    ChangeUserRoles, DeactivateUser, EraseUser, ReactivateUser, RegisterUser, RenameUser,
+    VerifyEmail,
+};

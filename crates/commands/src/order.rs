@@ -2,7 +2,6 @@
 
 use daybook_domain::order::{Address, Order, OrderCommand, OrderLine, OrderRejection};
 use daybook_domain::stock::{StockCommand, StockEvent, StockRejection};
-use daybook_domain::user::UserRejection;
 use daybook_domain::{OrderId, ProductId, StreamId, UserId, Versioned};
 
 use crate::command::{Aggregates, Command, Decision, Person, StreamUse};
@@ -78,9 +77,7 @@ impl Command for PlaceOrder {
     }
 
     fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<OrderOutcome>, Refusal> {
-        if !aggregates.user(self.user_id).state.exists() {
-            return Err(UserRejection::NotFound.into());
-        }
+        aggregates.user(self.user_id).state.must_be_active()?;
         let lines = self
             .items
             .iter()

@@ -34,6 +34,22 @@ pub struct ChangeUserRoles {
     pub expected_version: Option<i64>,
 }
 
+/// Sessions and access tokens of the account are not in the log: whoever sends this ends them too.
+#[derive(Clone)]
+pub struct DeactivateUser {
+    pub id: UserId,
+}
+
+#[derive(Clone)]
+pub struct ReactivateUser {
+    pub id: UserId,
+}
+
+#[derive(Clone)]
+pub struct VerifyEmail {
+    pub id: UserId,
+}
+
 /// Once it is carried out, see that this process forgets the person too: [`CommandBus::forget`].
 ///
 /// [`CommandBus::forget`]: crate::CommandBus::forget
@@ -111,6 +127,50 @@ impl Command for ChangeUserRoles {
                 roles: self.roles.clone(),
             },
         )
+    }
+}
+
+impl Command for DeactivateUser {
+    type Outcome = Versioned<User>;
+
+    fn streams(&self) -> Vec<StreamUse> {
+        vec![StreamUse::Existing(StreamId::user(self.id))]
+    }
+
+    fn person(&self) -> Option<Person> {
+        Some(Person::Known(self.id))
+    }
+
+    fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
+        decide(aggregates, self.id, UserCommand::Deactivate)
+    }
+}
+
+impl Command for ReactivateUser {
+    type Outcome = Versioned<User>;
+
+    fn streams(&self) -> Vec<StreamUse> {
+        vec![StreamUse::Existing(StreamId::user(self.id))]
+    }
+
+    fn person(&self) -> Option<Person> {
+        Some(Person::Known(self.id))
+    }
+
+    fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
+        decide(aggregates, self.id, UserCommand::Reactivate)
+    }
+}
+
+impl Command for VerifyEmail {
+    type Outcome = Versioned<User>;
+
+    fn streams(&self) -> Vec<StreamUse> {
+        vec![StreamUse::Existing(StreamId::user(self.id))]
+    }
+
+    fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
+        decide(aggregates, self.id, UserCommand::VerifyEmail)
     }
 }
 

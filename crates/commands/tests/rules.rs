@@ -5,7 +5,8 @@ mod support;
 
 use daybook_commands::{
     Acting, CancelOrder, ChangeProduct, ChangeStock, CommandError, CreateCategory, CreateProduct,
-    DeleteCategory, ProcessOrder, RenameUser, RetireProduct, ShipOrder,
+    DeactivateUser, DeleteCategory, ProcessOrder, ReactivateUser, RenameUser, RetireProduct,
+    ShipOrder,
 };
 use daybook_domain::StreamId;
 use futures::future::join_all;
@@ -65,6 +66,21 @@ async fn a_shipped_order_cannot_be_cancelled() {
     };
     assert_eq!(code(&shop.bus, cancel).await, "already-shipped");
     assert_eq!(shop.available(product).await, 2);
+}
+
+#[tokio::test]
+async fn whoever_is_deactivated_orders_nothing() {
+    let shop = Shop::open().await;
+    let (customer, product) = (shop.customer().await, shop.product(5).await);
+    let deactivate = DeactivateUser { id: customer };
+    assert_eq!(code(&shop.bus, deactivate).await, "");
+    let refused = code(&shop.bus, order(customer, &[(product, 3)])).await;
+    assert_eq!(refused, "account-deactivated");
+    assert_eq!(shop.available(product).await, 5);
+    let reactivate = ReactivateUser { id: customer };
+    assert_eq!(code(&shop.bus, reactivate).await, "");
+    assert_eq!(code(&shop.bus, order(customer, &[(product, 3)])).await, "");
+    shop.check_log().await;
 }
 
 #[tokio::test]

@@ -18,9 +18,11 @@ fn codes_are_part_of_the_contract() {
     let order_id = OrderId::default();
     let (pending, shipped) = (OrderStatus::Pending, OrderStatus::Shipped);
     let (first, other) = (currency("EUR"), currency("USD"));
-    let codes: [(Rejection, &str); 20] = [
+    let codes: [(Rejection, &str); 22] = [
         (UserRejection::NotFound.into(), "user-not-found"),
         (UserRejection::AlreadyExists.into(), "user-already-exists"),
+        (UserRejection::Deactivated.into(), "account-deactivated"),
+        (UserRejection::NoEmail.into(), "no-email"),
         (CategoryRejection::NotFound.into(), "category-not-found"),
         (
             CategoryRejection::AlreadyExists.into(),

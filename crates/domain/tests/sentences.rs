@@ -92,6 +92,18 @@ fn people() -> Vec<(Vec<Value>, String)> {
             "roles changed from user to none".into(),
         ),
         (
+            vec![ann.clone(), json!({"type": "user.deactivated"})],
+            "deactivated: nobody signs in or orders with this account".into(),
+        ),
+        (
+            vec![ann.clone(), json!({"type": "user.reactivated"})],
+            "reactivated".into(),
+        ),
+        (
+            vec![ann.clone(), json!({"type": "user.email_verified"})],
+            "e-mail address verified".into(),
+        ),
+        (
             vec![ann, json!({"type": "user.erased"})],
             "erased: what identified this person can no longer be read".into(),
         ),

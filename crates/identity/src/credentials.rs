@@ -3,16 +3,20 @@
 
 use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 
-pub async fn store(pool: &PgPool, user_id: UserId, password_hash: &str) -> Result<(), sqlx::Error> {
+pub async fn store(
+    executor: impl PgExecutor<'_>,
+    user_id: UserId,
+    password_hash: &str,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into auth.credentials (user_id, password_hash) values ($1, $2)
          on conflict (user_id) do update set password_hash = excluded.password_hash, updated_at = now()",
     )
     .bind(user_id.as_uuid())
     .bind(password_hash)
-    .execute(pool)
+    .execute(executor)
     .await?;
     Ok(())
 }

@@ -9,9 +9,11 @@
 //!   ([`Revocations`]).
 
 pub mod access_token;
+pub mod account;
 pub mod api_key;
 pub mod credentials;
 pub mod oidc;
+pub mod one_time;
 pub mod password;
 mod principal;
 mod revocation;

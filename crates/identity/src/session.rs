@@ -121,6 +121,11 @@ pub async fn refresh(
 ) -> Result<Session, SessionError> {
     let hash = hash(token);
     let mut transaction = begin(pool).await?;
+    let generation = match owner(&mut transaction, &hash).await? {
+        // Before the token, as whoever ends all sessions does: neither waits for the other for ever.
+        Some(user_id) => lock_generation(&mut transaction, user_id).await?,
+        None => return Err(SessionError::Invalid { ended: None }),
+    };
     // Of two that come with the same token the second waits here, and then finds it spent.
     let spent: Option<(Uuid, Uuid, DateTime<Utc>)> = sqlx::query_as(
         "update auth.refresh_tokens set spent_at = now()
@@ -136,7 +141,6 @@ pub async fn refresh(
         return Err(SessionError::Invalid { ended });
     };
     let user_id = UserId::from(user_id);
-    let generation = lock_generation(&mut transaction, user_id).await?;
     let refresh_token = insert(&mut transaction, user_id, id, expires_at, lifetimes.idle).await?;
     transaction.commit().await?;
     Ok(Session {
@@ -207,22 +211,55 @@ pub async fn tidy(pool: &PgPool, older_than: Duration) -> Result<u64, sqlx::Erro
     Ok(forgotten.rows_affected())
 }
 
+/// The account's generation, which nobody else then asks for until the transaction ends.
+pub(crate) async fn lock_account(
+    connection: &mut PgConnection,
+    user_id: UserId,
+) -> Result<i64, sqlx::Error> {
+    ensure_generation(connection, user_id).await?;
+    sqlx::query_scalar("select generation from auth.generations where user_id = $1 for update")
+        .bind(user_id.as_uuid())
+        .fetch_one(connection)
+        .await
+}
+
 /// The account's generation, which then stays until the transaction ends.
 async fn lock_generation(
     connection: &mut PgConnection,
     user_id: UserId,
 ) -> Result<i64, sqlx::Error> {
-    // A row that is not there cannot be locked.
-    sqlx::query(
-        "insert into auth.generations (user_id, generation) values ($1, 0) on conflict do nothing",
-    )
-    .bind(user_id.as_uuid())
-    .execute(&mut *connection)
-    .await?;
+    ensure_generation(connection, user_id).await?;
     sqlx::query_scalar("select generation from auth.generations where user_id = $1 for share")
         .bind(user_id.as_uuid())
         .fetch_one(connection)
         .await
+}
+
+/// A row that is not there cannot be locked.
+async fn ensure_generation(
+    connection: &mut PgConnection,
+    user_id: UserId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into auth.generations (user_id, generation) values ($1, 0) on conflict do nothing",
+    )
+    .bind(user_id.as_uuid())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whose refresh token it is, spent or not.
+async fn owner(
+    connection: &mut PgConnection,
+    token_hash: &[u8],
+) -> Result<Option<UserId>, sqlx::Error> {
+    let owner: Option<Uuid> =
+        sqlx::query_scalar("select user_id from auth.refresh_tokens where token_hash = $1")
+            .bind(token_hash)
+            .fetch_optional(connection)
+            .await?;
+    Ok(owner.map(UserId::from))
 }
 
 async fn end_where_spent(

@@ -46,6 +46,11 @@ impl Feed {
         Feed { pool, codec }
     }
 
+    /// What opens personal data here.
+    pub fn codec(&self) -> &Codec {
+        &self.codec
+    }
+
     /// The last position, 0 when the log is empty.
     pub async fn head(&self) -> Result<Position, LogError> {
         Ok(head(&self.pool).await?)

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{Codec, LogError};
 
 /// Changes whenever the shape of an aggregate's state does.
-const FORMAT: &str = "3";
+const FORMAT: &str = "4";
 
 type Row = (String, String, i64, DateTime<Utc>, DateTime<Utc>, String);
 

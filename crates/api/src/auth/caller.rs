@@ -36,6 +36,14 @@ impl Customer {
         }
     }
 
+    /// Oneself, whatever else one may do: what only the owner of an account can prove or ask for.
+    pub fn must_be(self, id: UserId) -> ApiResult<()> {
+        match self.id == id {
+            true => Ok(()),
+            false => Err(Problem::nothing_here()),
+        }
+    }
+
     /// Oneself, or for administrators anyone but oneself.
     pub fn may_erase(self, id: UserId) -> ApiResult<()> {
         self.may_see(id)?;

@@ -67,7 +67,7 @@ impl Caller {
                 return;
             }
         };
-        let user = loaded.state.as_user().filter(|user| user.exists());
+        let user = loaded.state.as_user().filter(|user| user.is_active());
         let held = |role: &Role| user.is_some_and(|user| user.roles.contains(role));
         known.is_admin = known.principal.roles.contains(&Role::Admin) && held(&Role::Admin);
         let Some(key) = key else { return };

@@ -8,6 +8,7 @@ mod import_log;
 mod keys;
 mod migrate;
 mod openapi;
+mod outbox;
 mod place;
 mod projections;
 mod replay;
@@ -47,6 +48,9 @@ enum Command {
     /// Read the log's history, and prove that it is whole
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Look at the messages to people that wait to be sent
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     Replay(replay::Arguments),
     Export(export::Arguments),
     ImportLog(import_log::Arguments),
@@ -109,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Projections(command) => projections::run(command),
         Command::Keys(command) => keys::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Outbox(command) => outbox::run(command),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::ImportLog(arguments) => import_log::run(arguments),

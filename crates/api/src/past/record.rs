@@ -40,8 +40,11 @@ pub(crate) struct UserRecord {
     roles: BTreeSet<Role>,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
+    email_verified: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deactivated_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     erased_at: Option<Timestamp>,
 }
@@ -165,10 +168,12 @@ impl UserRecord {
     pub(crate) fn of(id: UserId, user: &Versioned<User>) -> UserRecord {
         let User {
             email,
+            email_verified,
             first_name,
             last_name,
             roles,
             external_id,
+            deactivated,
             erased,
             registered: _,
         } = &user.state;
@@ -179,8 +184,11 @@ impl UserRecord {
             last_name: last_name.known().cloned(),
             roles: roles.clone(),
             external_id: external_id.as_ref().and_then(Personal::known).cloned(),
+            email_verified: *email_verified,
             created_at: user.created_at.into(),
             updated_at: user.updated_at.into(),
+            // Nothing else happens to an account that is deactivated, or after it was erased.
+            deactivated_at: deactivated.then(|| user.updated_at.into()),
             erased_at: erased.then(|| user.updated_at.into()),
         }
     }

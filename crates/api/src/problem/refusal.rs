@@ -62,7 +62,9 @@ fn rejection_status(rejection: &Rejection) -> StatusCode {
         // A retired product is no longer there to be read, so it is not there to be changed either.
         | Rejection::Product(ProductRejection::Retired)
         | Rejection::Order(OrderRejection::NotFound) => StatusCode::NOT_FOUND,
-        Rejection::User(UserRejection::AlreadyExists)
+        Rejection::User(
+            UserRejection::AlreadyExists | UserRejection::Deactivated | UserRejection::NoEmail,
+        )
         | Rejection::Category(CategoryRejection::AlreadyExists)
         | Rejection::Product(ProductRejection::AlreadyExists)
         | Rejection::Order(

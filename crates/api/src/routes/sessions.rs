@@ -62,11 +62,13 @@ pub(super) struct Tokens {
     responses(
         (status = 200, description = "An access token and a refresh token", body = Tokens),
         (status = 401, description = "The e-mail address or the password is wrong"),
+        (status = 403, description = "The password is right, and the account has been deactivated"),
     ),
 )]
 async fn login(State(app): State<App>, Json { value: body, .. }: Json<LoginBody>) -> ApiResult {
     let proven = authenticate(&app, &body).await?;
     let (user_id, generation) = proven.ok_or_else(wrong_credentials)?;
+    refuse_deactivated(&app, user_id).await?;
     let session = session::start(&app.pool, user_id, generation, app.http.sessions).await?;
     tokens(&app, session).await
 }
@@ -123,6 +125,17 @@ fn wrong_credentials() -> Problem {
     Problem::unauthorized("invalid-credentials", detail, "Bearer")
 }
 
+/// To be asked only of who has shown that the account is theirs.
+async fn refuse_deactivated(app: &App, user_id: UserId) -> ApiResult<()> {
+    let loaded = app.commands.load(StreamId::user(user_id)).await?.state;
+    if !loaded.as_user().is_some_and(|user| user.deactivated) {
+        return Ok(());
+    }
+    let detail = "The account has been deactivated; an administrator can reactivate it.";
+    let code = "account-deactivated";
+    Err(Problem::new(StatusCode::FORBIDDEN, code, detail))
+}
+
 /// Who it is, and the generation of their tokens before that was proven. Takes the same time whether or not there
 /// is such a user.
 async fn authenticate(app: &App, body: &LoginBody) -> ApiResult<Option<(UserId, i64)>> {
@@ -143,7 +156,7 @@ async fn authenticate(app: &App, body: &LoginBody) -> ApiResult<Option<(UserId, 
 }
 
 /// The generation first: a password that is changed after it starts another.
-async fn stored(app: &App, id: UserId) -> Result<Option<(i64, String)>, sqlx::Error> {
+pub(super) async fn stored(app: &App, id: UserId) -> Result<Option<(i64, String)>, sqlx::Error> {
     let generation = session::generation(&app.pool, id).await?;
     let hash = credentials::find(&app.pool, id).await?;
     Ok(hash.map(|hash| (generation, hash)))
@@ -156,8 +169,8 @@ pub(super) async fn tokens(app: &App, session: Session) -> ApiResult {
         .load(StreamId::user(session.user_id))
         .await?
         .state;
-    // They may have been erased since their password was found right.
-    let user = loaded.as_user().filter(|user| user.exists());
+    // They may have been erased or deactivated since they proved who they are.
+    let user = loaded.as_user().filter(|user| user.is_active());
     let roles = user
         .map(|user| user.roles.clone())
         .ok_or_else(wrong_credentials)?;

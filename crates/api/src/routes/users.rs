@@ -1,7 +1,10 @@
 //! Accounts: registering, profiles, roles.
 
+mod activation;
 mod answer;
+mod email;
 mod export;
+mod password;
 
 use std::collections::BTreeSet;
 
@@ -10,7 +13,8 @@ use axum::http::Uri;
 use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
-use daybook_identity::{credentials, password, revoke_tokens};
+use daybook_identity::password as passwords;
+use daybook_identity::{credentials, revoke_tokens};
 use daybook_log::Actor;
 use daybook_projections::users;
 use serde::Deserialize;
@@ -21,6 +25,7 @@ use utoipa_axum::routes;
 pub(super) use self::answer::RoleName;
 use self::answer::{UserAnswer, represent};
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
+use crate::account_messages::welcome;
 use crate::answer::{carried_out, json, tagged, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Customer, Routes};
@@ -40,6 +45,13 @@ pub(super) fn router() -> Routes {
         .open_to(Access::Owner, routes!(get_user, change_user))
         .open_to(Access::AdminInPerson, routes!(change_roles))
         .open_to(Access::Owner, routes!(export::export_user))
+        .open_to(Access::Admin, routes!(activation::deactivate_user))
+        .open_to(Access::Admin, routes!(activation::reactivate_user))
+        .open_to(Access::Owner, routes!(password::change_password))
+        .open_to(Access::Anyone, routes!(password::forgotten_password))
+        .open_to(Access::Anyone, routes!(password::reset_password))
+        .open_to(Access::Owner, routes!(email::ask_email_verification))
+        .open_to(Access::Anyone, routes!(email::verify_email))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -323,6 +335,12 @@ fn parse_email(email: &str) -> ApiResult<Email> {
     email.parse().map_err(|field| Problem::from(&field))
 }
 
+/// Every new password that somebody chooses is judged here.
+fn refuse_unfit(pointer: &'static str, password: &str) -> ApiResult<()> {
+    passwords::check(password)
+        .map_err(|rule| Problem::invalid_field(pointer, rule.code(), rule.to_string()))
+}
+
 /// Stores the password's hash first, so that no acknowledged user lacks one, and takes it back unless the user
 /// was registered just now. Where nobody knows whether it was, the hash stays: it does no harm.
 async fn open_account(
@@ -332,10 +350,9 @@ async fn open_account(
     actor: Actor,
     request: CommandRequest,
 ) -> ApiResult {
-    password::check(password)
-        .map_err(|rule| Problem::invalid_field("/password", rule.code(), rule.to_string()))?;
+    refuse_unfit("/password", password)?;
     let id = command.id;
-    let hash = password::hash(password).await?;
+    let hash = passwords::hash(password).await?;
     credentials::store(&app.pool, id, &hash)
         .await
         .map_err(|error| of_database(&error))?;
@@ -343,7 +360,11 @@ async fn open_account(
         move |user: &Versioned<User>| represent(id, user).created_at(format!("{BASE}/users/{id}"));
     let answered = app.execute(command, actor, request, accept).await;
     forget_unless_opened(app, id, &answered).await;
-    Ok(to_response(answered?))
+    let answered = answered?;
+    if carried_out(&answered) {
+        welcome(app, id).await;
+    }
+    Ok(to_response(answered))
 }
 
 async fn forget_unless_opened(app: &App, id: UserId, answered: &ApiResult<Answered>) {

@@ -32,6 +32,7 @@ pub(crate) use self::first_start::Accounts;
 use self::forgetting::Forgetting;
 use self::listener::ReservedPort;
 use self::sealing::{Preparation, Sealing};
+use crate::account_messages::answer_forgotten_passwords;
 use crate::app::{self, App, AppParts, HttpConfig};
 use crate::config::{Role, ServerConfig};
 use crate::erasure::{self, Erasures};
@@ -224,6 +225,9 @@ impl Server<'_> {
             keys::follow_token_keys(folder, followed, stop)
         });
         let chores = Background::start("chores", |stop| app::run_background(app.clone(), stop));
+        let forgotten = Background::start("forgotten passwords", |stop| {
+            answer_forgotten_passwords(app.clone(), stop)
+        });
 
         info!(%address, "serving");
         opened(address, &accounts);
@@ -235,6 +239,8 @@ impl Server<'_> {
         let serving = http::serve(listener, app::router(app.clone()), stop.clone());
         tokio::join!(serving, closing);
         app.builds.ended().await;
+        // After the requests, whose answers promise it.
+        forgotten.stop().await;
         chores.stop().await;
         rotated.stop().await;
         revoked.stop().await;

@@ -185,6 +185,13 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
     let imported = import(&place, &folder).await;
     copy_read_models(&place).await;
     let pool = place.pool();
+    let waiting = waiting_for(&place, &zoe).await;
+    let [message] = &waiting[..] else {
+        panic!("a new account is written to once: {waiting:?}");
+    };
+    let shown = run(place.daybook(&["outbox", "show"]).arg(message)).await;
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(found(&[EMAIL, "ZOEMARK"], &shown), [EMAIL, "ZOEMARK"]);
     for schema in ["users", "users_previous", "users_then"] {
         let known = format!("{schema}.users where email = '{EMAIL}'");
         assert_eq!(count(&pool, &known).await, 1, "{schema} holds no copy");
@@ -224,6 +231,9 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
     assert_eq!(events.iter().filter(untouched).count(), events.len());
     assert_eq!(after.len(), events.len() + 2);
 
+    assert_eq!(waiting_for(&place, &zoe).await, [""; 0]);
+    let shown = run(place.daybook(&["outbox", "show"]).arg(message)).await;
+    assert_eq!(shown.status.code(), Some(1), "{shown:?}");
     let trail = run(&mut place.daybook(&["audit", "trail", "user", &zoe])).await;
     let told = String::from_utf8(trail.stdout).unwrap();
     assert!(told.contains("erased"), "{told}");
@@ -237,6 +247,17 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
     let logged = fs::read_to_string(&log).unwrap();
     assert!(logged.contains("serving"), "nothing was logged");
     assert_eq!(found(&MARKERS, &logged), [""; 0]);
+}
+
+/// The messages to a person that wait to be sent.
+async fn waiting_for(place: &Place<'_>, person: &str) -> Vec<String> {
+    let listed = run(&mut place.daybook(&["outbox", "list", "--json"])).await;
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let messages = listed.as_array().unwrap().iter();
+    messages
+        .filter(|message| message["person"] == person)
+        .map(|message| message["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// The values that PostgreSQL keeps of all columns, to plan queries by.

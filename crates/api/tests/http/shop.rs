@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Utc;
+use daybook_api::account_messages::answer_forgotten_passwords;
 use daybook_api::app::{App, AppParts, HttpConfig, router};
 use daybook_api::erasure::Erasures;
 use daybook_audit::{Sealer, SealerConfig, SigningKey};
@@ -18,6 +19,7 @@ use daybook_identity::oidc::Provider;
 use daybook_identity::{Means, Principal, Revocations};
 use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
+use daybook_processes::outbox::Outbox;
 use daybook_projections::{Progress, ProjectorConfig, ReadModels};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -33,6 +35,7 @@ pub(crate) struct Shop {
     pub(crate) router: Router,
     pub(crate) pool: PgPool,
     pub(crate) app: App,
+    pub(crate) outbox: Outbox,
     pub(crate) keys: TokenKeys,
     /// The key pair that signs access tokens: PKCS#8, DER.
     pub(crate) token_key: Vec<u8>,
@@ -115,6 +118,7 @@ impl Shop {
             http,
         };
         let app = App::new(parts);
+        let outbox = app.outbox.clone();
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (stop, tracked) = (shutdown.clone(), pool.clone());
@@ -127,10 +131,12 @@ impl Shop {
             ..ProjectorConfig::default()
         };
         tasks.spawn(daybook_projections::run(feed, projected, config, stop));
+        tasks.spawn(answer_forgotten_passwords(app.clone(), shutdown.clone()));
         Shop {
             router: router(app.clone()),
             pool,
             app,
+            outbox,
             keys,
             token_key,
             database,

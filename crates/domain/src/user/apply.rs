@@ -34,6 +34,9 @@ impl User {
                 self.last_name = last_name.clone();
             }
             UserEvent::RolesChanged { roles } => self.roles = roles.clone(),
+            UserEvent::Deactivated {} => self.deactivated = true,
+            UserEvent::Reactivated {} => self.deactivated = false,
+            UserEvent::EmailVerified {} => self.email_verified = true,
             UserEvent::Erased {} => {
                 *self = User {
                     registered: true,

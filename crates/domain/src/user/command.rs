@@ -25,6 +25,12 @@ pub enum UserCommand {
     ChangeRoles {
         roles: BTreeSet<Role>,
     },
+    /// A second time changes nothing.
+    Deactivate,
+    /// Of one that is active, changes nothing.
+    Reactivate,
+    /// Somebody has shown that they read what is sent there; a second time changes nothing.
+    VerifyEmail,
     /// Forgets who it was, for good; a second time changes nothing.
     Erase,
 }

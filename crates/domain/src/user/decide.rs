@@ -24,6 +24,9 @@ impl User {
                 last_name,
             } => self.rename(first_name.as_deref(), last_name.as_deref()),
             UserCommand::ChangeRoles { roles } => self.change_roles(roles),
+            UserCommand::Deactivate => self.deactivate(),
+            UserCommand::Reactivate => self.reactivate(),
+            UserCommand::VerifyEmail => self.verify_email(),
             UserCommand::Erase => self.erase(),
         }
     }
@@ -66,7 +69,7 @@ impl User {
         first_name: Option<&str>,
         last_name: Option<&str>,
     ) -> Result<Vec<UserEvent>, UserRejection> {
-        self.must_exist()?;
+        self.must_be_active()?;
         let first_name = first_name.map_or_else(|| Ok(self.first_name.clone()), first_name_of)?;
         let last_name = last_name.map_or_else(|| Ok(self.last_name.clone()), last_name_of)?;
         if first_name == self.first_name && last_name == self.last_name {
@@ -79,12 +82,39 @@ impl User {
     }
 
     fn change_roles(&self, roles: BTreeSet<Role>) -> Result<Vec<UserEvent>, UserRejection> {
-        self.must_exist()?;
+        self.must_be_active()?;
         let roles = at_least_one(roles)?;
         if roles == self.roles {
             return Ok(vec![]);
         }
         Ok(vec![UserEvent::RolesChanged { roles }])
+    }
+
+    fn deactivate(&self) -> Result<Vec<UserEvent>, UserRejection> {
+        self.must_exist()?;
+        if self.deactivated {
+            return Ok(vec![]);
+        }
+        Ok(vec![UserEvent::Deactivated {}])
+    }
+
+    fn reactivate(&self) -> Result<Vec<UserEvent>, UserRejection> {
+        self.must_exist()?;
+        if !self.deactivated {
+            return Ok(vec![]);
+        }
+        Ok(vec![UserEvent::Reactivated {}])
+    }
+
+    fn verify_email(&self) -> Result<Vec<UserEvent>, UserRejection> {
+        self.must_be_active()?;
+        if self.external_id.is_some() {
+            return Err(UserRejection::NoEmail);
+        }
+        if self.email_verified {
+            return Ok(vec![]);
+        }
+        Ok(vec![UserEvent::EmailVerified {}])
     }
 
     fn erase(&self) -> Result<Vec<UserEvent>, UserRejection> {
@@ -95,6 +125,15 @@ impl User {
             return Ok(vec![]);
         }
         Ok(vec![UserEvent::Erased {}])
+    }
+
+    /// What an order, too, asks of the customer who places it.
+    pub fn must_be_active(&self) -> Result<(), UserRejection> {
+        self.must_exist()?;
+        if self.deactivated {
+            return Err(UserRejection::Deactivated);
+        }
+        Ok(())
     }
 
     fn must_exist(&self) -> Result<(), UserRejection> {

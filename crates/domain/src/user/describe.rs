@@ -40,6 +40,11 @@ impl UserEvent {
                 shown(&before.roles),
                 shown(roles)
             ),
+            Self::Deactivated {} => {
+                "deactivated: nobody signs in or orders with this account".to_owned()
+            }
+            Self::Reactivated {} => "reactivated".to_owned(),
+            Self::EmailVerified {} => "e-mail address verified".to_owned(),
             Self::Erased {} => {
                 "erased: what identified this person can no longer be read".to_owned()
             }
@@ -50,7 +55,12 @@ impl UserEvent {
     pub const fn tells_what_was_before(&self) -> bool {
         match self {
             Self::Renamed { .. } | Self::RolesChanged { .. } => true,
-            Self::Registered { .. } | Self::Imported { .. } | Self::Erased {} => false,
+            Self::Registered { .. }
+            | Self::Imported { .. }
+            | Self::Deactivated {}
+            | Self::Reactivated {}
+            | Self::EmailVerified {}
+            | Self::Erased {} => false,
         }
     }
 }

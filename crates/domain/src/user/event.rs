@@ -34,6 +34,14 @@ pub enum UserEvent {
     /// All roles as they are from now on.
     #[serde(rename = "user.roles_changed")]
     RolesChanged { roles: BTreeSet<Role> },
+    /// The account stays as it was, and nobody signs in or orders with it.
+    #[serde(rename = "user.deactivated")]
+    Deactivated {},
+    #[serde(rename = "user.reactivated")]
+    Reactivated {},
+    /// Whoever has the account reads what is sent to its e-mail address.
+    #[serde(rename = "user.email_verified")]
+    EmailVerified {},
     /// The key of the person's data was destroyed: what identifies them can no longer be read anywhere.
     #[serde(rename = "user.erased")]
     Erased {},
@@ -45,6 +53,9 @@ event_types! {
         Imported => "user.imported", version "1";
         Renamed => "user.renamed", version "1";
         RolesChanged => "user.roles_changed", version "1";
+        Deactivated => "user.deactivated", version "1";
+        Reactivated => "user.reactivated", version "1";
+        EmailVerified => "user.email_verified", version "1";
         Erased => "user.erased", version "1";
     }
 }
@@ -55,7 +66,11 @@ impl UserEvent {
             Self::Registered { .. } | Self::Imported { .. } | Self::Renamed { .. } => {
                 Some(UserId::from(stream.id))
             }
-            Self::RolesChanged { .. } | Self::Erased {} => None,
+            Self::RolesChanged { .. }
+            | Self::Deactivated {}
+            | Self::Reactivated {}
+            | Self::EmailVerified {}
+            | Self::Erased {} => None,
         }
     }
 }

@@ -28,7 +28,10 @@ pub struct User {
     pub registered: bool,
     /// For good: nobody is there any more, and the id is never anybody else's.
     pub erased: bool,
+    /// Nothing but reactivating or erasing it changes the account meanwhile.
+    pub deactivated: bool,
     pub email: Personal<Email>,
+    pub email_verified: bool,
     pub first_name: Personal<String>,
     pub last_name: Personal<String>,
     pub roles: BTreeSet<Role>,
@@ -42,5 +45,10 @@ impl User {
 
     pub const fn exists(&self) -> bool {
         self.registered && !self.erased
+    }
+
+    /// Whether somebody may act with this account.
+    pub const fn is_active(&self) -> bool {
+        self.exists() && !self.deactivated
     }
 }

@@ -236,7 +236,9 @@ fn the_state_is_what_happened() {
     let expected = User {
         registered: true,
         erased: false,
+        deactivated: false,
         email: email().into(),
+        email_verified: false,
         first_name: "Anna".to_owned().into(),
         last_name: "Kim".to_owned().into(),
         roles: roles(&[Role::Admin]),
@@ -320,4 +322,93 @@ fn who_was_erased_is_nobody_and_stays_so() {
     given(vec![imported(), UserEvent::Erased {}])
         .when(import("17850"))
         .then_expect_events(vec![]);
+}
+
+#[test]
+fn deactivates_and_reactivates_once() {
+    let deactivated = || vec![registered(), UserEvent::Deactivated {}];
+    given(vec![registered()])
+        .when(UserCommand::Deactivate)
+        .then_expect_events(vec![UserEvent::Deactivated {}]);
+    given(deactivated())
+        .when(UserCommand::Deactivate)
+        .then_expect_events(vec![]);
+    given(deactivated())
+        .when(UserCommand::Reactivate)
+        .then_expect_events(vec![UserEvent::Reactivated {}]);
+    given(vec![registered()])
+        .when(UserCommand::Reactivate)
+        .then_expect_events(vec![]);
+    given(vec![imported()])
+        .when(UserCommand::Deactivate)
+        .then_expect_events(vec![UserEvent::Deactivated {}]);
+}
+
+#[test]
+fn deactivates_and_reactivates_only_who_is_there() {
+    for command in [UserCommand::Deactivate, UserCommand::Reactivate] {
+        for nobody in [vec![], vec![registered(), UserEvent::Erased {}]] {
+            given(nobody)
+                .when(command.clone())
+                .then_expect_error(UserRejection::NotFound);
+        }
+    }
+}
+
+#[test]
+fn a_deactivated_account_stays_as_it_was() {
+    let deactivated = || vec![registered(), UserEvent::Deactivated {}];
+    let roles = roles(&[Role::Admin]);
+    for command in [
+        rename(Some("Anna"), None),
+        UserCommand::ChangeRoles { roles },
+        UserCommand::VerifyEmail,
+    ] {
+        given(deactivated())
+            .when(command)
+            .then_expect_error(UserRejection::Deactivated);
+    }
+    given(deactivated())
+        .when(UserCommand::Erase)
+        .then_expect_events(vec![UserEvent::Erased {}]);
+    given([deactivated(), vec![UserEvent::Reactivated {}]].concat())
+        .when(rename(Some("Anna"), None))
+        .then_expect_events(vec![renamed("Anna", "Lee")]);
+}
+
+#[test]
+fn an_address_is_verified_once() {
+    given(vec![registered()])
+        .when(UserCommand::VerifyEmail)
+        .then_expect_events(vec![UserEvent::EmailVerified {}]);
+    given(vec![registered(), UserEvent::EmailVerified {}])
+        .when(UserCommand::VerifyEmail)
+        .then_expect_events(vec![]);
+}
+
+#[test]
+fn only_an_account_has_an_address_to_verify() {
+    given(vec![imported()])
+        .when(UserCommand::VerifyEmail)
+        .then_expect_error(UserRejection::NoEmail);
+    for nobody in [vec![], vec![registered(), UserEvent::Erased {}]] {
+        given(nobody)
+            .when(UserCommand::VerifyEmail)
+            .then_expect_error(UserRejection::NotFound);
+    }
+}
+
+#[test]
+fn whoever_is_deactivated_or_erased_acts_no_more() {
+    let mut user = User::default();
+    assert!(!user.is_active());
+    user.evolve(&registered());
+    user.evolve(&UserEvent::EmailVerified {});
+    assert!(user.is_active() && user.email_verified);
+    user.evolve(&UserEvent::Deactivated {});
+    assert!(user.exists() && user.deactivated && !user.is_active());
+    user.evolve(&UserEvent::Reactivated {});
+    assert!(user.is_active());
+    user.evolve(&UserEvent::Erased {});
+    assert!(!user.is_active() && !user.email_verified);
 }

@@ -14,7 +14,13 @@ fn a_user_comes_once_and_always_has_a_name_and_a_role() {
     explore(
         command(),
         User::decide,
-        &["user-not-found", "user-already-exists", "invalid-field"],
+        &[
+            "user-not-found",
+            "user-already-exists",
+            "account-deactivated",
+            "no-email",
+            "invalid-field",
+        ],
         |user, stream| {
             let came = |event: &UserEvent| {
                 matches!(
@@ -32,6 +38,16 @@ fn a_user_comes_once_and_always_has_a_name_and_a_role() {
             );
             assert_eq!(user.exists(), user.registered && !erased);
             assert_eq!(user.roles.is_empty(), !user.exists());
+            // Whoever is deactivated stays as they were.
+            let last_is_deactivation = matches!(stream.last(), Some(UserEvent::Deactivated {}));
+            assert_eq!(user.deactivated, last_is_deactivation);
+            let verifications = stream
+                .iter()
+                .filter(|event| matches!(event, UserEvent::EmailVerified {}))
+                .count();
+            assert!(verifications <= 1);
+            assert_eq!(user.email_verified, verifications == 1 && !erased);
+            assert!(!user.email_verified || user.email.known().is_some());
             if erased {
                 assert_eq!(stream.last(), Some(&UserEvent::Erased {}));
                 assert!(user.email.known().is_none());
@@ -67,6 +83,9 @@ fn command() -> impl Strategy<Value = UserCommand> {
         2 => (option::of(name()), option::of(name()))
             .prop_map(|(first_name, last_name)| UserCommand::Rename { first_name, last_name }),
         2 => roles().prop_map(|roles| UserCommand::ChangeRoles { roles }),
+        1 => Just(UserCommand::Deactivate),
+        2 => Just(UserCommand::Reactivate),
+        1 => Just(UserCommand::VerifyEmail),
         1 => Just(UserCommand::Erase),
     ]
 }

@@ -31,6 +31,8 @@ struct UserRow {
     last_name: Option<String>,
     roles: Vec<String>,
     external_id: Option<String>,
+    email_verified: bool,
+    deactivated_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i64,
@@ -45,13 +47,15 @@ impl UserRow {
             last_name: None,
             roles: Vec::new(),
             external_id: None,
+            email_verified: false,
+            deactivated_at: None,
             created_at: at,
             updated_at: at,
             version: 0,
         }
     }
 
-    fn user(&mut self, event: &UserEvent) {
+    fn user(&mut self, event: &UserEvent, at: DateTime<Utc>) {
         match event {
             UserEvent::Registered {
                 email,
@@ -79,12 +83,17 @@ impl UserRow {
                 self.last_name = last_name.known().cloned();
             }
             UserEvent::RolesChanged { roles } => self.set_roles(roles),
+            UserEvent::Deactivated {} => self.deactivated_at = Some(at),
+            UserEvent::Reactivated {} => self.deactivated_at = None,
+            UserEvent::EmailVerified {} => self.email_verified = true,
             UserEvent::Erased {} => {
                 self.email = None;
                 self.first_name = None;
                 self.last_name = None;
                 self.external_id = None;
                 self.roles.clear();
+                self.email_verified = false;
+                self.deactivated_at = None;
             }
         }
     }
@@ -105,7 +114,8 @@ impl UserFold {
             .filter(|event| matches!(event.event, Event::User(_)));
         let ids: BTreeSet<Uuid> = concerned.map(|event| event.stream.id).collect();
         let statement = format!(
-            "select id, email, first_name, last_name, roles, external_id, created_at, updated_at, version
+            "select id, email, first_name, last_name, roles, external_id, email_verified, deactivated_at, created_at,
+                 updated_at, version
              from {target}.users where id = any($1)"
         );
         let rows = rows_by_id(conn, &statement, ids, |row: &UserRow| row.id).await?;
@@ -129,7 +139,7 @@ impl Fold for UserFold {
         if !is_next(row.version, follows, event)? {
             return Ok(());
         }
-        row.user(user_event);
+        row.user(user_event, event.occurred_at);
         row.version = event.sequence;
         row.updated_at = event.occurred_at;
         self.changed.insert(id);
@@ -148,16 +158,18 @@ impl Fold for UserFold {
             }
             // unnest flattens nested arrays, so the roles travel as text.
             let statement = format!(
-                "insert into {target}.users (id, email, first_name, last_name, roles, external_id, created_at, updated_at,
-                     version)
+                "insert into {target}.users (id, email, first_name, last_name, roles, external_id, email_verified,
+                     deactivated_at, created_at, updated_at, version)
                  select u.id, u.email, u.first_name, u.last_name, string_to_array(u.roles, ','),
-                     u.external_id, u.created_at, u.updated_at, u.version
+                     u.external_id, u.email_verified, u.deactivated_at, u.created_at, u.updated_at, u.version
                  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                     $7::timestamptz[], $8::timestamptz[], $9::int8[])
-                     as u (id, email, first_name, last_name, roles, external_id, created_at, updated_at, version)
+                     $7::bool[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::int8[])
+                     as u (id, email, first_name, last_name, roles, external_id, email_verified, deactivated_at,
+                         created_at, updated_at, version)
                  on conflict (id) do update set
                      email = excluded.email, first_name = excluded.first_name, last_name = excluded.last_name,
-                     roles = excluded.roles, external_id = excluded.external_id, updated_at = excluded.updated_at, version = excluded.version"
+                     roles = excluded.roles, external_id = excluded.external_id, email_verified = excluded.email_verified,
+                     deactivated_at = excluded.deactivated_at, updated_at = excluded.updated_at, version = excluded.version"
             );
             sqlx::query(&statement)
                 .bind(column(&rows, |row| row.id))
@@ -166,6 +178,8 @@ impl Fold for UserFold {
                 .bind(column(&rows, |row| row.last_name.as_deref()))
                 .bind(column(&rows, |row| row.roles.join(",")))
                 .bind(column(&rows, |row| row.external_id.as_deref()))
+                .bind(column(&rows, |row| row.email_verified))
+                .bind(column(&rows, |row| row.deactivated_at))
                 .bind(column(&rows, |row| row.created_at))
                 .bind(column(&rows, |row| row.updated_at))
                 .bind(column(&rows, |row| row.version))

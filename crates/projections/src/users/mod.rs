@@ -26,6 +26,10 @@ pub struct User {
     pub roles: BTreeSet<Role>,
     /// What an imported customer, who has no account, is called where they come from.
     pub external_id: Option<String>,
+    /// Whether somebody has shown that they read what is sent to the e-mail address.
+    pub email_verified: bool,
+    /// `None` while somebody may act with the account.
+    pub deactivated_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub version: i64,

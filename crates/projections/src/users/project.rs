@@ -25,7 +25,7 @@ impl Projection for Users {
     }
 
     fn version(&self) -> i32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {

@@ -17,7 +17,8 @@ pub struct UserQueries {
     schema: SchemaName,
 }
 
-const COLUMNS: &str = "u.id, u.email, u.first_name, u.last_name, u.roles, u.external_id, u.created_at, u.updated_at, u.version";
+const COLUMNS: &str = "u.id, u.email, u.first_name, u.last_name, u.roles, u.external_id, u.email_verified, \
+     u.deactivated_at, u.created_at, u.updated_at, u.version";
 
 const NEWEST: Keyset = Keyset {
     order: "users by newest",
@@ -73,6 +74,8 @@ impl FromRow<'_, PgRow> for User {
                 .collect::<Result<_, _>>()
                 .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
             external_id: row.try_get("external_id")?,
+            email_verified: row.try_get("email_verified")?,
+            deactivated_at: row.try_get("deactivated_at")?,
             created_at: row.try_get("created_at")?,
             updated_at: row.try_get("updated_at")?,
             version: row.try_get("version")?,

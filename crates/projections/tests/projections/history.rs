@@ -80,7 +80,7 @@ impl History {
             }
             1 => {
                 let user = self.one_of(&self.users.clone())?;
-                let event = match self.below(5) {
+                let event = match self.below(9) {
                     0 | 1 => UserEvent::RolesChanged {
                         roles: [Role::User, Role::Admin].into(),
                     },
@@ -88,6 +88,10 @@ impl History {
                         first_name: format!("First {count}").into(),
                         last_name: format!("Last {count}").into(),
                     },
+                    // In any order: a read model does not judge.
+                    4 | 5 => UserEvent::Deactivated {},
+                    6 => UserEvent::Reactivated {},
+                    7 => UserEvent::EmailVerified {},
                     _ => {
                         self.users.retain(|known| *known != user);
                         UserEvent::Erased {}

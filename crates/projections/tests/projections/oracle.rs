@@ -106,9 +106,11 @@ table! {
 table! {
     User {
         id: Uuid, email: Option<String>, first_name: Option<String>, last_name: Option<String>, roles: Vec<String>,
-        external_id: Option<String>, created_at: DateTime<Utc>, updated_at: DateTime<Utc>, version: i64,
+        external_id: Option<String>, email_verified: bool, deactivated_at: Option<DateTime<Utc>>,
+        created_at: DateTime<Utc>, updated_at: DateTime<Utc>, version: i64,
     }
-    "select id, email, first_name, last_name, roles, external_id, created_at, updated_at, version
+    "select id, email, first_name, last_name, roles, external_id, email_verified, deactivated_at, created_at, updated_at,
+         version
      from {schema}.users order by id"
 }
 
@@ -373,6 +375,18 @@ fn user(id: Uuid, events: &[&RecordedEvent]) -> User {
         _ => None,
     })
     .unwrap_or_else(|| vec!["user".to_owned()]);
+    let email_verified = events
+        .iter()
+        .any(|event| matches!(event.event, Event::User(UserEvent::EmailVerified {})));
+    let turned = events.iter().rev().find(|event| {
+        matches!(
+            event.event,
+            Event::User(UserEvent::Deactivated {} | UserEvent::Reactivated {})
+        )
+    });
+    let deactivated_at = turned
+        .filter(|event| matches!(event.event, Event::User(UserEvent::Deactivated {})))
+        .map(|event| event.occurred_at);
     let version = events.len() as i64;
     let (created_at, updated_at) = (events[0].occurred_at, events[events.len() - 1].occurred_at);
     if events
@@ -386,6 +400,8 @@ fn user(id: Uuid, events: &[&RecordedEvent]) -> User {
             last_name: None,
             roles: Vec::new(),
             external_id: None,
+            email_verified: false,
+            deactivated_at: None,
             created_at,
             updated_at,
             version,
@@ -398,6 +414,8 @@ fn user(id: Uuid, events: &[&RecordedEvent]) -> User {
         last_name,
         roles,
         external_id,
+        email_verified,
+        deactivated_at,
         created_at,
         updated_at,
         version,

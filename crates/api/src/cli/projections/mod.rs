@@ -6,7 +6,7 @@ mod list;
 mod record;
 mod report;
 mod status;
-mod table;
+pub(super) mod table;
 
 use clap::Subcommand;
 

@@ -35,8 +35,13 @@ pub(super) struct UserAnswer {
     /// What an imported customer is called in the system that they come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
+    /// Whether somebody has shown that they read what is sent to the e-mail address.
+    email_verified: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// Since when nobody can sign in or order with the account; left out while they can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deactivated_at: Option<Timestamp>,
     /// When the person was erased: who they were is forgotten, and nobody can sign in or order as them.
     #[serde(skip_serializing_if = "Option::is_none")]
     erased_at: Option<Timestamp>,
@@ -62,8 +67,11 @@ impl UserAnswer {
             last_name: known(user.state.last_name.known()),
             roles: user.state.roles.clone(),
             external_id: known(user.state.external_id.as_ref().and_then(Personal::known)),
+            email_verified: user.state.email_verified,
             created_at: user.created_at.into(),
             updated_at: user.updated_at.into(),
+            // Nothing else happens to an account that is deactivated.
+            deactivated_at: user.state.deactivated.then(|| user.updated_at.into()),
             erased_at: user.state.erased.then(|| user.updated_at.into()),
         }
     }
@@ -79,6 +87,8 @@ impl From<users::User> for UserAnswer {
             last_name: user.last_name,
             roles: user.roles,
             external_id: user.external_id,
+            email_verified: user.email_verified,
+            deactivated_at: user.deactivated_at.map(Into::into),
             created_at: user.created_at.into(),
             updated_at: user.updated_at.into(),
         }

@@ -1,0 +1,174 @@
+//! Messages to people about their accounts. Each carries a one-time token, and is written to the outbox in the
+//! transaction that makes the token count.
+
+use std::collections::BTreeMap;
+
+use daybook_commands::CommandError;
+use daybook_domain::user::User;
+use daybook_domain::{Email, StreamId, UserId};
+use daybook_identity::one_time::{self, NoRandomness, OneTimeToken, Purpose};
+use daybook_processes::outbox::{Content, OutboxError, Template};
+use parking_lot::Mutex;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::app::App;
+use crate::extract::of_database;
+use crate::problem::{ApiResult, Problem, chain};
+
+/// Forgotten passwords that may wait; more are turned away, whoever they are of.
+const WAITING: usize = 1_024;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MessageError {
+    #[error("an account could not be looked up")]
+    Lookup(#[from] CommandError),
+    #[error("a one-time token could not be issued")]
+    Token(#[from] sqlx::Error),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    #[error("a message could not be kept")]
+    Outbox(#[from] OutboxError),
+}
+
+/// Writes a message with a token of `purpose` to somebody. Answers whether it did: not if they were written many of
+/// late, nor if there is no address to write to.
+pub(crate) async fn write(
+    app: &App,
+    id: UserId,
+    user: &User,
+    purpose: Purpose,
+) -> Result<bool, MessageError> {
+    let Some(email) = user.email.known().filter(|_| user.is_active()) else {
+        return Ok(false);
+    };
+    let token = OneTimeToken::generate()?;
+    let sealed = app
+        .outbox
+        .seal(id, template(purpose), &content(user, email, &token))
+        .await?;
+    let Some(message) = sealed else {
+        return Ok(false);
+    };
+    let mut transaction = daybook_transaction::begin(&app.pool).await?;
+    if !one_time::issue(&mut transaction, &token, id, purpose, email).await? {
+        return Ok(false);
+    }
+    app.outbox.put(&mut transaction, &message).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+fn template(purpose: Purpose) -> Template {
+    match purpose {
+        Purpose::PasswordReset => Template::ResetPassword,
+        Purpose::EmailVerification => Template::VerifyEmail,
+    }
+}
+
+fn content(user: &User, email: &Email, token: &OneTimeToken) -> Content {
+    let name = user.first_name.known().cloned().unwrap_or_default();
+    let values = [
+        ("firstName".to_owned(), name),
+        ("token".to_owned(), token.expose().to_owned()),
+    ];
+    Content {
+        to: email.clone(),
+        values: BTreeMap::from(values),
+    }
+}
+
+/// Somebody's account, if there is one that can be used.
+pub(crate) async fn active_user(app: &App, id: UserId) -> Result<Option<User>, CommandError> {
+    let loaded = app.commands.load(StreamId::user(id)).await?.state;
+    Ok(loaded.as_user().filter(|user| user.is_active()).cloned())
+}
+
+/// Asks somebody who has just opened an account to verify their address. They can ask for it again, so that they have an
+/// account whatever becomes of this.
+pub(crate) async fn welcome(app: &App, id: UserId) {
+    if let Err(error) = try_welcome(app, id).await {
+        warn!(user.id = %id, error = chain(&error), "a new account was not asked to verify its address");
+    }
+}
+
+async fn try_welcome(app: &App, id: UserId) -> Result<(), MessageError> {
+    if let Some(user) = active_user(app, id).await? {
+        write(app, id, &user, Purpose::EmailVerification).await?;
+    }
+    Ok(())
+}
+
+/// Addresses whose owners say that they have forgotten their passwords. Whether there is such an account is found out
+/// behind the answer's back, so that neither the answer nor its time tells.
+pub(crate) struct ForgottenPasswords {
+    asked: Sender<Email>,
+    asking: Mutex<Option<Receiver<Email>>>,
+}
+
+impl ForgottenPasswords {
+    pub(crate) fn new() -> ForgottenPasswords {
+        let (asked, asking) = mpsc::channel(WAITING);
+        ForgottenPasswords {
+            asked,
+            asking: Mutex::new(Some(asking)),
+        }
+    }
+
+    pub(crate) fn ask(&self, email: Email) -> ApiResult<()> {
+        self.asked.try_send(email).map_err(|_| {
+            let detail = "Too many are asking for a new password; try again.";
+            Problem::unavailable("overloaded", detail, 5)
+        })
+    }
+}
+
+/// Answers forgotten passwords one after another, until `stop` and what was accepted by then.
+pub async fn answer_forgotten_passwords(app: App, stop: CancellationToken) {
+    let Some(mut asking) = app.forgotten_passwords.asking.lock().take() else {
+        return;
+    };
+    while let Some(Some(email)) = stop.run_until_cancelled(asking.recv()).await {
+        answer(&app, &email).await;
+    }
+    asking.close();
+    while let Ok(email) = asking.try_recv() {
+        answer(&app, &email).await;
+    }
+}
+
+async fn answer(app: &App, email: &Email) {
+    if let Err(error) = write_reset(app, email).await {
+        warn!(
+            error = chain(&error),
+            "somebody who forgot their password was not written to"
+        );
+    }
+}
+
+async fn write_reset(app: &App, email: &Email) -> Result<(), MessageError> {
+    let Some(id) = app.commands.email_owner(email).await? else {
+        return Ok(());
+    };
+    if let Some(user) = active_user(app, id).await? {
+        write(app, id, &user, Purpose::PasswordReset).await?;
+    }
+    Ok(())
+}
+
+impl From<MessageError> for Problem {
+    fn from(error: MessageError) -> Problem {
+        match error {
+            MessageError::Lookup(error) => error.into(),
+            MessageError::Token(error) | MessageError::Outbox(OutboxError::Database(error)) => {
+                of_database(&error)
+            }
+            MessageError::Outbox(OutboxError::Key(error)) => error.into(),
+            MessageError::Random(_) | MessageError::Outbox(_) => {
+                error!(error = chain(&error), "a message could not be written");
+                Problem::internal()
+            }
+        }
+    }
+}

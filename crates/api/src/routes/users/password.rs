@@ -1,0 +1,126 @@
+//! Changing a password, and getting back in without one.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use daybook_domain::UserId;
+use daybook_identity::one_time::{self, Purpose};
+use daybook_identity::{account, password};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::super::headers::IdParam;
+use super::super::sessions::stored;
+use super::email::invalid_token;
+use super::{parse_email, refuse_unfit};
+use crate::account_messages::active_user;
+use crate::app::App;
+use crate::auth::Customer;
+use crate::extract::{Id, Json, of_database};
+use crate::problem::{ApiResult, Problem};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct ChangePasswordBody {
+    #[schema(format = Password, pattern = "^[^\\u0000]*$")]
+    old_password: String,
+    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    new_password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForgottenPasswordBody {
+    #[schema(format = Email, max_length = 255)]
+    email: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct ResetPasswordBody {
+    /// From the message. Good for one use, for half an hour.
+    #[schema(pattern = "^[^\\u0000]*$")]
+    token: String,
+    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    new_password: String,
+}
+
+/// Changes one's own password. All sessions end, this one included: sign in again.
+#[utoipa::path(
+    put, path = "/api/v1/users/{id}/password", operation_id = "changePassword", tag = "users", params(IdParam),
+    request_body = ChangePasswordBody,
+    responses(
+        (status = 204, description = "The new password counts, and nothing that was proven with the old one"),
+        (status = 403, description = "The old password is wrong"),
+    ),
+)]
+pub(super) async fn change_password(
+    State(app): State<App>,
+    caller: Customer,
+    Id(id): Id<UserId>,
+    Json { value: body, .. }: Json<ChangePasswordBody>,
+) -> ApiResult {
+    caller.must_be(id)?;
+    refuse_unfit("/newPassword", &body.new_password)?;
+    let known = stored(&app, id)
+        .await
+        .map_err(|error| of_database(&error))?;
+    let (generation, hash) = known.ok_or_else(wrong_password)?;
+    if !password::verify(&body.old_password, &hash).await? {
+        return Err(wrong_password());
+    }
+    let hash = password::hash(&body.new_password).await?;
+    let changed = account::change_password(&app.pool, id, generation, &hash).await;
+    let changed = changed.map_err(|error| of_database(&error))?;
+    // Changed by somebody else meanwhile, so that the old one is no longer right.
+    app.revocations.note(changed.ok_or_else(wrong_password)?);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Asks for a message by which a forgotten password can be replaced.
+///
+/// The answer is the same, and takes as long, whether or not somebody has an account with this address. An account is
+/// sent few of these messages an hour, and each makes those before it worthless.
+#[utoipa::path(
+    post, path = "/api/v1/users/password/forgotten", operation_id = "forgottenPassword", tag = "users",
+    request_body = ForgottenPasswordBody,
+    responses((status = 202, description = "If there is such an account, its owner will be written to")),
+)]
+pub(super) async fn forgotten_password(
+    State(app): State<App>,
+    Json { value: body, .. }: Json<ForgottenPasswordBody>,
+) -> ApiResult {
+    app.forgotten_passwords.ask(parse_email(&body.email)?)?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// Replaces a forgotten password. All sessions end.
+#[utoipa::path(
+    post, path = "/api/v1/users/password/reset", operation_id = "resetPassword", tag = "users",
+    request_body = ResetPasswordBody,
+    responses((status = 204, description = "The new password counts, and nothing that was proven with the old one")),
+)]
+pub(super) async fn reset_password(
+    State(app): State<App>,
+    Json { value: body, .. }: Json<ResetPasswordBody>,
+) -> ApiResult {
+    refuse_unfit("/newPassword", &body.new_password)?;
+    let issued = one_time::find(&app.pool, Purpose::PasswordReset, &body.token).await;
+    let issued = issued.map_err(|error| of_database(&error))?;
+    let issued = issued.ok_or_else(invalid_token)?;
+    let user = active_user(&app, issued.user_id).await?;
+    let email = user.as_ref().and_then(|user| user.email.known());
+    if !email.is_some_and(|email| issued.was_sent_to(email)) {
+        return Err(invalid_token());
+    }
+    let hash = password::hash(&body.new_password).await?;
+    let reset = account::reset_password(&app.pool, &body.token, issued.user_id, &hash).await;
+    let reset = reset.map_err(|error| of_database(&error))?;
+    app.revocations.note(reset.ok_or_else(invalid_token)?);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn wrong_password() -> Problem {
+    let detail = "The old password is wrong.";
+    Problem::new(StatusCode::FORBIDDEN, "wrong-password", detail)
+}
