@@ -50,6 +50,7 @@ pub(crate) async fn serve(
         false => None,
     };
     config.admin()?;
+    first_start::refuse_weak_secrets(config)?;
     let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
     let store = CheckpointStore::open(&config.data.checkpoints())?;
     let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
