@@ -14,15 +14,17 @@ use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
 use daybook_identity::Revocations;
 use daybook_identity::access_token::TokenKeys;
+use daybook_identity::guessing::Guessing;
+use daybook_identity::security::SecurityLog;
 use daybook_identity::session::Lifetimes;
 use daybook_log::{Actor, Feed};
 use daybook_projections::{ReadModels, measure, status};
 use daybook_usage::UsageStore;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 use uuid::Uuid;
 
 use crate::answer::refused;
@@ -31,8 +33,8 @@ use crate::cache::ProductCache;
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
 use crate::gateway::rate_limit::Limits;
-use crate::gateway::{Gateway, gateway, identify};
-use crate::problem::{ApiResult, Problem};
+use crate::gateway::{Gateway, denials, gateway, identify};
+use crate::problem::{ApiResult, Problem, chain};
 use crate::trail::Trail;
 use crate::{metrics, openapi, routes};
 
@@ -58,6 +60,8 @@ pub struct Shared {
     pub exports: Arc<Semaphore>,
     pub erasures: Erasures,
     pub revocations: Revocations,
+    pub guessing: Guessing,
+    pub security: SecurityLog,
     gateway: Gateway,
 }
 
@@ -114,6 +118,9 @@ impl Default for HttpConfig {
 /// A database that takes longer has other worries.
 const MEASURING: Duration = Duration::from_secs(2);
 
+/// How often what was kept for long enough is dropped.
+const TIDYING: Duration = Duration::from_secs(10 * 60);
+
 const EXPORTS_AT_ONCE: usize = 8;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -133,6 +140,8 @@ impl App {
             gateway: Gateway::new(&parts.http),
             erasures: parts.erasures,
             revocations: parts.revocations,
+            guessing: Guessing::new(parts.pool.clone()),
+            security: SecurityLog::new(parts.pool.clone()),
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,
@@ -198,6 +207,7 @@ pub fn router(app: App) -> Router {
         .layer(body_limit)
         .layer(from_fn_with_state(app.clone(), identify))
         .layer(front)
+        .layer(from_fn_with_state(app.security.clone(), denials))
         .with_state(app)
 }
 
@@ -211,12 +221,13 @@ async fn wrong_method() -> Problem {
 }
 
 /// Chores that no request waits for, until `shutdown`: measures the projections, empties the metrics'
-/// buffers, forgets idle clients.
+/// buffers, forgets idle clients, and now and then what was kept for long enough.
 pub async fn run_background(app: App, shutdown: CancellationToken) {
     measure::describe();
     daybook_audit::measure::describe();
     let mut turn = interval(Duration::from_secs(5));
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tidied = Instant::now();
     loop {
         tokio::select! {
             _ = turn.tick() => {}
@@ -234,5 +245,24 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
             recorder.run_upkeep();
         }
         app.gateway.tidy();
+        if tidied.elapsed() > TIDYING {
+            tidied = Instant::now();
+            tidy(&app).await;
+        }
+    }
+}
+
+async fn tidy(app: &App) {
+    if let Err(error) = app.guessing.tidy().await {
+        warn!(
+            error = chain(&error),
+            "old counts of wrong passwords could not be dropped"
+        );
+    }
+    if let Err(error) = app.security.expire().await {
+        warn!(
+            error = chain(&error),
+            "old security events could not be dropped"
+        );
     }
 }

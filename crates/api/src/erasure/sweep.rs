@@ -99,11 +99,13 @@ impl Sweeper {
         };
         let exported = self.store.put_erasure(&entry).await;
         let of_log = erasure::sweep(&self.pool, person).await;
+        let of_identity = daybook_identity::forget(&self.pool, person).await;
         let of_usage = self.usage.forget(person.as_uuid()).await;
         let of_models = users::forget(&self.pool, person, position).await;
         let is_past = *of_models.as_ref().unwrap_or(&false);
         is_done(erased, "the export of the erasure", exported)
             & is_done(erased, "recorded answers and snapshots", of_log)
+            & is_done(erased, "security events and networks", of_identity)
             & is_done(erased, "usage events", of_usage)
             & is_done(erased, "copies of read models", of_models)
             & is_past

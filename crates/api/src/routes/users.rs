@@ -10,7 +10,8 @@ use axum::http::Uri;
 use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
-use daybook_identity::{credentials, password, revoke_tokens};
+use daybook_identity::security::Kind;
+use daybook_identity::{credentials, revoke_tokens};
 use daybook_log::Actor;
 use daybook_projections::users;
 use serde::Deserialize;
@@ -22,12 +23,14 @@ use self::answer::{RoleName, UserAnswer, represent};
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{carried_out, json, tagged, to_response};
 use crate::app::{App, BASE};
+use crate::auth::sign_in::hash_new_password;
 use crate::auth::{Access, Admin, Customer, Routes};
 use crate::etag::ETag;
 use crate::extract::{
     CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list,
     of_database, paging,
 };
+use crate::gateway::Origin;
 use crate::past::{AsOf, AsOfParam, user_at};
 use crate::problem::{ApiResult, Problem, chain};
 
@@ -294,6 +297,7 @@ async fn change_roles(
     State(app): State<App>,
     admin: Admin,
     Id(id): Id<UserId>,
+    origin: Origin,
     if_match: IfMatch,
     request: CommandRequest,
     Json { value: body, .. }: Json<RolesBody>,
@@ -302,6 +306,8 @@ async fn change_roles(
         admin.may_dismiss(id)?;
     }
     let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
+    let event = origin.event(Kind::RoleChanged).about(id).by(admin.id);
+    let event = event.with_roles(body.roles.clone());
     let command = ChangeUserRoles {
         id,
         roles: body.roles,
@@ -313,6 +319,7 @@ async fn change_roles(
         let revoked = revoke_tokens(&app.pool, id).await;
         app.revocations
             .note(revoked.map_err(|error| of_database(&error))?);
+        app.security.record(event);
     }
     Ok(to_response(answered))
 }
@@ -330,10 +337,8 @@ async fn open_account(
     actor: Actor,
     request: CommandRequest,
 ) -> ApiResult {
-    password::check(password)
-        .map_err(|rule| Problem::invalid_field("/password", rule.code(), rule.to_string()))?;
     let id = command.id;
-    let hash = password::hash(password).await?;
+    let hash = hash_new_password(password, &command.email, "/password").await?;
     credentials::store(&app.pool, id, &hash)
         .await
         .map_err(|error| of_database(&error))?;

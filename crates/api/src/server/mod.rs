@@ -217,6 +217,10 @@ impl Server<'_> {
             revocations.run(listening, stop).await
         });
         let chores = Background::start("chores", |stop| app::run_background(app.clone(), stop));
+        let security = app.security.clone();
+        let security = Background::start("security events", |stop| async move {
+            security.run(stop).await;
+        });
 
         info!(%address, "serving");
         opened(address, &accounts);
@@ -229,6 +233,7 @@ impl Server<'_> {
         tokio::join!(serving, closing);
         app.builds.ended().await;
         chores.stop().await;
+        security.stop().await;
         revoked.stop().await;
         tracker.stop().await;
         Ok(())
