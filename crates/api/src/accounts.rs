@@ -58,7 +58,7 @@ pub(crate) async fn ensure_admin(
 }
 
 pub(crate) fn check_password(email: &str, password: &str) -> Result<(), Failure> {
-    password::check(password).map_err(|wrong| Failure::Admin {
+    password::check_for(password, email).map_err(|wrong| Failure::Admin {
         email: email.to_owned(),
         reason: wrong.to_string(),
     })

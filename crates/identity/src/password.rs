@@ -68,11 +68,11 @@ impl PasswordRule {
 
 /// What a new password is checked for. Takes as long as hashing one at worst: [`hash_new`] is for async code.
 pub fn check(password: &str) -> Result<(), PasswordRule> {
-    check_of(password, "")
+    check_for(password, "")
 }
 
 /// The same for an account with this e-mail address, which is guessed first, too.
-fn check_of(password: &str, email: &str) -> Result<(), PasswordRule> {
+pub fn check_for(password: &str, email: &str) -> Result<(), PasswordRule> {
     match password.chars().count() {
         ..MIN_CHARS => Err(PasswordRule::TooShort),
         MIN_CHARS..=MAX_CHARS if is_common(password, email) => Err(PasswordRule::Common),
@@ -114,7 +114,7 @@ pub async fn hash_new(
     let (password, email) = (password.to_owned(), email.to_owned());
     permit()
         .await?
-        .run(move || match check_of(&password, &email) {
+        .run(move || match check_for(&password, &email) {
             Ok(()) => hashed(&password).map(Ok),
             Err(rule) => Ok(Err(rule)),
         })
@@ -265,7 +265,7 @@ mod tests {
             "Ann.Quixmark@Example.com",
             "ann.quixmark1",
         ] {
-            assert_eq!(check_of(own, email), Err(PasswordRule::Common), "{own}");
+            assert_eq!(check_for(own, email), Err(PasswordRule::Common), "{own}");
             assert_eq!(check(own), Ok(()), "{own}");
         }
     }
