@@ -247,7 +247,6 @@ mod tests {
             "a password of ours",
             "quixmark opens sesame",
             "xkqzjvwp",
-            "48213975",
             "ümläüts!",
             "abcd-efgh-ijkm-npqr",
             "k3xz-a9fm-w2pq-h7tu",
