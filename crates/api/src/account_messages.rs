@@ -7,6 +7,7 @@ use daybook_commands::CommandError;
 use daybook_domain::user::User;
 use daybook_domain::{Email, StreamId, UserId};
 use daybook_identity::one_time::{self, NoRandomness, OneTimeToken, Purpose};
+use daybook_identity::security::SecurityEvent;
 use daybook_processes::outbox::{Content, OutboxError, Template};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -103,8 +104,14 @@ async fn try_welcome(app: &App, id: UserId) -> Result<(), MessageError> {
 /// Addresses whose owners say that they have forgotten their passwords. Whether there is such an account is found out
 /// behind the answer's back, so that neither the answer nor its time tells.
 pub(crate) struct ForgottenPasswords {
-    asked: Sender<Email>,
-    asking: Mutex<Option<Receiver<Email>>>,
+    asked: Sender<Asked>,
+    asking: Mutex<Option<Receiver<Asked>>>,
+}
+
+/// Whose password, and what to record once it is known whether that is anybody's.
+struct Asked {
+    email: Email,
+    event: SecurityEvent,
 }
 
 impl ForgottenPasswords {
@@ -116,8 +123,8 @@ impl ForgottenPasswords {
         }
     }
 
-    pub(crate) fn ask(&self, email: Email) -> ApiResult<()> {
-        self.asked.try_send(email).map_err(|_| {
+    pub(crate) fn ask(&self, email: Email, event: SecurityEvent) -> ApiResult<()> {
+        self.asked.try_send(Asked { email, event }).map_err(|_| {
             let detail = "Too many are asking for a new password; try again.";
             Problem::unavailable("overloaded", detail, 5)
         })
@@ -129,17 +136,17 @@ pub async fn answer_forgotten_passwords(app: App, stop: CancellationToken) {
     let Some(mut asking) = app.forgotten_passwords.asking.lock().take() else {
         return;
     };
-    while let Some(Some(email)) = stop.run_until_cancelled(asking.recv()).await {
-        answer(&app, &email).await;
+    while let Some(Some(asked)) = stop.run_until_cancelled(asking.recv()).await {
+        answer(&app, asked).await;
     }
     asking.close();
-    while let Ok(email) = asking.try_recv() {
-        answer(&app, &email).await;
+    while let Ok(asked) = asking.try_recv() {
+        answer(&app, asked).await;
     }
 }
 
-async fn answer(app: &App, email: &Email) {
-    if let Err(error) = write_reset(app, email).await {
+async fn answer(app: &App, asked: Asked) {
+    if let Err(error) = write_reset(app, asked).await {
         warn!(
             error = chain(&error),
             "somebody who forgot their password was not written to"
@@ -147,8 +154,10 @@ async fn answer(app: &App, email: &Email) {
     }
 }
 
-async fn write_reset(app: &App, email: &Email) -> Result<(), MessageError> {
-    let Some(id) = app.commands.email_owner(email).await? else {
+async fn write_reset(app: &App, Asked { email, event }: Asked) -> Result<(), MessageError> {
+    let owner = app.commands.email_owner(&email).await?;
+    app.security.record(event.about(owner));
+    let Some(id) = owner else {
         return Ok(());
     };
     if let Some(user) = active_user(app, id).await? {

@@ -37,7 +37,7 @@ pub(crate) async fn ensure_admin(
     if let Some(owner) = bus.email_owner(&address).await? {
         return let_in(bus, pool, owner, password).await;
     }
-    password::check(password).map_err(|wrong| failed(wrong.to_string()))?;
+    check_password(email, password)?;
     let id = free_id(bus, &address).await?;
     set_password(pool, id, password).await?;
     let command = RegisterUser {
@@ -55,6 +55,13 @@ pub(crate) async fn ensure_admin(
         Err(refused) => return Err(failed(refused.to_string())),
     }
     Ok(())
+}
+
+pub(crate) fn check_password(email: &str, password: &str) -> Result<(), Failure> {
+    password::check_for(password, email).map_err(|wrong| Failure::Admin {
+        email: email.to_owned(),
+        reason: wrong.to_string(),
+    })
 }
 
 /// Gives the demo's accounts the passwords that follow from another master key, but for those who have changed

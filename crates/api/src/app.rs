@@ -15,6 +15,8 @@ use daybook_domain::Currency;
 use daybook_identity::access_token::TokenKeys;
 use daybook_identity::oidc::Provider;
 use daybook_identity::api_key::ApiKeys;
+use daybook_identity::guessing::Guessing;
+use daybook_identity::security::SecurityLog;
 use daybook_identity::session::Lifetimes;
 use daybook_identity::{Revocations, one_time};
 use daybook_log::{Actor, Feed};
@@ -23,9 +25,9 @@ use daybook_projections::{ReadModels, measure, status};
 use daybook_usage::UsageStore;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 use uuid::Uuid;
 
 use crate::account_messages::ForgottenPasswords;
@@ -35,8 +37,8 @@ use crate::cache::ProductCache;
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
 use crate::gateway::rate_limit::Limits;
-use crate::gateway::{Gateway, gateway, identify};
-use crate::problem::{ApiResult, Problem};
+use crate::gateway::{Gateway, denials, gateway, identify};
+use crate::problem::{ApiResult, Problem, chain};
 use crate::trail::Trail;
 use crate::{metrics, openapi, routes};
 
@@ -67,6 +69,8 @@ pub struct Shared {
     pub oidc: Option<Provider>,
     pub outbox: Outbox,
     pub(crate) forgotten_passwords: ForgottenPasswords,
+    pub guessing: Guessing,
+    pub security: SecurityLog,
     gateway: Gateway,
 }
 
@@ -124,6 +128,9 @@ impl Default for HttpConfig {
 /// A database that takes longer has other worries.
 const MEASURING: Duration = Duration::from_secs(2);
 
+/// How often what was kept for long enough is dropped.
+const TIDYING: Duration = Duration::from_secs(10 * 60);
+
 const EXPORTS_AT_ONCE: usize = 8;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -146,6 +153,8 @@ impl App {
             oidc: parts.oidc,
             outbox: Outbox::new(parts.pool.clone(), parts.feed.codec().clone()),
             forgotten_passwords: ForgottenPasswords::new(),
+            guessing: Guessing::new(parts.pool.clone()),
+            security: SecurityLog::new(parts.pool.clone()),
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,
@@ -213,6 +222,7 @@ pub fn router(app: App) -> Router {
         .layer(body_limit)
         .layer(from_fn_with_state(app.clone(), identify))
         .layer(front)
+        .layer(from_fn_with_state(app.security.clone(), denials))
         .with_state(app)
 }
 
@@ -226,12 +236,13 @@ async fn wrong_method() -> Problem {
 }
 
 /// Chores that no request waits for, until `shutdown`: measures the projections, writes down when API keys
-/// were used, empties the metrics' buffers, forgets idle clients and old one-time tokens.
+/// were used, empties the metrics' buffers, forgets idle clients, and now and then what was kept for long enough.
 pub async fn run_background(app: App, shutdown: CancellationToken) {
     measure::describe();
     daybook_audit::measure::describe();
     let mut turn = interval(Duration::from_secs(5));
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tidied = Instant::now();
     loop {
         tokio::select! {
             _ = turn.tick() => {}
@@ -257,5 +268,24 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
             recorder.run_upkeep();
         }
         app.gateway.tidy();
+        if tidied.elapsed() > TIDYING {
+            tidied = Instant::now();
+            tidy(&app).await;
+        }
+    }
+}
+
+async fn tidy(app: &App) {
+    if let Err(error) = app.guessing.tidy().await {
+        warn!(
+            error = chain(&error),
+            "old counts of wrong passwords could not be dropped"
+        );
+    }
+    if let Err(error) = app.security.expire().await {
+        warn!(
+            error = chain(&error),
+            "old security events could not be dropped"
+        );
     }
 }

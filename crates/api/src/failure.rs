@@ -234,6 +234,9 @@ impl Failure {
             Failure::Key(KeyError::MasterKeyMalformed { .. }) => {
                 "put the right key there; `openssl rand -base64 32` makes one for a new database"
             }
+            Failure::Key(KeyError::MasterKeyWeak { .. }) => {
+                "give one from `openssl rand -base64 32`; a database that has the weak one is moved by `daybook keys rotate master`"
+            }
             Failure::Key(KeyError::AnotherMasterKeyWaits { .. }) => {
                 "run `daybook keys rotate master` without DAYBOOK_NEW_MASTER_KEY to finish that one first"
             }

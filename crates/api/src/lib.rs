@@ -30,6 +30,8 @@ mod past;
 mod person_export;
 mod problem;
 mod progress;
+#[cfg(test)]
+mod redaction;
 mod report;
 mod routes;
 pub mod seed;

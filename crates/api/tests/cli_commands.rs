@@ -71,6 +71,14 @@ async fn mistakes_are_told_in_one_line() {
         ),
         (&["serve", "--log", "daybook=shout"], "DAYBOOK_LOG"),
         (&["serve", "--master-key", "c2hvcnQ="], "DAYBOOK_MASTER_KEY"),
+        (
+            &[
+                "serve",
+                "--master-key",
+                "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            ],
+            "openssl rand",
+        ),
         (&["bench", "append", "--clients", "0"], "--clients"),
         (
             &["bench", "http", "--url", "https://shop.example"],
@@ -90,6 +98,7 @@ async fn an_admin_that_cannot_be_made_is_told() {
     for (email, password, told) in [
         ("nobody", "long enough", "e-mail"),
         ("owner@shop.example", "short", "8 characters"),
+        ("owner@shop.example", "Password123", "guessed first"),
     ] {
         let line = failure(
             daybook(folder.path())

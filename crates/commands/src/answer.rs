@@ -1,5 +1,7 @@
 //! What goes into the bus beside a command, and what comes out.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
 use daybook_log::{LogError, Metadata, Position};
@@ -13,8 +15,8 @@ pub struct Context {
     pub key: Option<IdempotencyKey>,
 }
 
-/// A key under which a request is carried out once and answered the same each time.
-#[derive(Clone, Debug)]
+/// A key under which a request is carried out once and answered the same each time. Prints nothing of either.
+#[derive(Clone)]
 pub struct IdempotencyKey {
     /// Who sends it; one principal's keys are no other's. None for anonymous callers, whose keys are
     /// told apart by the request itself.
@@ -23,6 +25,12 @@ pub struct IdempotencyKey {
     pub key: String,
     /// The request in a canonical form: the same key with another request is a mistake.
     pub request: Vec<u8>,
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdempotencyKey({}, [REDACTED])", self.route)
+    }
 }
 
 /// An answer as bytes, so that it can be recorded and repeated as it was.

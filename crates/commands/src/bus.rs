@@ -111,6 +111,12 @@ impl CommandBus {
         Ok(owner.and_then(|owner| owner.parse().ok()))
     }
 
+    /// What stands for a personal value wherever it must be recognised and not be known: the same for the same
+    /// value of a kind, and of no use without the key.
+    pub fn pseudonym(&self, kind: &str, value: &str) -> Vec<u8> {
+        self.0.codec.secrets().claim_value(kind, value)
+    }
+
     /// The products that are sold under these SKUs, where there are any.
     pub async fn sku_owners<'s>(
         &self,

@@ -1,12 +1,14 @@
 //! Passwords: argon2id with OWASP's parameters, off the async threads, as many at once as there are processors.
+//! New ones must have a length and be none of those that are tried first.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use zxcvbn::zxcvbn;
 
 /// OWASP's Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19_456;
@@ -16,6 +18,13 @@ const LANES: u32 = 1;
 pub const MIN_CHARS: usize = 8;
 /// Long enough for any pass phrase, short enough that hashing one is never the work of a megabyte.
 pub const MAX_CHARS: usize = 128;
+
+/// Nothing on the lists is longer, and looking a password up takes longer the longer it is.
+const LONGEST_COMMON: usize = 25;
+/// What programs that guess passwords try first is within so many guesses.
+const COMMON_WITHIN: u64 = 1_000_000;
+/// What everybody knows of a shop like this one.
+const SHOP_WORDS: [&str; 2] = ["daybook", "admin"];
 
 /// Longer than this in the queue, and an honest "busy" is the better answer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -41,6 +50,10 @@ pub enum PasswordRule {
     TooShort,
     #[error("Choose a password of at most {MAX_CHARS} characters.")]
     TooLong,
+    #[error(
+        "This password is among those that are guessed first; choose another, such as a few words of your own."
+    )]
+    Common,
 }
 
 impl PasswordRule {
@@ -48,60 +61,113 @@ impl PasswordRule {
         match self {
             PasswordRule::TooShort => "too-short",
             PasswordRule::TooLong => "too-long",
+            PasswordRule::Common => "too-common",
         }
     }
 }
 
+/// What a new password is checked for. Takes as long as hashing one at worst: [`hash_new`] is for async code.
 pub fn check(password: &str) -> Result<(), PasswordRule> {
+    check_for(password, "")
+}
+
+/// The same for an account with this e-mail address, which is guessed first, too.
+pub fn check_for(password: &str, email: &str) -> Result<(), PasswordRule> {
     match password.chars().count() {
         ..MIN_CHARS => Err(PasswordRule::TooShort),
+        MIN_CHARS..=MAX_CHARS if is_common(password, email) => Err(PasswordRule::Common),
         MIN_CHARS..=MAX_CHARS => Ok(()),
         _ => Err(PasswordRule::TooLong),
     }
 }
 
+/// Whether it is on the lists of zxcvbn (passwords that leaked, words, names), with the changes that people make to
+/// such (`P@ssw0rd1`), or follows from the keyboard or the account itself. No measure of strength: whatever is not
+/// among the first million guesses is taken.
+fn is_common(password: &str, email: &str) -> bool {
+    if password.eq_ignore_ascii_case(email) {
+        return true;
+    }
+    if password.chars().count() > LONGEST_COMMON {
+        return false;
+    }
+    let local = email.split('@').next().unwrap_or_default();
+    let known: Vec<&str> = [email, local]
+        .into_iter()
+        .chain(SHOP_WORDS)
+        .filter(|word| !word.is_empty())
+        .collect();
+    zxcvbn(password, &known).guesses() < COMMON_WITHIN
+}
+
 /// The hash to store, in PHC string format.
 pub async fn hash(password: &str) -> Result<String, PasswordError> {
     let password = password.to_owned();
-    off_the_async_threads(move || {
-        let hash: PasswordHash = argon2()?
-            .hash_password(password.as_bytes())
-            .map_err(failed)?;
-        Ok(hash.to_string())
-    })
-    .await
+    permit().await?.run(move || hashed(&password)).await
+}
+
+/// The hash of a new password for the account with this e-mail address, unless a rule says no.
+pub async fn hash_new(
+    password: &str,
+    email: &str,
+) -> Result<Result<String, PasswordRule>, PasswordError> {
+    let (password, email) = (password.to_owned(), email.to_owned());
+    permit()
+        .await?
+        .run(move || match check_for(&password, &email) {
+            Ok(()) => hashed(&password).map(Ok),
+            Err(rule) => Ok(Err(rule)),
+        })
+        .await
 }
 
 /// Whether `password` is the one that was hashed.
 pub async fn verify(password: &str, hash: &str) -> Result<bool, PasswordError> {
-    let (password, hash) = (password.to_owned(), hash.to_owned());
-    off_the_async_threads(move || {
-        let hash = PasswordHash::new(&hash).map_err(failed)?;
-        Ok(argon2()?
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok())
-    })
-    .await
+    permit().await?.verify(password, Some(hash)).await
 }
 
-/// Takes as long as [`verify`] and says no.
-pub async fn verify_nobody(password: &str) -> Result<bool, PasswordError> {
-    verify(password, NOBODY).await.map(|_| false)
+/// Room to hash one password. Held by whoever must know something before they hash that must still hold then.
+pub struct Permit(#[allow(dead_code, reason = "held, not read")] SemaphorePermit<'static>);
+
+pub async fn permit() -> Result<Permit, PasswordError> {
+    match timeout(PATIENCE, PERMITS.acquire()).await {
+        Ok(Ok(permit)) => Ok(Permit(permit)),
+        _ => Err(PasswordError::Busy),
+    }
 }
 
-async fn off_the_async_threads<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
-) -> Result<T, PasswordError> {
-    let Ok(Ok(permit)) = timeout(PATIENCE, PERMITS.acquire()).await else {
-        return Err(PasswordError::Busy);
-    };
-    // The permit goes along: a caller that gives up does not make room for more work than there are processors.
-    let task = spawn_blocking(move || {
-        let _permit = permit;
-        work()
-    });
-    task.await
-        .map_err(|error| PasswordError::Hash(error.to_string()))?
+impl Permit {
+    /// Whether `password` is the one that was hashed. Without a hash it takes as long and says no.
+    pub async fn verify(self, password: &str, hash: Option<&str>) -> Result<bool, PasswordError> {
+        let (password, is_known) = (password.to_owned(), hash.is_some());
+        let hash = hash.unwrap_or(NOBODY).to_owned();
+        self.run(move || {
+            let hash = PasswordHash::new(&hash).map_err(failed)?;
+            let is_right = argon2()?.verify_password(password.as_bytes(), &hash);
+            Ok(is_right.is_ok() && is_known)
+        })
+        .await
+    }
+
+    /// The permit goes along: a caller that gives up does not make room for more work than there are processors.
+    async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let task = spawn_blocking(move || {
+            let _permit = self;
+            work()
+        });
+        task.await
+            .map_err(|error| PasswordError::Hash(error.to_string()))?
+    }
+}
+
+fn hashed(password: &str) -> Result<String, PasswordError> {
+    let hash: PasswordHash = argon2()?
+        .hash_password(password.as_bytes())
+        .map_err(failed)?;
+    Ok(hash.to_string())
 }
 
 fn argon2() -> Result<Argon2<'static>, PasswordError> {
@@ -137,7 +203,8 @@ mod tests {
             (params.m_cost(), params.t_cost(), params.p_cost()),
             (MEMORY_KIB, PASSES, LANES)
         );
-        assert!(!verify_nobody("correct horse").await.unwrap());
+        let permit = permit().await.unwrap();
+        assert!(!permit.verify("correct horse", None).await.unwrap());
     }
 
     #[test]
@@ -146,5 +213,72 @@ mod tests {
         assert_eq!(check("ümläüts!"), Ok(()));
         assert_eq!(check(&"p".repeat(128)), Ok(()));
         assert_eq!(check(&"p".repeat(129)), Err(PasswordRule::TooLong));
+    }
+
+    #[test]
+    fn what_is_tried_first_is_refused() {
+        for common in [
+            "password",
+            "12345678",
+            "iloveyou",
+            "qwertyuiop",
+            "P@ssw0rd",
+            "Password1!",
+            "letmein123",
+            "drowssap",
+            "tangerine",
+            "christopher",
+            "abcdefgh",
+            "aaaaaaaa",
+            "zxcvbnm,./",
+            "12/25/1990",
+            "daybook1",
+            "Daybook2026",
+        ] {
+            assert_eq!(check(common), Err(PasswordRule::Common), "{common}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_would_try_is_taken_whatever_it_is_made_of() {
+        for own in [
+            "correct horse",
+            "correct horse battery",
+            "a password of ours",
+            "quixmark opens sesame",
+            "xkqzjvwp",
+            "ümläüts!",
+            "abcd-efgh-ijkm-npqr",
+            "k3xz-a9fm-w2pq-h7tu",
+        ] {
+            assert_eq!(check(own), Ok(()), "{own}");
+        }
+    }
+
+    #[test]
+    fn the_accounts_own_address_is_refused() {
+        let email = "ann.quixmark@example.com";
+        for own in [
+            email,
+            "ann.quixmark",
+            "Ann.Quixmark@Example.com",
+            "ann.quixmark1",
+        ] {
+            assert_eq!(check_for(own, email), Err(PasswordRule::Common), "{own}");
+            assert_eq!(check(own), Ok(()), "{own}");
+        }
+    }
+
+    /// Looking one up would take a second where many letters may stand for many.
+    #[test]
+    fn a_password_of_stand_ins_is_looked_up_in_no_longer_than_hashing_takes() {
+        let odd: String = "4@8({[<3691!|170$5+7%2"
+            .chars()
+            .cycle()
+            .take(MAX_CHARS)
+            .collect();
+        let started = std::time::Instant::now();
+        assert_eq!(check(&odd), Ok(()));
+        assert!(started.elapsed() < Duration::from_millis(500));
     }
 }

@@ -5,6 +5,7 @@
 //! A session ends by itself when it is not used for [`Lifetimes::idle`], and in any case after
 //! [`Lifetimes::absolute`].
 
+use std::fmt;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -45,14 +46,19 @@ pub enum SessionError {
     Database(#[from] sqlx::Error),
 }
 
-/// A session as of its newest refresh token.
-#[derive(Debug)]
+/// A session as of its newest refresh token, which it does not print.
 pub struct Session {
     pub user_id: UserId,
     pub id: Uuid,
     /// That of the access tokens which may be made now.
     pub generation: i64,
     pub refresh_token: String,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({}, {}, [REDACTED])", self.user_id, self.id)
+    }
 }
 
 impl Session {

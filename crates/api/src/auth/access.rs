@@ -35,6 +35,8 @@ pub enum Access {
     OwnerInPerson,
     /// Like [`Access::Admin`], but people only.
     AdminInPerson,
+    /// The person in the path and nobody else, no administrator either.
+    Oneself,
 }
 
 impl Access {
@@ -47,13 +49,17 @@ impl Access {
             Access::InPerson => "in-person",
             Access::OwnerInPerson => "owner-in-person",
             Access::AdminInPerson => "admin-in-person",
+            Access::Oneself => "oneself",
         }
     }
 
     const fn for_people_only(self) -> bool {
         match self {
             Access::Anyone | Access::SignedIn | Access::Owner | Access::Admin => false,
-            Access::InPerson | Access::OwnerInPerson | Access::AdminInPerson => true,
+            Access::InPerson
+            | Access::OwnerInPerson
+            | Access::AdminInPerson
+            | Access::Oneself => true,
         }
     }
 
@@ -63,9 +69,11 @@ impl Access {
         }
         match self {
             Access::Anyone => Ok(()),
-            Access::SignedIn | Access::Owner | Access::InPerson | Access::OwnerInPerson => {
-                caller.known().map(drop)
-            }
+            Access::SignedIn
+            | Access::Owner
+            | Access::InPerson
+            | Access::OwnerInPerson
+            | Access::Oneself => caller.known().map(drop),
             Access::Admin | Access::AdminInPerson => caller.admin().map(drop),
         }
     }
@@ -89,7 +97,11 @@ impl Access {
     fn describe_one(self, operation: &mut Operation) {
         let scopes: &[&str] = match self {
             Access::Anyone => return self.mark(operation),
-            Access::SignedIn | Access::Owner | Access::InPerson | Access::OwnerInPerson => &[],
+            Access::SignedIn
+            | Access::Owner
+            | Access::InPerson
+            | Access::OwnerInPerson
+            | Access::Oneself => &[],
             Access::Admin | Access::AdminInPerson => &["admin"],
         };
         if self.for_people_only() {

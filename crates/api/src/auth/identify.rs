@@ -1,8 +1,8 @@
 //! Who is asking, found out once for each request, before anything else is done for them.
 
 use axum::http::{Extensions, HeaderMap, header};
-use daybook_domain::StreamId;
 use daybook_domain::user::Role;
+use daybook_domain::{StreamId, UserId};
 use daybook_identity::{Means, Principal, api_key};
 use tracing::debug;
 use uuid::Uuid;
@@ -81,6 +81,14 @@ impl Caller {
     /// Everyone is anonymous of whom the gateway has said nothing.
     pub fn of(extensions: &Extensions) -> &Caller {
         extensions.get().unwrap_or(&Caller::Anonymous)
+    }
+
+    /// Whoever it is known to be.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self {
+            Caller::Known(known) => Some(known.principal.user_id),
+            Caller::Anonymous | Caller::Refused(_) => None,
+        }
     }
 
     pub fn known(&self) -> ApiResult<&Known> {

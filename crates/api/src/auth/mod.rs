@@ -5,6 +5,7 @@
 mod access;
 mod caller;
 mod identify;
+pub(crate) mod sign_in;
 
 pub(crate) use self::access::Routes;
 pub use self::access::{Access, EXTENSION};

@@ -34,6 +34,10 @@ pub(super) async fn contained(limit: Duration, answer: impl Future<Output = Resp
     }
 }
 
+/// The code of the problem that an answer is, for whoever looks at it from outside.
+#[derive(Clone)]
+pub(super) struct Code(pub(super) String);
+
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
@@ -53,6 +57,7 @@ pub(crate) fn written_out(mut response: Response, path: &str, request_id: &str) 
     let written = problem.respond(path, request_id);
     let (mut parts, _) = response.into_parts();
     let (written, body) = written.into_parts();
+    parts.extensions.insert(Code(problem.code().to_owned()));
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.extend(written.headers);
     Response::from_parts(parts, Body::new(body))

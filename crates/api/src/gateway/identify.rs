@@ -11,6 +11,11 @@ use crate::auth::Caller;
 pub(crate) async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let mut caller = Caller::identify(&app, request.headers()).await;
     caller.confirm(&app).await;
-    request.extensions_mut().insert(caller);
-    next.run(request).await
+    request.extensions_mut().insert(caller.clone());
+    let mut response = next.run(request).await;
+    if response.status().is_client_error() {
+        // For those outside who tell of it.
+        response.extensions_mut().insert(caller);
+    }
+    response
 }

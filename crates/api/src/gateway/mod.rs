@@ -1,10 +1,13 @@
 //! The gateway: what happens to every request, whatever its route. One layer around the router does it in this
 //! order: name the request, admit it (rate limit, then room), run it within its time and catch its panics, write
-//! out the problem it ended in, count and log it. A second one, inside, finds out who is asking.
+//! out the problem it ended in, count and log it. A second one, inside, finds out who is asking; a third, outside,
+//! tells the security log of whoever was turned away.
 
+mod denials;
 mod failure;
 mod identify;
 mod observe;
+mod origin;
 pub mod rate_limit;
 mod request_id;
 
@@ -18,8 +21,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
+pub(crate) use self::denials::denials;
 pub(crate) use self::identify::identify;
 use self::observe::Observation;
+pub(crate) use self::origin::Origin;
 use self::rate_limit::{Class, RateLimiter};
 pub use self::request_id::RequestId;
 use crate::app::HttpConfig;

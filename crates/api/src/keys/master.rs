@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
 
+use super::weak::is_made_up;
 use super::{KeyError, files, folder};
 
 /// The key of keys. Prints as `[REDACTED]`.
@@ -22,12 +23,17 @@ pub struct NextMasterKey {
 }
 
 impl MasterKey {
-    /// The given key, or the one in the data folder, made there where it is missing.
+    /// The given key, or the one in the data folder, made there where it is missing. One that somebody has made up
+    /// is refused.
     pub fn obtain(data: &Path, given: Option<&str>) -> Result<MasterKey, KeyError> {
-        MasterKey::take(data, given, |path| files::read_or_create(path, generate))
+        let key = MasterKey::take(data, given, |path| files::read_or_create(path, generate))?;
+        key.drawn_at_random(|| match given {
+            Some(_) => "DAYBOOK_MASTER_KEY".to_owned(),
+            None => file(data).display().to_string(),
+        })
     }
 
-    /// The same for commands that only look: makes no key.
+    /// The same for commands that only look, or give the database another one: makes no key, and takes any.
     pub fn existing(data: &Path, given: Option<&str>) -> Result<MasterKey, KeyError> {
         MasterKey::take(data, given, files::read)
     }
@@ -39,8 +45,9 @@ impl MasterKey {
         given: Option<&str>,
         present_is_given: bool,
     ) -> Result<Option<NextMasterKey>, KeyError> {
+        let origin = "DAYBOOK_NEW_MASTER_KEY";
         let given = given
-            .map(|text| parse_given(text, "DAYBOOK_NEW_MASTER_KEY"))
+            .map(|text| parse_given(text, origin)?.drawn_at_random(|| origin.to_owned()))
             .transpose()?;
         if present_is_given {
             return Ok(given.map(|key| NextMasterKey { key, files: None }));
@@ -84,6 +91,13 @@ impl MasterKey {
             .ok_or_else(|| KeyError::MasterKeyMalformed {
                 origin: path.display().to_string(),
             })
+    }
+
+    fn drawn_at_random(self, origin: impl FnOnce() -> String) -> Result<MasterKey, KeyError> {
+        match is_made_up(self.expose()) {
+            true => Err(KeyError::MasterKeyWeak { origin: origin() }),
+            false => Ok(self),
+        }
     }
 
     pub fn expose(&self) -> &[u8; 32] {
@@ -150,7 +164,14 @@ fn parse(base64: &str) -> Option<MasterKey> {
 mod tests {
     use std::{fs, thread};
 
+    use aws_lc_rs::digest::{SHA256, digest};
+
     use super::*;
+
+    /// As good as random.
+    fn drawn(n: u8) -> [u8; 32] {
+        digest(&SHA256, &[n]).as_ref().try_into().unwrap()
+    }
 
     #[test]
     fn of_processes_that_start_at_once_all_get_one_key() {
@@ -175,12 +196,12 @@ mod tests {
     #[test]
     fn a_given_key_wins_and_touches_no_file() {
         let data = tempfile::tempdir().unwrap();
-        let text = BASE64_STANDARD.encode([7; 32]);
+        let text = BASE64_STANDARD.encode(drawn(7));
         let key = MasterKey::obtain(data.path(), Some(&text)).unwrap();
-        assert_eq!(key.expose(), &[7; 32]);
-        let text = BASE64_STANDARD.encode([8; 32]);
+        assert_eq!(key.expose(), &drawn(7));
+        let text = BASE64_STANDARD.encode(drawn(8));
         let next = MasterKey::next(data.path(), Some(&text), true).unwrap();
-        assert_eq!(next.unwrap().take_over().unwrap().expose(), &[8; 32]);
+        assert_eq!(next.unwrap().take_over().unwrap().expose(), &drawn(8));
         assert!(!folder(data.path()).exists());
     }
 
@@ -192,11 +213,23 @@ mod tests {
             error.to_string(),
             "DAYBOOK_MASTER_KEY is not 32 bytes in base64"
         );
-        let key = MasterKey::obtain(
-            Path::new("/nowhere"),
-            Some(&BASE64_STANDARD.encode([7; 32])),
-        );
-        assert!(!format!("{key:?}").contains('7'));
+        let given = BASE64_STANDARD.encode(drawn(7));
+        let taken = MasterKey::obtain(Path::new("/nowhere"), Some(&given));
+        assert!(format!("{taken:?}").contains("REDACTED"));
+    }
+
+    #[test]
+    fn a_key_that_somebody_made_up_is_refused_but_can_be_replaced() {
+        let data = tempfile::tempdir().unwrap();
+        let made_up = BASE64_STANDARD.encode([7; 32]);
+        let refused = MasterKey::obtain(data.path(), Some(&made_up)).unwrap_err();
+        assert!(matches!(refused, KeyError::MasterKeyWeak { .. }));
+        assert!(!refused.to_string().contains(&made_up));
+        assert!(matches!(
+            MasterKey::next(data.path(), Some(&made_up), true),
+            Err(KeyError::MasterKeyWeak { .. })
+        ));
+        assert!(MasterKey::existing(data.path(), Some(&made_up)).is_ok());
     }
 
     #[test]
@@ -217,7 +250,7 @@ mod tests {
         next().take_over().unwrap();
         assert_eq!(MasterKey::obtain(data.path(), None).unwrap().expose(), &key);
         assert_ne!(next().key().expose(), &key, "the one after that is another");
-        let given = BASE64_STANDARD.encode([9; 32]);
+        let given = BASE64_STANDARD.encode(drawn(9));
         assert!(matches!(
             MasterKey::next(data.path(), Some(&given), false),
             Err(KeyError::AnotherMasterKeyWaits { .. })
@@ -226,8 +259,8 @@ mod tests {
 
     #[test]
     fn a_demo_password_is_a_shops_own_and_stays() {
-        let one = parse(&BASE64_STANDARD.encode([1; 32])).unwrap();
-        let other = parse(&BASE64_STANDARD.encode([2; 32])).unwrap();
+        let one = parse(&BASE64_STANDARD.encode(drawn(1))).unwrap();
+        let other = parse(&BASE64_STANDARD.encode(drawn(2))).unwrap();
         let of = |key: &MasterKey, account| key.demo_password(account).expose_secret().to_owned();
         assert_eq!(of(&one, "admin"), of(&one, "admin"));
         assert_ne!(of(&one, "admin"), of(&one, "customers"));

@@ -9,6 +9,7 @@ mod access_token;
 mod checkpoint;
 mod files;
 mod master;
+mod weak;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub enum KeyError {
     },
     #[error("{origin} is not 32 bytes in base64")]
     MasterKeyMalformed { origin: String },
+    #[error("{origin} is no random key, so that others can guess it")]
+    MasterKeyWeak { origin: String },
     #[error("a rotation that was interrupted has left another new master key in {}", path.display())]
     AnotherMasterKeyWaits { path: PathBuf },
     #[error("{} is not an Ed25519 key in PKCS #8", path.display())]

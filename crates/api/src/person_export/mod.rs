@@ -3,13 +3,14 @@
 //! It tells how things stand at one position of the log, and is written as it is read, so that it takes the same memory
 //! whatever its size. What is in it: the account with its events, orders with their addresses, histories and events,
 //! what the person did elsewhere (without the data of what they did it to, which may be somebody else's), the events
-//! that their browsers sent, and their sign-ins. What proves who somebody is, such as hashes, is not. Of who was erased
+//! that their browsers sent, their sign-ins, and what else happened to the account. What proves who somebody is, such as hashes, is not. Of who was erased
 //! there is what the log still tells: that there was somebody.
 
 mod actions;
 mod events;
 mod json;
 mod orders;
+mod security;
 mod summary;
 mod usage;
 
@@ -45,6 +46,8 @@ pub(crate) enum ExportError {
     Trail(#[from] TrailError),
     #[error("the usage events could not be read")]
     Usage(#[source] sqlx::Error),
+    #[error("the security events could not be read")]
+    Security(#[source] sqlx::Error),
     #[error("something could not be written as JSON")]
     Encode(#[from] serde_json::Error),
 }
@@ -89,6 +92,7 @@ impl PersonExport {
             _permit: Arc::new(permit),
         };
         let summary = Summary::of(&source, &account).await?;
+        app.security.flushed().await;
         Ok(Some(PersonExport {
             source,
             version: account.version,
@@ -110,7 +114,8 @@ impl PersonExport {
             ))
             .chain(json::array("orders", orders::of_person(source.clone())))
             .chain(json::array("actions", actions::of_person(source.clone())))
-            .chain(json::array("usageEvents", usage::of_person(source)))
+            .chain(json::array("usageEvents", usage::of_person(source.clone())))
+            .chain(json::array("securityEvents", security::of_person(source)))
             .chain(json::closing())
             .inspect_err(move |error| {
                 error!(user.id = %id, error = chain(error), "an export broke off");

@@ -17,12 +17,14 @@ mod orders;
 mod price_history;
 mod products;
 mod projections;
+mod security_events;
 mod sessions;
 mod stock;
 mod usage;
 mod users;
 
 pub(crate) use self::api_keys::ApiKeyAnswer;
+pub(crate) use self::security_events::SecurityEventAnswer;
 use crate::auth::Routes;
 
 /// Every resource; their paths begin with [`crate::app::BASE`].
@@ -30,6 +32,7 @@ pub(crate) fn api() -> Routes {
     Routes::new()
         .merge(sessions::router())
         .merge(oidc::router())
+        .merge(security_events::router())
         .merge(users::router())
         .merge(erasure::router())
         .merge(api_keys::router())

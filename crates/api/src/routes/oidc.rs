@@ -6,9 +6,10 @@ use axum::response::IntoResponse;
 use daybook_domain::user::Role;
 use daybook_domain::{Email, StreamId, UserId};
 use daybook_identity::oidc::{self, OidcError, Provider, Subject};
+use daybook_identity::security::Kind;
 use daybook_identity::session;
 use serde::{Deserialize, Serialize};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -17,6 +18,7 @@ use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Routes};
 use crate::extract::{Json, of_database};
+use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes {
@@ -84,7 +86,11 @@ async fn begin(State(app): State<App>, _: Json<BeginBody>) -> ApiResult {
         (status = 404, description = "No identity provider is configured"),
     ),
 )]
-async fn finish(State(app): State<App>, Json { value: body, .. }: Json<FinishBody>) -> ApiResult {
+async fn finish(
+    State(app): State<App>,
+    origin: Origin,
+    Json { value: body, .. }: Json<FinishBody>,
+) -> ApiResult {
     let provider = provider(&app)?;
     let FinishBody {
         attempt,
@@ -94,7 +100,8 @@ async fn finish(State(app): State<App>, Json { value: body, .. }: Json<FinishBod
     let subject = provider.finish(&app.pool, &attempt, code, &state).await?;
     let (user_id, generation) = staff(&app, &subject).await?;
     let session = session::start(&app.pool, user_id, generation, app.http.sessions).await?;
-    info!(user.id = %user_id, "signed in at the identity provider");
+    let event = origin.event(Kind::SignedIn).about(user_id);
+    app.security.record(event.of_session(session.id));
     tokens(&app, session).await
 }
 
@@ -160,7 +167,7 @@ impl From<OidcError> for Problem {
             }
             OidcError::Database(error) => of_database(&error),
             OidcError::Random => {
-                tracing::error!(%error, "an attempt to sign in could not be begun");
+                error!(%error, "an attempt to sign in could not be begun");
                 Problem::internal()
             }
         }

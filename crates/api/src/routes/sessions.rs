@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
-use daybook_domain::{Email, StreamId, UserId};
+use daybook_domain::StreamId;
 use daybook_identity::access_token::TokenKeyError;
-use daybook_identity::password::{self, PasswordError};
+use daybook_identity::security::Kind;
 use daybook_identity::session::{self, Session, SessionError};
-use daybook_identity::{Principal, Revoked, credentials};
+use daybook_identity::{Principal, Revoked};
 use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
@@ -15,8 +15,9 @@ use utoipa_axum::routes;
 
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Customer, Routes};
+use crate::auth::{Access, Customer, Routes, sign_in};
 use crate::extract::{Json, of_database};
+use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem, chain};
 
 pub(super) fn router() -> Routes {
@@ -65,11 +66,17 @@ pub(super) struct Tokens {
         (status = 403, description = "The password is right, and the account has been deactivated"),
     ),
 )]
-async fn login(State(app): State<App>, Json { value: body, .. }: Json<LoginBody>) -> ApiResult {
-    let proven = authenticate(&app, &body).await?;
+async fn login(
+    State(app): State<App>,
+    origin: Origin,
+    Json { value: body, .. }: Json<LoginBody>,
+) -> ApiResult {
+    let proven = sign_in::authenticate(&app, &origin, &body.email, &body.password).await?;
     let (user_id, generation) = proven.ok_or_else(wrong_credentials)?;
     refuse_deactivated(&app, user_id).await?;
     let session = session::start(&app.pool, user_id, generation, app.http.sessions).await?;
+    let event = origin.event(Kind::SignedIn).about(user_id);
+    app.security.record(event.of_session(session.id));
     tokens(&app, session).await
 }
 
@@ -82,13 +89,19 @@ async fn login(State(app): State<App>, Json { value: body, .. }: Json<LoginBody>
         (status = 401, description = "The refresh token is unknown, expired or spent"),
     ),
 )]
-async fn refresh(State(app): State<App>, Json { value: body, .. }: Json<RefreshBody>) -> ApiResult {
+async fn refresh(
+    State(app): State<App>,
+    origin: Origin,
+    Json { value: body, .. }: Json<RefreshBody>,
+) -> ApiResult {
     let session = session::refresh(&app.pool, &body.refresh_token, app.http.sessions).await;
     if let Err(SessionError::Invalid {
-        ended: Some((_, id)),
+        ended: Some((user_id, id)),
     }) = &session
     {
         app.revocations.note(Revoked::Session(*id));
+        let event = origin.event(Kind::RefreshReused).about(*user_id);
+        app.security.record(event.of_session(*id));
     }
     tokens(&app, session?).await
 }
@@ -100,10 +113,16 @@ async fn refresh(State(app): State<App>, Json { value: body, .. }: Json<RefreshB
     request_body = RefreshBody,
     responses((status = 204, description = "The session has ended")),
 )]
-async fn logout(State(app): State<App>, Json { value: body, .. }: Json<RefreshBody>) -> ApiResult {
+async fn logout(
+    State(app): State<App>,
+    origin: Origin,
+    Json { value: body, .. }: Json<RefreshBody>,
+) -> ApiResult {
     let ended = session::end(&app.pool, &body.refresh_token).await;
-    if let Some((_, revoked)) = ended.map_err(|error| of_database(&error))? {
+    if let Some((user_id, revoked)) = ended.map_err(|error| of_database(&error))? {
         app.revocations.note(revoked);
+        app.security
+            .record(origin.event(Kind::LoggedOut).about(user_id));
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -113,10 +132,12 @@ async fn logout(State(app): State<App>, Json { value: body, .. }: Json<RefreshBo
     post, path = "/api/v1/users/logout-everywhere", operation_id = "logoutEverywhere", tag = "users",
     responses((status = 204, description = "All sessions have ended")),
 )]
-async fn logout_everywhere(State(app): State<App>, caller: Customer) -> ApiResult {
+async fn logout_everywhere(State(app): State<App>, caller: Customer, origin: Origin) -> ApiResult {
     let revoked = session::end_all(&app.pool, caller.id).await;
     app.revocations
         .note(revoked.map_err(|error| of_database(&error))?);
+    app.security
+        .record(origin.event(Kind::LoggedOutEverywhere).about(caller.id));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -134,32 +155,6 @@ async fn refuse_deactivated(app: &App, user_id: UserId) -> ApiResult<()> {
     let detail = "The account has been deactivated; an administrator can reactivate it.";
     let code = "account-deactivated";
     Err(Problem::new(StatusCode::FORBIDDEN, code, detail))
-}
-
-/// Who it is, and the generation of their tokens before that was proven. Takes the same time whether or not there
-/// is such a user.
-async fn authenticate(app: &App, body: &LoginBody) -> ApiResult<Option<(UserId, i64)>> {
-    let owner = match body.email.parse::<Email>() {
-        Ok(email) => app.commands.email_owner(&email).await?,
-        Err(_) => None,
-    };
-    let known = match owner {
-        Some(id) => stored(app, id).await.map_err(|error| of_database(&error))?,
-        None => None,
-    };
-    let right = match &known {
-        Some((_, hash)) => password::verify(&body.password, hash).await?,
-        None => password::verify_nobody(&body.password).await?,
-    };
-    let generation = known.map(|(generation, _)| generation);
-    Ok(owner.zip(generation).filter(|_| right))
-}
-
-/// The generation first: a password that is changed after it starts another.
-pub(super) async fn stored(app: &App, id: UserId) -> Result<Option<(i64, String)>, sqlx::Error> {
-    let generation = session::generation(&app.pool, id).await?;
-    let hash = credentials::find(&app.pool, id).await?;
-    Ok(hash.map(|hash| (generation, hash)))
 }
 
 /// The roles are those of now, as the log has them.
@@ -202,20 +197,6 @@ impl From<SessionError> for Problem {
             SessionError::Database(error) => of_database(&error),
             SessionError::Random => {
                 error!(%error, "a refresh token could not be made");
-                Problem::internal()
-            }
-        }
-    }
-}
-
-impl From<PasswordError> for Problem {
-    fn from(error: PasswordError) -> Problem {
-        match error {
-            PasswordError::Busy => {
-                Problem::unavailable("overloaded", "Too many are signing in; try again.", 1)
-            }
-            PasswordError::Hash(_) => {
-                error!(error = chain(&error), "a password could not be checked");
                 Problem::internal()
             }
         }

@@ -13,7 +13,7 @@ use axum::http::Uri;
 use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
-use daybook_identity::password as passwords;
+use daybook_identity::security::Kind;
 use daybook_identity::{credentials, revoke_tokens};
 use daybook_log::Actor;
 use daybook_projections::users;
@@ -28,12 +28,14 @@ use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::account_messages::welcome;
 use crate::answer::{carried_out, json, tagged, to_response};
 use crate::app::{App, BASE};
+use crate::auth::sign_in::hash_new_password;
 use crate::auth::{Access, Admin, Customer, Routes};
 use crate::etag::ETag;
 use crate::extract::{
     CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list,
     of_database, paging,
 };
+use crate::gateway::Origin;
 use crate::past::{AsOf, AsOfParam, user_at};
 use crate::problem::{ApiResult, Problem, chain};
 
@@ -45,12 +47,12 @@ pub(super) fn router() -> Routes {
         .open_to(Access::Owner, routes!(get_user, change_user))
         .open_to(Access::AdminInPerson, routes!(change_roles))
         .open_to(Access::Owner, routes!(export::export_user))
-        .open_to(Access::Admin, routes!(activation::deactivate_user))
-        .open_to(Access::Admin, routes!(activation::reactivate_user))
-        .open_to(Access::Owner, routes!(password::change_password))
+        .open_to(Access::AdminInPerson, routes!(activation::deactivate_user))
+        .open_to(Access::AdminInPerson, routes!(activation::reactivate_user))
+        .open_to(Access::Oneself, routes!(password::change_password))
         .open_to(Access::Anyone, routes!(password::forgotten_password))
         .open_to(Access::Anyone, routes!(password::reset_password))
-        .open_to(Access::Owner, routes!(email::ask_email_verification))
+        .open_to(Access::Oneself, routes!(email::ask_email_verification))
         .open_to(Access::Anyone, routes!(email::verify_email))
 }
 
@@ -308,6 +310,7 @@ async fn change_roles(
     State(app): State<App>,
     admin: Admin,
     Id(id): Id<UserId>,
+    origin: Origin,
     if_match: IfMatch,
     request: CommandRequest,
     Json { value: body, .. }: Json<RolesBody>,
@@ -316,6 +319,8 @@ async fn change_roles(
         admin.may_dismiss(id)?;
     }
     let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
+    let event = origin.event(Kind::RoleChanged).about(id).by(admin.id);
+    let event = event.with_roles(body.roles.clone());
     let command = ChangeUserRoles {
         id,
         roles: body.roles,
@@ -327,18 +332,13 @@ async fn change_roles(
         let revoked = revoke_tokens(&app.pool, id).await;
         app.revocations
             .note(revoked.map_err(|error| of_database(&error))?);
+        app.security.record(event);
     }
     Ok(to_response(answered))
 }
 
 fn parse_email(email: &str) -> ApiResult<Email> {
     email.parse().map_err(|field| Problem::from(&field))
-}
-
-/// Every new password that somebody chooses is judged here.
-fn refuse_unfit(pointer: &'static str, password: &str) -> ApiResult<()> {
-    passwords::check(password)
-        .map_err(|rule| Problem::invalid_field(pointer, rule.code(), rule.to_string()))
 }
 
 /// Stores the password's hash first, so that no acknowledged user lacks one, and takes it back unless the user
@@ -350,9 +350,8 @@ async fn open_account(
     actor: Actor,
     request: CommandRequest,
 ) -> ApiResult {
-    refuse_unfit("/password", password)?;
     let id = command.id;
-    let hash = passwords::hash(password).await?;
+    let hash = hash_new_password(password, &command.email, "/password").await?;
     credentials::store(&app.pool, id, &hash)
         .await
         .map_err(|error| of_database(&error))?;

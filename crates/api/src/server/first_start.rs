@@ -19,6 +19,15 @@ pub(crate) struct Accounts {
     pub(crate) customers: Option<(Vec<&'static str>, SecretString)>,
 }
 
+/// A demo may have whatever admin it likes; a shop may not.
+pub(super) fn refuse_weak_secrets(config: &ServerConfig) -> Result<(), Failure> {
+    let is_demo = config.database.server_url().is_none() && config.demo.is_on();
+    match config.admin()? {
+        Some((email, password)) if !is_demo => accounts::check_password(email, password),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the admin, and in a private database the demo shop, where they are missing.
 pub(super) async fn prepare(
     config: &ServerConfig,

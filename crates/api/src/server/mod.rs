@@ -54,6 +54,7 @@ pub(crate) async fn serve(
     };
     config.admin()?;
     config.oidc.config()?;
+    first_start::refuse_weak_secrets(config)?;
     let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
     let store = CheckpointStore::open(&config.data.checkpoints())?;
     let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
@@ -228,6 +229,10 @@ impl Server<'_> {
         let forgotten = Background::start("forgotten passwords", |stop| {
             answer_forgotten_passwords(app.clone(), stop)
         });
+        let security = app.security.clone();
+        let security = Background::start("security events", |stop| async move {
+            security.run(stop).await;
+        });
 
         info!(%address, "serving");
         opened(address, &accounts);
@@ -243,6 +248,7 @@ impl Server<'_> {
         forgotten.stop().await;
         chores.stop().await;
         rotated.stop().await;
+        security.stop().await;
         revoked.stop().await;
         tracker.stop().await;
         Ok(())

@@ -107,8 +107,8 @@ async fn a_rotation_that_was_killed_before_the_file_was_renamed_is_finished() {
 async fn where_the_master_key_is_given_so_is_the_next_one() {
     let folder = folder();
     let (old, new) = (
-        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
-        "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=",
+        "dwHS/TTJRUjTi/SW0O/3vMAYqKUVlX7RFHa8KIzJUcI=",
+        "Ge0qlOLkl8zbg7SOGN+0xaCRcms0GGuKnmdJcTRt/A0=",
     );
     let with = |key: &str| {
         let mut command = daybook(folder.path());

@@ -201,6 +201,7 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
     let before = dump(&place.database).await;
     assert_eq!(found(&IN_PLAIN, &before), IN_PLAIN);
     assert_eq!(found(&[CUSTOMER], &before), [CUSTOMER]);
+    assert!(count(&pool, &of_the_network(&zoe)).await > 0);
     let events = place.rows("log.events").await;
 
     for id in [&zoe, &imported] {
@@ -214,6 +215,13 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
             || !found(&MARKERS, &statistics(&pool).await).is_empty()
             || count(&pool, left).await < 2
             || exported(&folder).len() < 2
+            || count(&pool, &of_the_network(&zoe)).await > 0
+            || count(
+                &pool,
+                &format!("auth.known_networks where user_id = '{zoe}'"),
+            )
+            .await
+                > 0
         {
             sleep(Duration::from_millis(50)).await;
         }
@@ -230,6 +238,8 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
     let untouched = |event: &&String| after.contains(event);
     assert_eq!(events.iter().filter(untouched).count(), events.len());
     assert_eq!(after.len(), events.len() + 2);
+    let happened = format!("auth.security_events where user_id = '{zoe}' and kind = 'signed-in'");
+    assert!(count(&pool, &happened).await > 0, "what happened stays");
 
     assert_eq!(waiting_for(&place, &zoe).await, [""; 0]);
     let shown = run(place.daybook(&["outbox", "show"]).arg(message)).await;
@@ -258,6 +268,14 @@ async fn waiting_for(place: &Place<'_>, person: &str) -> Vec<String> {
         .filter(|message| message["person"] == person)
         .map(|message| message["id"].as_str().unwrap().to_owned())
         .collect()
+}
+
+/// Security events that tell more than what happened to somebody and when.
+fn of_the_network(id: &str) -> String {
+    format!(
+        "auth.security_events where user_id = '{id}'
+         and (address is not null or request_id is not null or session_id is not null)"
+    )
 }
 
 /// The values that PostgreSQL keeps of all columns, to plan queries by.

@@ -90,6 +90,7 @@ fn every_endpoint_is_described() {
         ("get", "/projections/{name}/progress"),
         ("get", "/projections/{name}/dead-letters"),
         ("get", "/projections/{name}/actions"),
+        ("get", "/security-events"),
         ("get", "/audit/streams/{type}/{id}"),
         ("get", "/audit/events"),
         ("get", "/audit/correlations/{id}"),

@@ -121,6 +121,8 @@ impl Shop {
         let outbox = app.outbox.clone();
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
+        let (stop, security) = (shutdown.clone(), app.security.clone());
+        tasks.spawn(async move { security.run(stop).await });
         let (stop, tracked) = (shutdown.clone(), pool.clone());
         tasks.spawn(async move { progress.run(tracked, stop).await });
         let (stop, heard) = (shutdown.clone(), database.server_pool().unwrap());

@@ -9,6 +9,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use daybook_domain::StreamId;
 use daybook_identity::api_key::{self, ApiKeyError};
+use daybook_identity::security::Kind;
 use tracing::error;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -22,6 +23,7 @@ use crate::answer::json;
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Routes};
 use crate::extract::{Id, Json, Query, list, of_database};
+use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem, chain};
 
 pub(super) fn router() -> Routes {
@@ -45,12 +47,15 @@ pub(super) fn router() -> Routes {
 async fn create_api_key(
     State(app): State<App>,
     admin: Admin,
+    origin: Origin,
     Json { value: body, .. }: Json<ApiKeyBody>,
 ) -> ApiResult {
     let maker = app.commands.load(StreamId::user(admin.id)).await?.state;
     let held = maker.as_user().map(|user| user.roles.clone());
     let new = body.into_key(admin.id, &held.unwrap_or_default(), app.now())?;
     let (key, text) = api_key::create(&app.pool, new).await?;
+    let event = origin.event(Kind::ApiKeyCreated).about(admin.id);
+    app.security.record(event.of_api_key(key.id));
     let location = format!("{BASE}/api-keys/{}", key.id);
     let made = MadeApiKeyAnswer::of(key, text);
     let headers = [
@@ -93,11 +98,18 @@ async fn get_api_key(State(app): State<App>, _: Admin, Id(id): Id<Uuid>) -> ApiR
     delete, path = "/api/v1/api-keys/{id}", operation_id = "revokeApiKey", tag = "api-keys", params(IdParam),
     responses((status = 204, description = "The key counts no longer")),
 )]
-async fn revoke_api_key(State(app): State<App>, _: Admin, Id(id): Id<Uuid>) -> ApiResult {
+async fn revoke_api_key(
+    State(app): State<App>,
+    admin: Admin,
+    origin: Origin,
+    Id(id): Id<Uuid>,
+) -> ApiResult {
     let revoked = api_key::revoke(&app.pool, id).await;
     let revoked = revoked.map_err(|error| of_database(&error))?;
     app.revocations
         .note(revoked.ok_or_else(Problem::nothing_here)?);
+    let event = origin.event(Kind::ApiKeyRevoked).by(admin.id);
+    app.security.record(event.of_api_key(id));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

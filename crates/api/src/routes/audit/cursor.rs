@@ -1,4 +1,4 @@
-//! Cursors of a search: the position that a page follows or precedes. They come back from anyone; a
+//! Cursors of a search: the position, or the number, that a page follows or precedes. They come back from anyone; a
 //! forged one only begins elsewhere in the same list.
 
 use base64::Engine as _;
@@ -8,7 +8,7 @@ use crate::extract::invalid_parameter;
 use crate::problem::ApiResult;
 use crate::trail::Place;
 
-pub(super) fn cursor_at(place: Place) -> String {
+pub(in crate::routes) fn cursor_at(place: Place) -> String {
     let text = match place {
         Place::First => return String::new(),
         Place::After(position) => format!("after:{position}"),
@@ -18,7 +18,7 @@ pub(super) fn cursor_at(place: Place) -> String {
 }
 
 /// Where the page that a cursor names is; without one it is the first.
-pub(super) fn place_of(cursor: Option<&str>) -> ApiResult<Place> {
+pub(in crate::routes) fn place_of(cursor: Option<&str>) -> ApiResult<Place> {
     let Some(cursor) = cursor else {
         return Ok(Place::First);
     };

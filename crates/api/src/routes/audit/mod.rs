@@ -4,7 +4,7 @@
 //! in one place, [`entitled`].
 
 mod correlations;
-mod cursor;
+pub(super) mod cursor;
 mod diff;
 pub(crate) mod entitled;
 mod events;

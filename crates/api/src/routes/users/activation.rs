@@ -5,15 +5,17 @@ use daybook_commands::{DeactivateUser, ReactivateUser};
 use daybook_domain::user::User;
 use daybook_domain::{UserId, Versioned};
 use daybook_identity::account;
+use daybook_identity::security::Kind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::headers::{IdParam, KeyParam};
 use super::answer::{UserAnswer, represent};
-use crate::answer::to_response;
+use crate::answer::{carried_out, to_response};
 use crate::app::App;
 use crate::auth::Admin;
 use crate::extract::{Id, Submission, of_database};
+use crate::gateway::Origin;
 use crate::problem::ApiResult;
 
 /// An empty object.
@@ -36,6 +38,7 @@ pub(super) struct ActivationBody {}
 pub(super) async fn deactivate_user(
     State(app): State<App>,
     admin: Admin,
+    origin: Origin,
     Id(id): Id<UserId>,
     submission: Submission<ActivationBody>,
 ) -> ApiResult {
@@ -50,6 +53,8 @@ pub(super) async fn deactivate_user(
         let revoked = account::shut_out(&app.pool, id).await;
         app.revocations
             .note(revoked.map_err(|error| of_database(&error))?);
+        app.security
+            .record(origin.event(Kind::Deactivated).about(id).by(admin.id));
     }
     Ok(to_response(answered))
 }
@@ -66,13 +71,18 @@ pub(super) async fn deactivate_user(
 pub(super) async fn reactivate_user(
     State(app): State<App>,
     admin: Admin,
+    origin: Origin,
     Id(id): Id<UserId>,
     submission: Submission<ActivationBody>,
 ) -> ApiResult {
     let accept = move |user: &Versioned<User>| represent(id, user).ok();
     let command = ReactivateUser { id };
-    Ok(to_response(
-        app.execute(command, admin.actor(), submission.request, accept)
-            .await?,
-    ))
+    let answered = app
+        .execute(command, admin.actor(), submission.request, accept)
+        .await?;
+    if carried_out(&answered) {
+        app.security
+            .record(origin.event(Kind::Reactivated).about(id).by(admin.id));
+    }
+    Ok(to_response(answered))
 }

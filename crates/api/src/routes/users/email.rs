@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use daybook_commands::VerifyEmail;
 use daybook_domain::UserId;
 use daybook_identity::one_time::{self, Purpose};
+use daybook_identity::security::Kind;
 use daybook_log::Actor;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -16,6 +17,7 @@ use crate::answer::{carried_out, no_content, to_response};
 use crate::app::App;
 use crate::auth::Customer;
 use crate::extract::{CommandRequest, Id, Json, of_database};
+use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem};
 
 /// After so long, all that was issued has been forgotten.
@@ -68,6 +70,7 @@ pub(super) async fn ask_email_verification(
 )]
 pub(super) async fn verify_email(
     State(app): State<App>,
+    origin: Origin,
     request: CommandRequest,
     Json { value: body, .. }: Json<VerifyEmailBody>,
 ) -> ApiResult {
@@ -92,7 +95,11 @@ pub(super) async fn verify_email(
         false => Ok(true),
     };
     match spent.map_err(|error| of_database(&error))? {
-        true => Ok(to_response(answered)),
+        true => {
+            app.security
+                .record(origin.event(Kind::EmailVerification).about(id));
+            Ok(to_response(answered))
+        }
         false => Err(invalid_token()),
     }
 }

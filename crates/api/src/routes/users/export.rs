@@ -8,6 +8,7 @@ use daybook_domain::UserId;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::super::SecurityEventAnswer;
 use super::super::headers::IdParam;
 use crate::app::App;
 use crate::auth::Customer;
@@ -40,6 +41,8 @@ struct ExportAnswer {
     /// What the person did, here and elsewhere, the oldest first.
     actions: Vec<Action>,
     usage_events: Vec<VisitorEvent>,
+    /// What happened to the account, the oldest first.
+    security_events: Vec<SecurityEventAnswer>,
 }
 
 /// Everything that is known of a person, for themself or an administrator.

@@ -5,18 +5,20 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use daybook_domain::UserId;
 use daybook_identity::one_time::{self, Purpose};
-use daybook_identity::{account, password};
+use daybook_identity::account;
+use daybook_identity::security::Kind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::headers::IdParam;
-use super::super::sessions::stored;
 use super::email::invalid_token;
-use super::{parse_email, refuse_unfit};
+use super::parse_email;
 use crate::account_messages::active_user;
 use crate::app::App;
 use crate::auth::Customer;
+use crate::auth::sign_in::{authenticate, forgive, hash_new_password};
 use crate::extract::{Id, Json, of_database};
+use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem};
 
 #[derive(Deserialize, ToSchema)]
@@ -57,23 +59,24 @@ pub(super) struct ResetPasswordBody {
 pub(super) async fn change_password(
     State(app): State<App>,
     caller: Customer,
+    origin: Origin,
     Id(id): Id<UserId>,
     Json { value: body, .. }: Json<ChangePasswordBody>,
 ) -> ApiResult {
     caller.must_be(id)?;
-    refuse_unfit("/newPassword", &body.new_password)?;
-    let known = stored(&app, id)
-        .await
-        .map_err(|error| of_database(&error))?;
-    let (generation, hash) = known.ok_or_else(wrong_password)?;
-    if !password::verify(&body.old_password, &hash).await? {
-        return Err(wrong_password());
-    }
-    let hash = password::hash(&body.new_password).await?;
+    let user = active_user(&app, id).await?;
+    let email = user.as_ref().and_then(|user| user.email.known());
+    let email = email.ok_or_else(Problem::nothing_here)?;
+    let hash = hash_new_password(&body.new_password, email, "/newPassword").await?;
+    // Guessing it here is delayed like guessing it when signing in.
+    let proven = authenticate(&app, &origin, email.as_str(), &body.old_password).await?;
+    let (_, generation) = proven.ok_or_else(wrong_password)?;
     let changed = account::change_password(&app.pool, id, generation, &hash).await;
     let changed = changed.map_err(|error| of_database(&error))?;
     // Changed by somebody else meanwhile, so that the old one is no longer right.
     app.revocations.note(changed.ok_or_else(wrong_password)?);
+    app.security
+        .record(origin.event(Kind::PasswordChanged).about(id));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -88,9 +91,12 @@ pub(super) async fn change_password(
 )]
 pub(super) async fn forgotten_password(
     State(app): State<App>,
+    origin: Origin,
     Json { value: body, .. }: Json<ForgottenPasswordBody>,
 ) -> ApiResult {
-    app.forgotten_passwords.ask(parse_email(&body.email)?)?;
+    let event = origin.event(Kind::PasswordResetRequested);
+    app.forgotten_passwords
+        .ask(parse_email(&body.email)?, event)?;
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
@@ -102,21 +108,25 @@ pub(super) async fn forgotten_password(
 )]
 pub(super) async fn reset_password(
     State(app): State<App>,
+    origin: Origin,
     Json { value: body, .. }: Json<ResetPasswordBody>,
 ) -> ApiResult {
-    refuse_unfit("/newPassword", &body.new_password)?;
     let issued = one_time::find(&app.pool, Purpose::PasswordReset, &body.token).await;
     let issued = issued.map_err(|error| of_database(&error))?;
     let issued = issued.ok_or_else(invalid_token)?;
     let user = active_user(&app, issued.user_id).await?;
     let email = user.as_ref().and_then(|user| user.email.known());
-    if !email.is_some_and(|email| issued.was_sent_to(email)) {
-        return Err(invalid_token());
-    }
-    let hash = password::hash(&body.new_password).await?;
+    let email = email
+        .filter(|email| issued.was_sent_to(email))
+        .ok_or_else(invalid_token)?;
+    let hash = hash_new_password(&body.new_password, email, "/newPassword").await?;
     let reset = account::reset_password(&app.pool, &body.token, issued.user_id, &hash).await;
     let reset = reset.map_err(|error| of_database(&error))?;
     app.revocations.note(reset.ok_or_else(invalid_token)?);
+    app.security
+        .record(origin.event(Kind::PasswordReset).about(issued.user_id));
+    // The way in for whose password strangers are guessing at this moment.
+    forgive(&app, &origin, email, issued.user_id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

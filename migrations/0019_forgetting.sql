@@ -1,40 +1,37 @@
--- API keys: how machines prove for whom they act.
+-- What an erasure takes away of who somebody was and how they proved it, at once and again for what came late.
 
-create table auth.api_keys (
-    id           uuid        not null, -- UUIDv7: the newer the greater
-    secret_hash  bytea       not null, -- SHA-256 of 256 random bits
-    name         text        not null,
-    roles        text[]      not null, -- what its owner has lost since, it has lost too
-    user_id      uuid        not null, -- who made it, and for whom it acts
-    created_at   timestamptz not null,
-    expires_at   timestamptz not null,
-    revoked_at   timestamptz,
-    last_used_at timestamptz,          -- written once a minute at most
-    constraint api_keys_pkey primary key (id)
-);
-create index api_keys_by_user on auth.api_keys (user_id);
-create index api_keys_revoked on auth.api_keys (revoked_at) where revoked_at is not null;
+grant select, delete on
+    auth.one_time_tokens, auth.api_keys, auth.oidc_subjects, auth.sign_in_failures, auth.known_networks
+to daybook_log;
+grant usage on schema outbox to daybook_log;
+grant select, delete on outbox.messages to daybook_log;
 
-grant select, insert, update, delete on auth.api_keys to daybook_server;
-
--- Deletes whatever proves that somebody is one of these persons. What an erasure takes away, here and for what comes
--- late, is listed in this one place.
 create function auth.forget(persons uuid[]) returns void
 language plpgsql volatile
 set search_path = auth, pg_temp
 as $$
 begin
+    -- In the order in which a password is reset, so that neither waits for the other for ever.
+    delete from one_time_tokens where user_id = any(persons);
     delete from credentials where user_id = any(persons);
     delete from refresh_tokens where user_id = any(persons);
     delete from api_keys where user_id = any(persons);
+    delete from oidc_subjects where user_id = any(persons);
+    delete from sign_in_failures where user_id = any(persons);
+    delete from known_networks where user_id = any(persons);
+    -- What happened and when stays, with the id that the log keeps too.
+    update security_events
+    set address = null, request_id = null, session_id = null, api_key_id = null, detail = '{}', minute = null
+    where (user_id = any(persons) or actor_id = any(persons))
+        and (address is not null or request_id is not null or session_id is not null or api_key_id is not null
+             or detail <> '{}' or minute is not null);
 end;
 $$;
 
 revoke execute on function auth.forget(uuid[]) from public;
 grant execute on function auth.forget(uuid[]) to daybook_log;
-grant select, delete on auth.api_keys to daybook_log;
 
--- Like those before them, but for what they leave to auth.forget.
+-- Like those before them, but for what they leave to auth.forget, and for messages that wait to be sent.
 create or replace function log.erase_persons(persons uuid[], positions bigint[]) returns void
 language plpgsql volatile security definer
 set search_path = log, pg_temp
@@ -47,6 +44,7 @@ begin
     delete from person_keys where person_id = any(persons);
     delete from claims where kind = 'email' and owner = any(persons::text[]);
     perform auth.forget(persons);
+    delete from outbox.messages where person_id = any(persons);
     delete from commands.snapshots where aggregate_type = 'user' and aggregate_id = any(persons::text[]);
     perform pg_notify('daybook_erasure', p.person_id::text) from unnest(persons) as p (person_id);
 end;
@@ -63,6 +61,7 @@ begin
     update idempotency_records set headers = '[]', body = ''
     where person_id = person and (headers <> '[]' or body <> '');
     perform auth.forget(array[person]);
+    delete from outbox.messages where person_id = person;
     -- The person's own, and those of orders, whose states name their customer.
     delete from commands.snapshots where strpos(state, person::text) > 0 or aggregate_id = person::text;
 end;

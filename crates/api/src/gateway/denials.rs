@@ -1,0 +1,50 @@
+//! Tells the security log of whoever was turned away: somebody who may not, who came with a token that does not
+//! count, or who asked too often. Whatever has turned them away, it shows in the answer.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::Response;
+use daybook_identity::security::{Kind, SecurityLog};
+
+use super::failure::Code;
+use super::origin::Origin;
+use super::rate_limit::client_of;
+use super::request_id;
+use crate::auth::Caller;
+
+/// The layer's function, for `axum::middleware::from_fn_with_state`. Outside of whatever turns requests away.
+pub(crate) async fn denials(
+    State(log): State<SecurityLog>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let origin = Origin::of(request.method(), request.extensions());
+    let response = next.run(request).await;
+    if let Some(kind) = denial(&response) {
+        let caller = response.extensions().get::<Caller>();
+        let mut event = origin.event(kind).about(caller.and_then(Caller::user_id));
+        // Somebody with IPv6 has more addresses than there is room for rows.
+        event.address = event.address.map(client_of);
+        let request_id = response.headers().get(request_id::HEADER);
+        event.request_id = request_id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
+        log.record(event);
+    }
+    response
+}
+
+fn denial(response: &Response) -> Option<Kind> {
+    let code = || {
+        response
+            .extensions()
+            .get::<Code>()
+            .map_or("", |code| &*code.0)
+    };
+    match response.status() {
+        StatusCode::FORBIDDEN => Some(Kind::AccessDenied),
+        // Without any token nobody has tried anything.
+        StatusCode::UNAUTHORIZED if code() == "invalid-token" => Some(Kind::AccessDenied),
+        StatusCode::TOO_MANY_REQUESTS if code() == "rate-limited" => Some(Kind::RateLimited),
+        _ => None,
+    }
+}

@@ -1,0 +1,56 @@
+//! Where a request comes from, as security events tell it.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath};
+use axum::http::request::Parts;
+use axum::http::{Extensions, Method};
+use chrono::Utc;
+use daybook_identity::security::{Kind, SecurityEvent};
+
+use super::request_id::RequestId;
+
+/// The one place that says whose address a request has.
+pub(crate) fn client_address(extensions: &Extensions) -> Option<IpAddr> {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map(|info| info.0.ip().to_canonical())
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// `None` where requests do not come over connections.
+    pub(crate) address: Option<IpAddr>,
+    method: Method,
+    path: Option<MatchedPath>,
+    request_id: Option<RequestId>,
+}
+
+impl Origin {
+    pub(super) fn of(method: &Method, extensions: &Extensions) -> Origin {
+        Origin {
+            address: client_address(extensions),
+            method: method.clone(),
+            path: extensions.get().cloned(),
+            request_id: extensions.get().cloned(),
+        }
+    }
+
+    /// What happened in this request.
+    pub(crate) fn event(&self, kind: Kind) -> SecurityEvent {
+        let path = self.path.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let mut event = SecurityEvent::new(kind, Utc::now());
+        event.address = self.address;
+        event.route = Some(format!("{} {path}", self.method));
+        event.request_id = self.request_id.as_ref().map(RequestId::to_string);
+        event
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Origin::of(&parts.method, &parts.extensions))
+    }
+}

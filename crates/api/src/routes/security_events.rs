@@ -1,0 +1,190 @@
+//! What happened to accounts, for administrators.
+
+use std::net::IpAddr;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
+use daybook_domain::UserId;
+use daybook_identity::security::{self, Criteria, KeptEvent, Kind, Page};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::audit::cursor::{cursor_at, place_of};
+use crate::answer::json;
+use crate::app::App;
+use crate::auth::{Access, Admin, Routes};
+use crate::extract::{Query, TOTAL_COUNT, invalid_parameter, limit, links, of_database};
+use crate::problem::ApiResult;
+use crate::timestamp::Timestamp;
+use crate::trail::Place;
+
+pub(super) fn router() -> Routes {
+    Routes::new().open_to(Access::Admin, routes!(list_security_events))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+struct EventsQuery {
+    /// What happened.
+    #[param(pattern = "^[a-z-]+$", example = "sign-in-failed")]
+    kind: Option<String>,
+    /// Whom it concerns, or who did it.
+    user_id: Option<Uuid>,
+    /// Where it was asked for from.
+    #[param(example = "192.0.2.1")]
+    address: Option<String>,
+    /// At or after this RFC 3339 instant.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<DateTime<Utc>>,
+    /// Before this RFC 3339 instant.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<DateTime<Utc>>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// From a `Link` header.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
+    cursor: Option<String>,
+}
+
+/// A security event. Of an erased person it keeps what happened and when.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SecurityEventAnswer {
+    id: i64,
+    at: Timestamp,
+    /// `signed-in`, `sign-in-failed` …
+    kind: String,
+    /// `success`, `failure` or `denied`.
+    outcome: String,
+    /// Whom it concerns.
+    user_id: Option<Uuid>,
+    /// Who did it, if that was somebody else.
+    actor_id: Option<Uuid>,
+    session_id: Option<Uuid>,
+    api_key_id: Option<Uuid>,
+    /// Where it was asked for from.
+    address: Option<String>,
+    /// Method and path, its parameters by their names.
+    route: Option<String>,
+    request_id: Option<String>,
+    /// How often within the minute that begins with `at`, of what is counted.
+    times: i32,
+    #[schema(value_type = Object)]
+    detail: serde_json::Value,
+}
+
+/// What happened to accounts, the newest first: those events that fit everything that is given.
+///
+/// Pages have no numbers: `Link` leads to the next one. `X-Total-Count` is left out above 10,000.
+#[utoipa::path(
+    get, path = "/api/v1/security-events", operation_id = "listSecurityEvents", tag = "operations",
+    params(EventsQuery),
+    responses((status = 200, description = "A page of what was found", body = Vec<SecurityEventAnswer>,
+        headers(
+            ("X-Total-Count" = i64, description = "How many there are on all pages, up to 10,000"),
+            ("Link" = String, description = "`rel=\"next\"` and `rel=\"prev\"`, with cursors"),
+        ))),
+)]
+async fn list_security_events(
+    State(app): State<App>,
+    _: Admin,
+    uri: Uri,
+    Query(query): Query<EventsQuery>,
+) -> ApiResult {
+    let (criteria, limit) = (query.criteria()?, limit(query.limit)?);
+    let place = match place_of(query.cursor.as_deref())? {
+        Place::First => security::Place::First,
+        Place::After(id) => security::Place::After(id),
+        Place::Before(id) => security::Place::Before(id),
+    };
+    app.security.flushed().await;
+    let page = security::search(&app.pool, &criteria, place, limit).await;
+    let total = security::count(&app.pool, &criteria).await;
+    answer(
+        &uri,
+        total.map_err(|error| of_database(&error))?,
+        page.map_err(|error| of_database(&error))?,
+    )
+}
+
+fn answer(uri: &Uri, total: Option<i64>, page: Page) -> ApiResult {
+    let mut headers = HeaderMap::new();
+    if let Some(total) = total {
+        headers.insert(TOTAL_COUNT, HeaderValue::from(total));
+    }
+    let next = page.events.last().filter(|_| page.has_next);
+    let prev = page.events.first().filter(|_| page.has_prev);
+    let next = next.map(|event| cursor_at(Place::After(event.id)));
+    let prev = prev.map(|event| cursor_at(Place::Before(event.id)));
+    if let Some(links) = links(uri, next.as_deref(), prev.as_deref()) {
+        headers.insert(header::LINK, links);
+    }
+    let events: Vec<_> = page
+        .events
+        .into_iter()
+        .map(SecurityEventAnswer::from)
+        .collect();
+    Ok((headers, json(&events)?).into_response())
+}
+
+impl EventsQuery {
+    fn criteria(&self) -> ApiResult<Criteria> {
+        Ok(Criteria {
+            kind: self.kind.as_deref().map(kind).transpose()?,
+            user_id: self.user_id.map(UserId::from),
+            address: self.address.as_deref().map(address).transpose()?,
+            from: self.from,
+            to: self.to,
+        })
+    }
+}
+
+fn kind(name: &str) -> ApiResult<Kind> {
+    Kind::parse(name).ok_or_else(|| {
+        let names: Vec<_> = Kind::ALL.into_iter().map(Kind::as_str).collect();
+        let detail = format!("Give one of {}.", names.join(", "));
+        invalid_parameter("/kind", "unknown-value", detail)
+    })
+}
+
+fn address(text: &str) -> ApiResult<IpAddr> {
+    let detail = "Give an address of IPv4 or IPv6.";
+    text.parse()
+        .map_err(|_| invalid_parameter("/address", "invalid-value", detail))
+}
+
+impl From<KeptEvent> for SecurityEventAnswer {
+    fn from(event: KeptEvent) -> SecurityEventAnswer {
+        SecurityEventAnswer {
+            id: event.id,
+            at: event.at.into(),
+            kind: event.kind,
+            outcome: event.outcome,
+            user_id: event.user_id,
+            actor_id: event.actor_id,
+            session_id: event.session_id,
+            api_key_id: event.api_key_id,
+            address: event.address,
+            route: event.route,
+            request_id: event.request_id,
+            times: event.times,
+            detail: event.detail.0,
+        }
+    }
+}
+
+impl SecurityEventAnswer {
+    /// As the person may know it whom it concerns: without where somebody else was who did it.
+    pub(crate) fn for_the_person(event: KeptEvent) -> SecurityEventAnswer {
+        let mut answer = SecurityEventAnswer::from(event);
+        if answer.actor_id.is_some() {
+            (answer.address, answer.request_id) = (None, None);
+        }
+        answer
+    }
+}

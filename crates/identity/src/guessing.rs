@@ -1,0 +1,267 @@
+//! Guessing passwords is slow, for whoever guesses, and for nobody else.
+//!
+//! From the fifth wrong password on, the next has to wait: 1 s, 2 s, 4 s … up to a quarter of an hour. No account is
+//! ever locked. A stranger who guesses keeps other strangers waiting, but not whose account it is: from a network
+//! where they signed in lately they only wait for what was guessed wrong from there; and from anywhere else a reset
+//! password lets them in at once ([`Guessing::forgive`]).
+//!
+//! Each guess is counted before it is checked, and taken back when it was right. Of guesses that come together one is
+//! checked at a time, whichever process it comes to, so that a crowd learns no more than a queue; the others wait for
+//! it. So right passwords that come together are all let in. Addresses that nobody has are treated alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_domain::UserId;
+use moka::sync::Cache;
+use sqlx::{PgPool, query, query_as};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::password::{self, PasswordError, Permit};
+
+/// Failures are forgotten when so long there was none.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// A network stays known so long after the last sign-in from there.
+const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// A guess whose process died holds up the next one no longer.
+const CHECKED_WITHIN: Duration = Duration::from_secs(5);
+/// How long a guess waits for those before it. Shorter than a request's time.
+const PATIENCE: Duration = Duration::from_secs(8);
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
+#[derive(Debug, thiserror::Error)]
+pub enum GuessError {
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error("the count of wrong passwords cannot be reached")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Whose password is tried, and from where. Both are pseudonyms: keyed hashes of what they stand for.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub account: Vec<u8>,
+    /// One network's in combination with this account; `None` where it is not known where somebody is.
+    pub network: Option<Vec<u8>>,
+    /// Whose account it is, if anybody's.
+    pub user_id: Option<UserId>,
+}
+
+/// Clones share it.
+#[derive(Clone)]
+pub struct Guessing(Arc<Inner>);
+
+struct Inner {
+    pool: PgPool,
+    /// Lets those of this process wait for each other without asking the database.
+    turns: Cache<Vec<u8>, Arc<Mutex<()>>>,
+}
+
+pub enum Admission {
+    Granted(Attempt),
+    /// How long it takes until a password is looked at again.
+    Delayed(Duration),
+}
+
+/// A password that may be checked now. One that is dropped counts as wrong.
+pub struct Attempt {
+    permit: Permit,
+    pool: PgPool,
+    claim: Claim,
+    counter: Vec<u8>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+enum Counted {
+    /// At this counter.
+    Now(Vec<u8>),
+    /// Another one is being checked.
+    Busy,
+    Delayed(Duration),
+}
+
+impl Guessing {
+    pub fn new(pool: PgPool) -> Guessing {
+        let turns = Cache::builder()
+            .max_capacity(100_000)
+            .time_to_idle(2 * PATIENCE)
+            .build();
+        Guessing(Arc::new(Inner { pool, turns }))
+    }
+
+    /// Asks for leave to check a password, and counts it as wrong until it was right. Nothing is hashed for who is
+    /// to wait.
+    pub async fn admit(&self, claim: Claim) -> Result<Admission, GuessError> {
+        let deadline = Instant::now() + PATIENCE;
+        let turn = timeout_at(deadline, self.turn(&claim))
+            .await
+            .map_err(|_| PasswordError::Busy)?;
+        loop {
+            // First room to hash, so that what is counted is checked at once.
+            let permit = password::permit().await?;
+            match count(&self.0.pool, &claim).await? {
+                Counted::Now(counter) => {
+                    return Ok(Admission::Granted(Attempt {
+                        permit,
+                        pool: self.0.pool.clone(),
+                        claim,
+                        counter,
+                        _turn: turn,
+                    }));
+                }
+                Counted::Delayed(rest) => return Ok(Admission::Delayed(rest)),
+                Counted::Busy if Instant::now() > deadline => {
+                    return Err(PasswordError::Busy.into());
+                }
+                Counted::Busy => drop(permit),
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Somebody has proven otherwise whose account it is, such as by a link in their mail: what strangers have
+    /// guessed does not keep them waiting, here and now.
+    pub async fn forgive(&self, claim: &Claim) -> Result<(), sqlx::Error> {
+        for counter in [Some(&Vec::new()), claim.network.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            forget(&self.0.pool, claim, counter).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops what has been forgotten anyway.
+    pub async fn tidy(&self) -> Result<(), sqlx::Error> {
+        query(
+            "delete from auth.sign_in_failures
+             where failed_at < clock_timestamp() - make_interval(secs => $1)",
+        )
+        .bind(FORGOTTEN_AFTER.as_secs_f64())
+        .execute(&self.0.pool)
+        .await?;
+        query(
+            "delete from auth.known_networks
+             where seen_at < clock_timestamp() - make_interval(secs => $1)",
+        )
+        .bind(KNOWN_FOR.as_secs_f64())
+        .execute(&self.0.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// By network, so that a crowd of strangers is no queue that the customer has to stand in.
+    async fn turn(&self, claim: &Claim) -> OwnedMutexGuard<()> {
+        let key = [
+            &claim.account[..],
+            claim.network.as_deref().unwrap_or_default(),
+        ]
+        .concat();
+        self.0.turns.get_with(key, Arc::default).lock_owned().await
+    }
+}
+
+impl Attempt {
+    /// Whether `password` is the one that was hashed; never without a hash. A right one is forgiven what was wrong
+    /// before it, and makes the network known.
+    pub async fn check(self, password: &str, hash: Option<&str>) -> Result<bool, GuessError> {
+        let is_right = self.permit.verify(password, hash).await?;
+        match is_right {
+            true => forget(&self.pool, &self.claim, &self.counter).await?,
+            false => settle(&self.pool, &self.claim, &self.counter).await?,
+        }
+        Ok(is_right)
+    }
+}
+
+/// One statement: of guesses that come at once, the row lets one through.
+async fn count(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
+    let counted: Option<(Vec<u8>,)> = query_as(
+        "with counter as (
+             select coalesce((select k.network from auth.known_networks k
+                              where k.account = $1 and k.network = $2
+                                  and k.seen_at > clock_timestamp() - make_interval(secs => $4)), '') as network
+         )
+         insert into auth.sign_in_failures as f (account, network, user_id, failures, failed_at, trying_until)
+         select $1, c.network, $3, 1, clock_timestamp(), clock_timestamp() + make_interval(secs => $5)
+         from counter c
+         on conflict (account, network) do update set
+             user_id = excluded.user_id,
+             failures = case when f.failed_at > clock_timestamp() - make_interval(secs => $6)
+                             then f.failures + 1 else 1 end,
+             failed_at = clock_timestamp(),
+             trying_until = clock_timestamp() + make_interval(secs => $5)
+         where f.trying_until <= clock_timestamp()
+             and f.failed_at + auth.sign_in_delay(f.failures) <= clock_timestamp()
+         returning f.network",
+    )
+    .bind(&claim.account)
+    .bind(&claim.network)
+    .bind(claim.user_id.map(UserId::as_uuid))
+    .bind(KNOWN_FOR.as_secs_f64())
+    .bind(CHECKED_WITHIN.as_secs_f64())
+    .bind(FORGOTTEN_AFTER.as_secs_f64())
+    .fetch_optional(pool)
+    .await?;
+    match counted {
+        Some((counter,)) => Ok(Counted::Now(counter)),
+        None => obstacle(pool, claim).await,
+    }
+}
+
+/// What has kept a guess from being counted.
+async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
+    let found: Option<(bool, f64)> = query_as(
+        "select f.trying_until > clock_timestamp(),
+                extract(epoch from f.failed_at + auth.sign_in_delay(f.failures) - clock_timestamp())::float8
+         from auth.sign_in_failures f
+         where f.account = $1 and f.network = coalesce(
+             (select k.network from auth.known_networks k
+              where k.account = $1 and k.network = $2
+                  and k.seen_at > clock_timestamp() - make_interval(secs => $3)), '')",
+    )
+    .bind(&claim.account)
+    .bind(&claim.network)
+    .bind(KNOWN_FOR.as_secs_f64())
+    .fetch_optional(pool)
+    .await?;
+    Ok(match found {
+        Some((false, rest)) if rest > 0.0 => Counted::Delayed(Duration::from_secs_f64(rest)),
+        // Gone by now, or as good as.
+        _ => Counted::Busy,
+    })
+}
+
+/// A wrong password was counted before; the next may be checked.
+async fn settle(pool: &PgPool, claim: &Claim, counter: &[u8]) -> Result<(), sqlx::Error> {
+    query(
+        "update auth.sign_in_failures set trying_until = clock_timestamp()
+         where account = $1 and network = $2",
+    )
+    .bind(&claim.account)
+    .bind(counter)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+async fn forget(pool: &PgPool, claim: &Claim, counter: &[u8]) -> Result<(), sqlx::Error> {
+    query(
+        "with forgotten as (
+             delete from auth.sign_in_failures where account = $1 and network = $2
+         )
+         insert into auth.known_networks as k (account, network, user_id, seen_at)
+         select $1, $3, $4, clock_timestamp()
+         where $3::bytea is not null and $4::uuid is not null
+             and not exists (select from log.erasures where person_id = $4)
+         on conflict (account, network) do update set user_id = excluded.user_id, seen_at = excluded.seen_at",
+    )
+    .bind(&claim.account)
+    .bind(counter)
+    .bind(&claim.network)
+    .bind(claim.user_id.map(UserId::as_uuid))
+    .execute(pool)
+    .await?;
+    Ok(())
+}

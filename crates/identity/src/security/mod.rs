@@ -1,0 +1,228 @@
+//! Security events: what happened to accounts, for those who watch over them.
+//!
+//! They are kept beside the log, since they are kept for a while only ([`KEPT_FOR`]) and hold addresses of the
+//! network. The server's role cannot change one. An erased person's keep what happened and when, and their id.
+//!
+//! Events are written behind the answers that they are about, in batches ([`SecurityLog`]): a server that dies takes
+//! what it had not written yet along, a fraction of a second's worth. Of what somebody can do as often as they like
+//! there is one row for each minute, with a count.
+
+mod log;
+mod search;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use daybook_domain::UserId;
+use daybook_domain::user::Role;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use self::log::SecurityLog;
+pub use self::search::{Criteria, KeptEvent, Page, Place, count, of_user, search};
+
+/// How long events are kept.
+pub const KEPT_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// What happened. The names are for ever, like those of the log's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    SignedIn,
+    SignInFailed,
+    /// A sign-in that was not looked at, since too many before it failed.
+    SignInDelayed,
+    /// A refresh token came back after its use, so its session was ended.
+    RefreshReused,
+    LoggedOut,
+    LoggedOutEverywhere,
+    PasswordChanged,
+    PasswordResetRequested,
+    PasswordReset,
+    EmailVerification,
+    RoleChanged,
+    Deactivated,
+    Reactivated,
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    /// Somebody may not do what they asked for, or came with a token that does not count.
+    AccessDenied,
+    RateLimited,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 17] = [
+        Kind::SignedIn,
+        Kind::SignInFailed,
+        Kind::SignInDelayed,
+        Kind::RefreshReused,
+        Kind::LoggedOut,
+        Kind::LoggedOutEverywhere,
+        Kind::PasswordChanged,
+        Kind::PasswordResetRequested,
+        Kind::PasswordReset,
+        Kind::EmailVerification,
+        Kind::RoleChanged,
+        Kind::Deactivated,
+        Kind::Reactivated,
+        Kind::ApiKeyCreated,
+        Kind::ApiKeyRevoked,
+        Kind::AccessDenied,
+        Kind::RateLimited,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::SignedIn => "signed-in",
+            Kind::SignInFailed => "sign-in-failed",
+            Kind::SignInDelayed => "sign-in-delayed",
+            Kind::RefreshReused => "refresh-reused",
+            Kind::LoggedOut => "logged-out",
+            Kind::LoggedOutEverywhere => "logged-out-everywhere",
+            Kind::PasswordChanged => "password-changed",
+            Kind::PasswordResetRequested => "password-reset-requested",
+            Kind::PasswordReset => "password-reset",
+            Kind::EmailVerification => "email-verification",
+            Kind::RoleChanged => "role-changed",
+            Kind::Deactivated => "deactivated",
+            Kind::Reactivated => "reactivated",
+            Kind::ApiKeyCreated => "api-key-created",
+            Kind::ApiKeyRevoked => "api-key-revoked",
+            Kind::AccessDenied => "access-denied",
+            Kind::RateLimited => "rate-limited",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// What it usually ends in.
+    const fn outcome(self) -> Outcome {
+        match self {
+            Kind::SignInFailed | Kind::RefreshReused => Outcome::Failure,
+            Kind::SignInDelayed | Kind::AccessDenied | Kind::RateLimited => Outcome::Denied,
+            _ => Outcome::Success,
+        }
+    }
+
+    /// Whether it can be brought about as often as somebody likes, so that it is counted.
+    const fn is_counted(self) -> bool {
+        matches!(
+            self,
+            Kind::SignInDelayed | Kind::AccessDenied | Kind::RateLimited
+        )
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Success,
+    Failure,
+    Denied,
+}
+
+/// An event that is about to be written. Holds neither secrets nor what anybody typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SecurityEvent {
+    pub at: DateTime<Utc>,
+    pub kind: Kind,
+    pub outcome: Outcome,
+    /// Whom it concerns, where that is known.
+    pub user_id: Option<UserId>,
+    /// Who did it to them, if that is somebody else.
+    pub actor_id: Option<UserId>,
+    pub session_id: Option<Uuid>,
+    pub api_key_id: Option<Uuid>,
+    pub address: Option<IpAddr>,
+    /// Method and path, its parameters by their names.
+    pub route: Option<String>,
+    pub request_id: Option<String>,
+    pub detail: Detail,
+    counted: bool,
+}
+
+/// What more there is to tell of some.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Detail {
+    /// Those that somebody has from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<BTreeSet<Role>>,
+}
+
+impl SecurityEvent {
+    pub fn new(kind: Kind, at: DateTime<Utc>) -> SecurityEvent {
+        SecurityEvent {
+            at,
+            kind,
+            outcome: kind.outcome(),
+            user_id: None,
+            actor_id: None,
+            session_id: None,
+            api_key_id: None,
+            address: None,
+            route: None,
+            request_id: None,
+            detail: Detail::default(),
+            counted: kind.is_counted(),
+        }
+    }
+
+    #[must_use]
+    pub fn about(mut self, user_id: impl Into<Option<UserId>>) -> SecurityEvent {
+        self.user_id = user_id.into();
+        self
+    }
+
+    /// Nobody else, where it is the one whom it concerns.
+    #[must_use]
+    pub fn by(mut self, actor_id: UserId) -> SecurityEvent {
+        self.actor_id = Some(actor_id).filter(|actor| Some(*actor) != self.user_id);
+        self
+    }
+
+    #[must_use]
+    pub fn of_session(mut self, session_id: Uuid) -> SecurityEvent {
+        self.session_id = Some(session_id);
+        self
+    }
+
+    #[must_use]
+    pub fn of_api_key(mut self, api_key_id: Uuid) -> SecurityEvent {
+        self.api_key_id = Some(api_key_id);
+        self
+    }
+
+    #[must_use]
+    pub fn with_roles(mut self, roles: BTreeSet<Role>) -> SecurityEvent {
+        self.detail.roles = Some(roles);
+        self
+    }
+
+    #[must_use]
+    pub fn failed(mut self) -> SecurityEvent {
+        self.outcome = Outcome::Failure;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_written_as_they_are_read() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+            assert_eq!(
+                serde_json::to_value(kind).unwrap(),
+                serde_json::json!(kind.as_str())
+            );
+        }
+        assert_eq!(Kind::parse("signed-on"), None);
+    }
+}
