@@ -31,7 +31,7 @@ use crate::cache::ProductCache;
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
 use crate::gateway::rate_limit::Limits;
-use crate::gateway::{Gateway, gateway, identify};
+use crate::gateway::{ByClass, Capacity, Gateway, TrustedProxies, gateway, identify, limit_caller};
 use crate::problem::{ApiResult, Problem};
 use crate::redis::Redis;
 use crate::trail::Trail;
@@ -88,8 +88,9 @@ pub struct HttpConfig {
     /// How long a query waits for `Daybook-Min-Position`.
     pub read_your_writes_timeout: Duration,
     pub body_limit: usize,
-    /// Requests that may be served at once; more are answered 503.
-    pub max_in_flight: usize,
+    /// How many requests are served at once and how many wait; more are answered 503.
+    pub capacity: ByClass<Capacity>,
+    pub trusted_proxies: TrustedProxies,
     pub rate_limits: bool,
     pub limits: Limits,
     /// Of prices that name none.
@@ -107,7 +108,8 @@ impl Default for HttpConfig {
             request_timeout: Duration::from_secs(10),
             read_your_writes_timeout: Duration::from_secs(2),
             body_limit: 64 * 1024,
-            max_in_flight: 4096,
+            capacity: ByClass::default(),
+            trusted_proxies: TrustedProxies::default(),
             rate_limits: true,
             limits: Limits::default(),
             currency: EUR.parse().unwrap_or_default(),
@@ -134,7 +136,7 @@ impl App {
             .progress()
             .on_change(move |change| followed.follow(change));
         App(Arc::new(Shared {
-            gateway: Gateway::new(&parts.http),
+            gateway: Gateway::new(&parts.http, parts.redis.clone()),
             erasures: parts.erasures,
             revocations: parts.revocations,
             redis: parts.redis,
@@ -201,6 +203,7 @@ pub fn router(app: App) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(body_limit)
+        .layer(from_fn_with_state(app.gateway.clone(), limit_caller))
         .layer(from_fn_with_state(app.clone(), identify))
         .layer(front)
         .with_state(app)

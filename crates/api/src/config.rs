@@ -11,6 +11,8 @@ use clap::{Args, ValueEnum};
 use daybook_domain::Currency;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::gateway::TrustedProxies;
+
 /// Where the log and the read models are.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Database")]
@@ -183,6 +185,17 @@ pub struct ServerConfig {
     /// Whether callers are limited in their requests
     #[arg(long, env = "DAYBOOK_RATE_LIMITS", value_enum, default_value_t = Switch::On)]
     pub rate_limits: Switch,
+
+    /// Proxies, as addresses or networks ("10.0.0.0/8,::1"), that are believed when they say in Forwarded or
+    /// X-Forwarded-For whom they ask for
+    #[arg(
+        long,
+        env = "DAYBOOK_TRUSTED_PROXIES",
+        value_name = "NETWORKS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub trusted_proxies: TrustedProxies,
 
     /// The Redis that the servers of this shop share; without it each counts by itself
     #[arg(

@@ -242,6 +242,7 @@ impl Server<'_> {
     fn http(&self) -> HttpConfig {
         HttpConfig {
             rate_limits: self.config.rate_limits.is_on(),
+            trusted_proxies: self.config.trusted_proxies.clone(),
             currency: self.config.currency,
             ..HttpConfig::default()
         }

@@ -12,6 +12,7 @@ use crate::bench::http::{self, AdminAccount, HttpReport, Target};
 use crate::cli::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig, Role, ServerConfig, Switch, secret};
 use crate::failure::Failure;
+use crate::gateway::TrustedProxies;
 use crate::server;
 
 /// The whole over HTTP, with keep-alive connections.
@@ -98,6 +99,7 @@ async fn in_this_process(
         admin_password: Some(password.clone().into()),
         currency: Default::default(),
         rate_limits: Switch::Off,
+        trusted_proxies: TrustedProxies::default(),
         redis_url: None,
         demo: Switch::Off,
         database: arguments.database.clone(),
