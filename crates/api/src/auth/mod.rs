@@ -9,4 +9,4 @@ mod identify;
 pub(crate) use self::access::Routes;
 pub use self::access::{Access, EXTENSION};
 pub use self::caller::{Admin, Customer};
-pub use self::identify::Caller;
+pub use self::identify::{Caller, Known};

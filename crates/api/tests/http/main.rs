@@ -13,12 +13,14 @@ mod idempotency;
 mod lists;
 mod operations;
 mod orders;
+mod overload;
 mod own_writes;
 mod past;
 mod person_export;
 mod price_history;
 mod projections;
 mod proofs;
+mod rate_limits;
 mod redis;
 #[path = "../redis_server/mod.rs"]
 mod redis_server;

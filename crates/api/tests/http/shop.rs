@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Utc;
 use daybook_api::app::{App, AppParts, HttpConfig, router};
 use daybook_api::erasure::Erasures;
+use daybook_api::redis::Redis;
 use daybook_audit::{Sealer, SealerConfig, SigningKey};
 use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
 use daybook_domain::UserId;
@@ -82,6 +83,11 @@ impl Shop {
     }
 
     pub(crate) async fn open_with(http: HttpConfig) -> Shop {
+        Shop::open_sharing(http, None).await
+    }
+
+    /// With a Redis that other servers may use, too.
+    pub(crate) async fn open_sharing(http: HttpConfig, redis: Option<Redis>) -> Shop {
         let database = TestDatabase::create(&MIGRATOR).await.unwrap();
         let pool = database.server_pool().unwrap();
         let codec = Codec::new(pool.clone(), Arc::new(Secrets::from_master_key(&[7; 32])));
@@ -101,7 +107,7 @@ impl Shop {
             pool: pool.clone(),
             token_keys: keys.clone(),
             checkpoint_keys: vec![checkpoint_key.verifier().clone()],
-            redis: None,
+            redis,
             http,
         };
         let app = App::new(parts);

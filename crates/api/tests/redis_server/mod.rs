@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use redis::{Client, cmd};
 use tempfile::TempDir;
 
 pub(crate) struct RedisServer {
@@ -40,6 +41,11 @@ impl RedisServer {
 
     fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
+    }
+
+    pub(crate) fn keys(&self, pattern: &str) -> Vec<String> {
+        let mut open = Client::open(self.url()).unwrap().get_connection().unwrap();
+        cmd("KEYS").arg(pattern).query(&mut open).unwrap()
     }
 
     /// Ends it without warning.
