@@ -72,8 +72,7 @@ impl Redis {
     /// `shop` is the secret that the servers of one database share, so that several shops can use one Redis.
     /// Connects once [`Redis::run`] does.
     pub fn new(client: Client, shop: &[u8]) -> Redis {
-        let answers_within = ANSWERS_WITHIN;
-        Redis::with_patience(client, shop, answers_within)
+        Redis::with_patience(client, shop, ANSWERS_WITHIN)
     }
 
     /// As [`Redis::new`], for machines that are busier than a shop's should be.
@@ -107,7 +106,7 @@ impl Redis {
     }
 
     /// The key of something of `kind`, this shop's own. What it is called cannot be told from it, so that names
-    /// may be personal. All keys of a shop are in one slot of a cluster.
+    /// may be personal.
     pub fn key(&self, kind: &str, name: &[u8]) -> String {
         let tag = hmac::sign(&self.0.names, name);
         let name = URL_SAFE_NO_PAD.encode(&tag.as_ref()[..18]);
@@ -162,7 +161,8 @@ impl Redis {
     async fn connect(&self) -> Result<(), String> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECTS_WITHIN))
-            .set_response_timeout(Some(CONNECTS_WITHIN));
+            // Whoever asks has a patience of their own.
+            .set_response_timeout(None);
         let client = &self.0.client;
         let connecting = async {
             let open = client.get_multiplexed_async_connection_with_config(&config);

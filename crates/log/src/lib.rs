@@ -10,6 +10,7 @@ pub mod append;
 pub mod claim;
 mod codec;
 pub mod conflict;
+mod database;
 pub mod erasure;
 mod error;
 mod event;
@@ -24,12 +25,12 @@ mod replay;
 pub mod rotation;
 mod seal;
 mod secrets;
-mod shop_secret;
 pub mod snapshot;
 pub mod stream;
 pub mod transfer;
 
 pub use codec::Codec;
+pub use database::database_identity;
 pub use error::LogError;
 pub use event::{Poison, RecordedEvent};
 pub use feed::{Feed, FeedBatch, Undecoded, head};
@@ -38,7 +39,6 @@ pub use pick::{Pick, Stretch};
 pub use replay::{Replay, Selection, StoredEvent};
 pub use seal::{PersonKey, SealError};
 pub use secrets::{MasterKeyMismatch, Secrets};
-pub use shop_secret::shop_secret;
 
 /// A place in the log: 1 is the first event, 0 stands before it.
 pub type Position = i64;

@@ -4,6 +4,7 @@ use axum::http::Method;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
+    /// Whatever tries a password or asks for a message: signing in, and what changes who can.
     SignIn,
     Command,
     Query,
@@ -17,10 +18,18 @@ impl Class {
         let resource = path.strip_prefix(crate::app::BASE)?;
         Some(match (method, resource) {
             (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) => Class::Query,
-            (_, "/users/login" | "/users/refresh") => Class::SignIn,
             (_, "/analytics/events") => Class::Usage,
+            (_, resource) if is_about_signing_in(resource) => Class::SignIn,
             _ => Class::Command,
         })
+    }
+
+    /// Whether success means that somebody has proved who they are, of requests of [`Class::SignIn`].
+    pub fn signs_in(path: &str) -> bool {
+        matches!(
+            path.strip_prefix(crate::app::BASE),
+            Some("/users/login" | "/users/refresh")
+        )
     }
 
     pub const fn as_str(self) -> &'static str {
@@ -30,6 +39,19 @@ impl Class {
             Class::Query => "queries",
             Class::Usage => "usage",
         }
+    }
+}
+
+fn is_about_signing_in(resource: &str) -> bool {
+    let Some(rest) = resource.strip_prefix("/users/") else {
+        return false;
+    };
+    let (parent, last) = rest.rsplit_once('/').unwrap_or(("", rest));
+    match last {
+        "login" | "refresh" => parent.is_empty(),
+        // Of an account, or of whoever has the token in the body.
+        "password" | "email-verification" => true,
+        _ => parent == "password",
     }
 }
 
@@ -83,22 +105,22 @@ mod tests {
 
     #[test]
     fn requests_have_their_classes() {
-        assert_eq!(
-            Class::of(&Method::GET, "/api/v1/products"),
-            Some(Class::Query)
-        );
-        assert_eq!(
-            Class::of(&Method::POST, "/api/v1/users/login"),
-            Some(Class::SignIn)
-        );
-        assert_eq!(
-            Class::of(&Method::POST, "/api/v1/users/register"),
-            Some(Class::Command)
-        );
-        assert_eq!(
-            Class::of(&Method::POST, "/api/v1/analytics/events"),
-            Some(Class::Usage)
-        );
+        for (method, path, class) in [
+            (Method::GET, "/api/v1/products", Class::Query),
+            (Method::POST, "/api/v1/users/login", Class::SignIn),
+            (Method::POST, "/api/v1/users/refresh", Class::SignIn),
+            (
+                Method::POST,
+                "/api/v1/users/password/forgotten",
+                Class::SignIn,
+            ),
+            (Method::PUT, "/api/v1/users/7/password", Class::SignIn),
+            (Method::POST, "/api/v1/users/register", Class::Command),
+            (Method::POST, "/api/v1/users/logout", Class::Command),
+            (Method::POST, "/api/v1/analytics/events", Class::Usage),
+        ] {
+            assert_eq!(Class::of(&method, path), Some(class), "{path}");
+        }
         assert_eq!(Class::of(&Method::GET, "/healthz"), None);
     }
 }

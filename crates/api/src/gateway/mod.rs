@@ -84,9 +84,10 @@ impl Gateway {
             client,
             verdict: verdict.clone(),
         });
+        let signs_in = Class::signs_in(request.uri().path());
         let mut response = self.run_in_room(class, request, next).await;
-        if let Some(client) = client.filter(|_| response.status().is_success()) {
-            limiter.succeeded(class, client).await;
+        if let Some(client) = client.filter(|_| signs_in && response.status().is_success()) {
+            limiter.signed_in(client).await;
         }
         // What was found out further inside, if the request came so far.
         let found = response.extensions_mut().remove::<Verdict>();

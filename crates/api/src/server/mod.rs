@@ -188,7 +188,7 @@ impl Server<'_> {
             return Ok(());
         };
         let accounts = accounts?;
-        let sharing = Sharing::start(self.config, self.database).await?;
+        let sharing = Sharing::start(self.config, self.database, self.master_key).await?;
         let listener = port.listen()?;
         let address = listener
             .local_addr()

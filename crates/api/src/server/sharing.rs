@@ -1,12 +1,13 @@
 //! The Redis that this server shares with the others of its shop, where one is named.
 
 use ::redis::Client;
-use daybook_log::shop_secret;
+use daybook_log::database_identity;
 
 use super::background::Background;
 use super::database::Database;
 use crate::config::ServerConfig;
 use crate::failure::Failure;
+use crate::keys::MasterKey;
 use crate::redis::{self, Redis};
 
 pub(super) struct Sharing(Option<(Redis, Background)>);
@@ -24,11 +25,13 @@ impl Sharing {
     pub(super) async fn start(
         config: &ServerConfig,
         database: &Database,
+        master_key: &MasterKey,
     ) -> Result<Sharing, Failure> {
         let Some(client) = client(config)? else {
             return Ok(Sharing(None));
         };
-        let redis = Redis::new(client, &shop_secret(&database.pool).await?);
+        let shop = master_key.shared_secret(&database_identity(&database.pool).await?);
+        let redis = Redis::new(client, &shop);
         let connecting = Background::start("redis", |stop| redis.clone().run(stop));
         Ok(Sharing(Some((redis, connecting))))
     }

@@ -33,7 +33,7 @@ fn limits(by_address: u32, by_principal: u32) -> HttpConfig {
     HttpConfig {
         limits: Limits {
             by_address: ByClass::all(allowance(by_address)),
-            by_principal: ByClass::all(Some(allowance(by_principal))),
+            by_principal: ByClass::all(allowance(by_principal)),
         },
         ..HttpConfig::default()
     }

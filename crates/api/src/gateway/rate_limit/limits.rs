@@ -28,13 +28,13 @@ impl Allowance {
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub by_address: ByClass<Allowance>,
-    /// `None`: whoever signs in is not known yet.
-    pub by_principal: ByClass<Option<Allowance>>,
+    /// Also of signing in, as where somebody changes their password.
+    pub by_principal: ByClass<Allowance>,
 }
 
 impl Default for Limits {
-    /// An address may be an office with many customers, a principal is one of them or a program: a tenth, or for
-    /// what a person's own device sends a quarter.
+    /// An address may be an office with many customers, a principal is one of them or a program: a tenth, or of
+    /// what every device sends a bit more.
     fn default() -> Limits {
         Limits {
             by_address: ByClass {
@@ -45,10 +45,10 @@ impl Default for Limits {
                 usage: Allowance::new(1_200, 60),
             },
             by_principal: ByClass {
-                sign_in: None,
-                command: Some(Allowance::new(600, 60)),
-                query: Some(Allowance::new(6_000, 60)),
-                usage: Some(Allowance::new(300, 60)),
+                sign_in: Allowance::new(30, 180),
+                command: Allowance::new(600, 60),
+                query: Allowance::new(6_000, 60),
+                usage: Allowance::new(300, 60),
             },
         }
     }

@@ -34,7 +34,7 @@ const FALLBACKS: &str = "daybook_rate_limit_fallbacks_total";
 
 pub struct RateLimiter {
     by_address: ByClass<Buckets<IpAddr>>,
-    by_principal: ByClass<Option<Buckets<Uuid>>>,
+    by_principal: ByClass<Buckets<Uuid>>,
     /// Sign-ins that succeeded and were not yet set against a later one.
     given_back: Cache<IpAddr, Arc<AtomicU32>>,
     shared: Option<Shared>,
@@ -57,9 +57,8 @@ impl RateLimiter {
         );
         let by_address =
             |class: Class, &allowance: &_| Buckets::new(class.as_str().to_owned(), allowance);
-        let by_principal = |class: Class, allowance: &Option<Allowance>| {
-            allowance
-                .map(|allowance| Buckets::new(format!("{}-principal", class.as_str()), allowance))
+        let by_principal = |class: Class, &allowance: &_| {
+            Buckets::new(format!("{}-principal", class.as_str()), allowance)
         };
         RateLimiter {
             by_address: limits.by_address.map(by_address),
@@ -97,13 +96,11 @@ impl RateLimiter {
         principal: Option<&Principal>,
     ) -> Verdict {
         let Asked { class, client, .. } = asked;
-        let principal = principal.map(limited_as).and_then(|id| {
-            let buckets = self.by_principal.get(class).as_ref()?;
-            Some((buckets, id))
-        });
+        let principal = principal.map(limited_as);
+        let buckets = self.by_principal.get(class);
         let own = Verdict {
             address: asked.verdict.address,
-            principal: principal.map(|(buckets, id)| buckets.take(&id)),
+            principal: principal.map(|id| buckets.take(&id)),
         };
         let Some(shared) = &self.shared else {
             return own;
@@ -112,7 +109,7 @@ impl RateLimiter {
             return own;
         }
         let address = client.and_then(|client| self.address_bucket(class, client));
-        let principal = principal.map(|(buckets, id)| Bucket {
+        let principal = principal.map(|id| Bucket {
             policy: Arc::clone(&buckets.policy),
             client: id.to_string(),
         });
@@ -128,15 +125,14 @@ impl RateLimiter {
         }
     }
 
-    /// A request of `class` was answered with success.
-    pub async fn succeeded(&self, class: Class, client: ClientAddress) {
-        if class != Class::SignIn {
-            return;
-        }
+    /// Somebody has signed in.
+    pub async fn signed_in(&self, client: ClientAddress) {
         self.given_back
             .get_with(network_of(client.address), Arc::default)
             .fetch_add(1, Ordering::Relaxed);
-        if let (Some(shared), Some(bucket)) = (&self.shared, self.address_bucket(class, client)) {
+        if let (Some(shared), Some(bucket)) =
+            (&self.shared, self.address_bucket(Class::SignIn, client))
+        {
             // Where Redis is away, there is nobody to give it back to.
             let _ = shared.give_back(&bucket).await;
         }
@@ -144,7 +140,7 @@ impl RateLimiter {
 
     pub fn tidy(&self) {
         self.by_address.iter().for_each(Buckets::tidy);
-        self.by_principal.iter().flatten().for_each(Buckets::tidy);
+        self.by_principal.iter().for_each(Buckets::tidy);
     }
 
     /// `None` for whom there is no limit.
@@ -198,7 +194,7 @@ mod tests {
         };
         let limits = Limits {
             by_address: ByClass::all(allowance),
-            by_principal: ByClass::all(Some(allowance)),
+            by_principal: ByClass::all(allowance),
         };
         RateLimiter::new(&limits, None)
     }
@@ -248,7 +244,7 @@ mod tests {
         let limiter = limiter(2);
         for _ in 0..10 {
             assert!(!is_refused(&limiter, Class::SignIn, "127.0.0.1"));
-            limiter.succeeded(Class::SignIn, at("127.0.0.1")).await;
+            limiter.signed_in(at("127.0.0.1")).await;
         }
         let refused = (0..4).filter(|_| is_refused(&limiter, Class::SignIn, "127.0.0.1"));
         assert_eq!(
