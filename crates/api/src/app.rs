@@ -13,9 +13,9 @@ use daybook_audit::VerifierKey;
 use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
 use daybook_identity::access_token::TokenKeys;
-use daybook_identity::oidc::Provider;
 use daybook_identity::api_key::ApiKeys;
 use daybook_identity::guessing::Guessing;
+use daybook_identity::oidc::Provider;
 use daybook_identity::security::SecurityLog;
 use daybook_identity::session::Lifetimes;
 use daybook_identity::{Revocations, one_time};
@@ -37,8 +37,11 @@ use crate::cache::ProductCache;
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
 use crate::gateway::rate_limit::Limits;
-use crate::gateway::{Gateway, denials, gateway, identify};
+use crate::gateway::{
+    ByClass, Capacity, Gateway, TrustedProxies, denials, gateway, identify, limit_caller,
+};
 use crate::problem::{ApiResult, Problem, chain};
+use crate::redis::Redis;
 use crate::trail::Trail;
 use crate::{metrics, openapi, routes};
 
@@ -71,6 +74,7 @@ pub struct Shared {
     pub(crate) forgotten_passwords: ForgottenPasswords,
     pub guessing: Guessing,
     pub security: SecurityLog,
+    pub redis: Option<Redis>,
     gateway: Gateway,
 }
 
@@ -87,6 +91,8 @@ pub struct AppParts {
     pub erasures: Erasures,
     pub revocations: Revocations,
     pub oidc: Option<Provider>,
+    /// Where the servers of a shop share one.
+    pub redis: Option<Redis>,
     pub http: HttpConfig,
 }
 
@@ -98,8 +104,9 @@ pub struct HttpConfig {
     /// How long a query waits for `Daybook-Min-Position`.
     pub read_your_writes_timeout: Duration,
     pub body_limit: usize,
-    /// Requests that may be served at once; more are answered 503.
-    pub max_in_flight: usize,
+    /// How many requests are served at once and how many wait; more are answered 503.
+    pub capacity: ByClass<Capacity>,
+    pub trusted_proxies: TrustedProxies,
     pub rate_limits: bool,
     pub limits: Limits,
     /// Of prices that name none.
@@ -117,7 +124,8 @@ impl Default for HttpConfig {
             request_timeout: Duration::from_secs(10),
             read_your_writes_timeout: Duration::from_secs(2),
             body_limit: 64 * 1024,
-            max_in_flight: 4096,
+            capacity: ByClass::default(),
+            trusted_proxies: TrustedProxies::default(),
             rate_limits: true,
             limits: Limits::default(),
             currency: EUR.parse().unwrap_or_default(),
@@ -147,7 +155,7 @@ impl App {
             .progress()
             .on_change(move |change| followed.follow(change));
         App(Arc::new(Shared {
-            gateway: Gateway::new(&parts.http),
+            gateway: Gateway::new(&parts.http, parts.redis.clone()),
             erasures: parts.erasures,
             revocations: parts.revocations,
             oidc: parts.oidc,
@@ -155,6 +163,7 @@ impl App {
             forgotten_passwords: ForgottenPasswords::new(),
             guessing: Guessing::new(parts.pool.clone()),
             security: SecurityLog::new(parts.pool.clone()),
+            redis: parts.redis,
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,
@@ -220,6 +229,7 @@ pub fn router(app: App) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(body_limit)
+        .layer(from_fn_with_state(app.gateway.clone(), limit_caller))
         .layer(from_fn_with_state(app.clone(), identify))
         .layer(front)
         .layer(from_fn_with_state(app.security.clone(), denials))

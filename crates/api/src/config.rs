@@ -14,6 +14,7 @@ use daybook_domain::Currency;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::oidc::{HalfAProvider, OidcArguments};
+use crate::gateway::TrustedProxies;
 
 /// Where the log and the read models are.
 #[derive(Args, Clone, Debug)]
@@ -198,6 +199,27 @@ pub struct ServerConfig {
     #[arg(long, env = "DAYBOOK_RATE_LIMITS", value_enum, default_value_t = Switch::On)]
     pub rate_limits: Switch,
 
+    /// Proxies, as addresses or networks ("10.0.0.0/8,::1"), that are believed when they say in Forwarded or
+    /// X-Forwarded-For whom they ask for
+    #[arg(
+        long,
+        env = "DAYBOOK_TRUSTED_PROXIES",
+        value_name = "NETWORKS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub trusted_proxies: TrustedProxies,
+
+    /// The Redis that the servers of this shop share; without it each counts by itself
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = secret()
+    )]
+    pub redis_url: Option<SecretString>,
+
     /// Whether a private PostgreSQL is given a demo shop at the first start
     #[arg(long, env = "DAYBOOK_DEMO", value_enum, default_value_t = Switch::On)]
     pub demo: Switch,
@@ -218,6 +240,10 @@ pub struct ServerConfig {
 impl ServerConfig {
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&Role::All) || self.roles.contains(&role)
+    }
+
+    pub fn redis_url(&self) -> Option<&str> {
+        given(self.redis_url.as_ref())
     }
 
     /// The admin asked for, where both halves are given.

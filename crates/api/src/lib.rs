@@ -32,6 +32,7 @@ mod problem;
 mod progress;
 #[cfg(test)]
 mod redaction;
+pub mod redis;
 mod report;
 mod routes;
 pub mod seed;

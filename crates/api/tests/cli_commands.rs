@@ -53,6 +53,8 @@ async fn help_names_every_command_and_variable() {
         "DAYBOOK_MASTER_KEY",
         "DAYBOOK_RATE_LIMITS",
         "DAYBOOK_ROLE",
+        "DAYBOOK_TRUSTED_PROXIES",
+        "REDIS_URL",
     ] {
         assert!(help.contains(word), "--help does not mention {word}");
     }
@@ -64,6 +66,11 @@ async fn mistakes_are_told_in_one_line() {
     for (arguments, told) in [
         (&["serve", "--listen", "nowhere"][..], "--listen"),
         (&["serve", "--role", "emperor"], "--role"),
+        (
+            &["serve", "--trusted-proxies", "everybody"],
+            "--trusted-proxies",
+        ),
+        (&["serve", "--redis-url", "http://cache"], "REDIS_URL"),
         (&["serve", "--currency", "XXX"], "--currency"),
         (
             &["serve", "--admin-email", "owner@shop.example"],

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod process;
+mod redis_server;
 
 use std::net::TcpListener;
 use std::pin::pin;
 use std::time::Duration;
 
 use process::{Server, daybook, failure, folder, run};
+use redis_server::RedisServer;
 use reqwest::{Client, StatusCode};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -270,5 +272,39 @@ async fn a_postgresql_that_dies_is_started_again() {
         .bearer_auth(&admin)
         .json(&body);
     server.ask(request).await;
+    assert!(server.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_shop_counts_in_the_redis_it_is_given_and_goes_on_without() {
+    let folder = folder();
+    let mut redis = RedisServer::start();
+    let mut command = daybook(folder.path());
+    command
+        .arg("serve")
+        .env("DAYBOOK_DEMO", "off")
+        .env("DAYBOOK_TRUSTED_PROXIES", "127.0.0.1")
+        .env("REDIS_URL", redis.url());
+    let mut server = Server::start_command(&mut command).await;
+    server.logs("connected to Redis").await;
+    let client = Client::new();
+    let guess = |address: &'static str| {
+        let body = json!({ "email": "ann@example.com", "password": "a guess" });
+        let request = client.post(server.url_of("/users/login"));
+        let request = request.header("x-forwarded-for", address).json(&body);
+        async move { request.send().await.unwrap().status() }
+    };
+    // As many as take longer to be forgotten than to be looked at.
+    let guesses = (0..10).map(|_| guess("192.0.2.1"));
+    let guessed = futures::future::join_all(guesses.chain([guess("192.0.2.2")])).await;
+    assert_eq!(guessed, [StatusCode::UNAUTHORIZED; 11]);
+    let counts = redis.keys("daybook:*:rate:*");
+    assert!((1..=2).contains(&counts.len()), "{counts:?}");
+    assert!(!counts.iter().any(|key| key.contains("192")), "{counts:?}");
+    redis.kill();
+    assert_eq!(guess("192.0.2.1").await, StatusCode::UNAUTHORIZED);
+    server.logs("lost Redis").await;
+    redis.restart();
+    server.logs("connected to Redis").await;
     assert!(server.stop().await.success());
 }

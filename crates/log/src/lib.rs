@@ -10,6 +10,7 @@ pub mod append;
 pub mod claim;
 mod codec;
 pub mod conflict;
+mod database;
 pub mod erasure;
 mod error;
 mod event;
@@ -29,6 +30,7 @@ pub mod stream;
 pub mod transfer;
 
 pub use codec::Codec;
+pub use database::database_identity;
 pub use error::LogError;
 pub use event::{Poison, RecordedEvent};
 pub use feed::{Feed, FeedBatch, Undecoded, head};

@@ -56,10 +56,9 @@ impl Access {
     const fn for_people_only(self) -> bool {
         match self {
             Access::Anyone | Access::SignedIn | Access::Owner | Access::Admin => false,
-            Access::InPerson
-            | Access::OwnerInPerson
-            | Access::AdminInPerson
-            | Access::Oneself => true,
+            Access::InPerson | Access::OwnerInPerson | Access::AdminInPerson | Access::Oneself => {
+                true
+            }
         }
     }
 

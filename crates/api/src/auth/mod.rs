@@ -10,4 +10,4 @@ pub(crate) mod sign_in;
 pub(crate) use self::access::Routes;
 pub use self::access::{Access, EXTENSION};
 pub use self::caller::{Admin, Customer};
-pub use self::identify::Caller;
+pub use self::identify::{Caller, Known};

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::extract::of_database;
-use crate::gateway::{Origin, rate_limit::client_of};
+use crate::gateway::{Origin, rate_limit::network_of};
 use crate::problem::{ApiResult, Problem, chain};
 
 /// Who it is, and the generation of their tokens before that was proven. Takes the same time, and the same delays,
@@ -87,7 +87,7 @@ fn claim(app: &App, email: &str, owner: Option<UserId>, origin: &Origin) -> Clai
     };
     Claim {
         account: app.commands.pseudonym("guessed", &address),
-        network: origin.address.map(client_of).map(network),
+        network: origin.address.map(network_of).map(network),
         user_id: owner,
     }
 }

@@ -86,6 +86,8 @@ Settings come from flags or from the environment, the flag winning:
   DAYBOOK_ADMIN_PASSWORD   and the password
   DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)
   DAYBOOK_RATE_LIMITS      on or off (on)
+  DAYBOOK_TRUSTED_PROXIES  proxies that are believed when they say whom they ask for, such as 10.0.0.0/8
+  REDIS_URL                the Redis that the servers of a shop share; without it each counts by itself
   DAYBOOK_DEMO             off: no demo shop in the private PostgreSQL (on)
   DAYBOOK_LOG              what is logged, such as info or info,daybook_log=debug (info)
   DAYBOOK_LOG_FORMAT       text or json (text)

@@ -8,8 +8,8 @@ use axum::response::Response;
 use daybook_identity::security::{Kind, SecurityLog};
 
 use super::failure::Code;
-use super::origin::Origin;
-use super::rate_limit::client_of;
+use super::origin::{Origin, client_address};
+use super::rate_limit::network_of;
 use super::request_id;
 use crate::auth::Caller;
 
@@ -22,10 +22,12 @@ pub(crate) async fn denials(
     let origin = Origin::of(request.method(), request.extensions());
     let response = next.run(request).await;
     if let Some(kind) = denial(&response) {
-        let caller = response.extensions().get::<Caller>();
-        let mut event = origin.event(kind).about(caller.and_then(Caller::user_id));
+        let told = response.extensions();
+        let caller = told.get::<Caller>().and_then(Caller::user_id);
+        let mut event = origin.event(kind).about(caller);
+        event.address = client_address(told).or(event.address);
         // Somebody with IPv6 has more addresses than there is room for rows.
-        event.address = event.address.map(client_of);
+        event.address = event.address.map(network_of);
         let request_id = response.headers().get(request_id::HEADER);
         event.request_id = request_id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
         log.record(event);

@@ -1,49 +1,60 @@
 //! The gateway: what happens to every request, whatever its route. One layer around the router does it in this
-//! order: name the request, admit it (rate limit, then room), run it within its time and catch its panics, write
-//! out the problem it ended in, count and log it. A second one, inside, finds out who is asking; a third, outside,
-//! tells the security log of whoever was turned away.
+//! order: name the request and where it comes from, admit it (rate limit of the address, then room), run it within
+//! its time and catch its panics, write out the problem it ended in, count and log it. Inside, a second one finds
+//! out who is asking, and a third one whether they may ask as often. One outside tells the security log of whoever
+//! was turned away.
 
+mod class;
+mod client_address;
 mod denials;
 mod failure;
 mod identify;
+mod limit_caller;
 mod observe;
 mod origin;
 pub mod rate_limit;
 mod request_id;
+mod room;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
 
+pub use self::class::{ByClass, Class};
+pub use self::client_address::{ClientAddress, TrustedProxies};
 pub(crate) use self::denials::denials;
 pub(crate) use self::identify::identify;
+pub use self::limit_caller::limit_caller;
 use self::observe::Observation;
 pub(crate) use self::origin::Origin;
-use self::rate_limit::{Class, RateLimiter};
+use self::rate_limit::{Asked, RateLimiter, Verdict};
 pub use self::request_id::RequestId;
+pub use self::room::Capacity;
+use self::room::Room;
 use crate::app::HttpConfig;
-use crate::problem::Problem;
+use crate::redis::Redis;
 
 #[derive(Clone)]
 pub struct Gateway(Arc<Inner>);
 
 struct Inner {
-    room: Semaphore,
+    rooms: ByClass<Room>,
     rate_limiter: Option<RateLimiter>,
+    trusted_proxies: TrustedProxies,
     request_timeout: std::time::Duration,
 }
 
 impl Gateway {
-    pub fn new(config: &HttpConfig) -> Gateway {
+    pub fn new(config: &HttpConfig, redis: Option<Redis>) -> Gateway {
+        let limiter = || RateLimiter::new(&config.limits, redis);
         Gateway(Arc::new(Inner {
-            room: Semaphore::new(config.max_in_flight),
-            rate_limiter: config.rate_limits.then(|| RateLimiter::new(&config.limits)),
+            rooms: config.capacity.map(Room::new),
+            rate_limiter: config.rate_limits.then(limiter),
+            trusted_proxies: config.trusted_proxies.clone(),
             request_timeout: config.request_timeout,
         }))
     }
@@ -55,38 +66,41 @@ impl Gateway {
         }
     }
 
-    async fn serve(&self, request: Request, next: Next) -> Response {
+    async fn serve(&self, mut request: Request, next: Next) -> Response {
+        let client = request.extensions().get::<ClientAddress>().copied();
         let Some(class) = Class::of(request.method(), request.uri().path()) else {
             return self.run(request, next).await;
         };
-        let peer = request
-            .extensions()
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0.ip());
-        let (Some(limiter), Some(peer)) = (&self.0.rate_limiter, peer) else {
-            return self.run_in_room(request, next).await;
+        let Some(limiter) = &self.0.rate_limiter else {
+            return self.run_in_room(class, request, next).await;
         };
-        let verdict = limiter.check(class, peer);
-        let mut response = match verdict.refused() {
-            Some(problem) => problem.into_response(),
-            None => self.run_in_room(request, next).await,
-        };
-        if response.status().is_success() {
-            limiter.succeeded(class, peer);
+        let checked = client.map(|client| limiter.check_address(class, client));
+        let verdict = checked.unwrap_or_default();
+        if let Some(problem) = verdict.refused() {
+            let mut response = problem.into_response();
+            verdict.write(response.headers_mut());
+            return response;
         }
-        verdict.write(response.headers_mut());
+        request.extensions_mut().insert(Asked {
+            class,
+            client,
+            verdict: verdict.clone(),
+        });
+        let signs_in = Class::signs_in(request.uri().path());
+        let mut response = self.run_in_room(class, request, next).await;
+        if let Some(client) = client.filter(|_| signs_in && response.status().is_success()) {
+            limiter.signed_in(client).await;
+        }
+        // What was found out further inside, if the request came so far.
+        let found = response.extensions_mut().remove::<Verdict>();
+        found.unwrap_or(verdict).write(response.headers_mut());
         response
     }
 
-    async fn run_in_room(&self, request: Request, next: Next) -> Response {
-        match self.0.room.try_acquire() {
-            Ok(_permit) => self.run(request, next).await,
-            Err(_) => Problem::unavailable(
-                "overloaded",
-                "Too many requests are being served; nothing was done.",
-                1,
-            )
-            .into_response(),
+    async fn run_in_room(&self, class: Class, request: Request, next: Next) -> Response {
+        match self.0.rooms.get(class).enter().await {
+            Ok(_place) => self.run(request, next).await,
+            Err(full) => full.into_response(),
         }
     }
 
@@ -98,8 +112,16 @@ impl Gateway {
 /// The layer's function, for `axum::middleware::from_fn_with_state`.
 pub async fn gateway(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {
     let observation = Observation::begin(&mut request);
+    let client = ClientAddress::of(&request, &gateway.0.trusted_proxies);
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
     let response = gateway.serve(request, next).await;
     let mut response = failure::written_out(response, observation.path(), observation.request_id());
+    if let Some(client) = client {
+        // For those outside who tell of whoever was turned away.
+        response.extensions_mut().insert(client);
+    }
     secure(response.headers_mut());
     observation.end(&mut response);
     response
@@ -133,7 +155,7 @@ mod tests {
             .route("/api/v1/never", get(std::future::pending::<&str>))
             .route("/api/v1/fine", get(|| async { "{}" }))
             .route("/healthz", get(|| async { "{}" }))
-            .layer(from_fn_with_state(Gateway::new(&config), gateway));
+            .layer(from_fn_with_state(Gateway::new(&config, None), gateway));
         let request = Request::builder()
             .uri(path)
             .header("x-request-id", "r-1")
@@ -174,7 +196,11 @@ mod tests {
     #[tokio::test]
     async fn a_full_house_says_so_but_not_to_operators() {
         let config = HttpConfig {
-            max_in_flight: 0,
+            capacity: ByClass::all(Capacity {
+                running: 0,
+                waiting: 0,
+                patience: Duration::ZERO,
+            }),
             ..HttpConfig::default()
         };
         let (status, headers, body) = ask(config.clone(), "/api/v1/fine").await;
@@ -186,11 +212,15 @@ mod tests {
     #[tokio::test]
     async fn room_is_given_back_whatever_happens() {
         let config = HttpConfig {
-            max_in_flight: 1,
+            capacity: ByClass::all(Capacity {
+                running: 1,
+                waiting: 0,
+                patience: Duration::ZERO,
+            }),
             request_timeout: Duration::from_millis(20),
             ..HttpConfig::default()
         };
-        let state = Gateway::new(&config);
+        let state = Gateway::new(&config, None);
         let router = Router::new()
             .route("/api/v1/panic", get(|| async { panic!("again") as &str }))
             .route("/api/v1/never", get(std::future::pending::<&str>))

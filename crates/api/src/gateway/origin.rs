@@ -1,20 +1,21 @@
 //! Where a request comes from, as security events tell it.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath};
+use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
 use axum::http::{Extensions, Method};
 use chrono::Utc;
 use daybook_identity::security::{Kind, SecurityEvent};
 
+use super::client_address::ClientAddress;
 use super::request_id::RequestId;
 
-/// The one place that says whose address a request has.
-pub(crate) fn client_address(extensions: &Extensions) -> Option<IpAddr> {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
-    peer.map(|info| info.0.ip().to_canonical())
+pub(super) fn client_address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions
+        .get::<ClientAddress>()
+        .map(|client| client.address)
 }
 
 #[derive(Clone, Debug)]

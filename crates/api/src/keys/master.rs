@@ -104,6 +104,18 @@ impl MasterKey {
         self.0.expose_secret()
     }
 
+    /// What the servers of one database know of each other, and nobody else does.
+    pub fn shared_secret(&self, database: &str) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.expose());
+        let tag = hmac::sign(
+            &key,
+            format!("shared by the servers of {database}").as_bytes(),
+        );
+        let mut secret = [0; 32];
+        secret.copy_from_slice(tag.as_ref());
+        secret
+    }
+
     /// A password for the demo shop's accounts: the same at every start, another in every shop, so
     /// that a demo that is reachable from outside isn't open to whoever knows the source.
     pub fn demo_password(&self, account: &str) -> SecretString {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
-use daybook_domain::StreamId;
+use daybook_domain::{StreamId, UserId};
 use daybook_identity::access_token::TokenKeyError;
 use daybook_identity::security::Kind;
 use daybook_identity::session::{self, Session, SessionError};

@@ -13,6 +13,7 @@ mod http;
 mod listener;
 pub(crate) mod restored;
 mod sealing;
+mod sharing;
 mod supervisor;
 
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ pub(crate) use self::first_start::Accounts;
 use self::forgetting::Forgetting;
 use self::listener::ReservedPort;
 use self::sealing::{Preparation, Sealing};
+use self::sharing::Sharing;
 use crate::account_messages::answer_forgotten_passwords;
 use crate::app::{self, App, AppParts, HttpConfig};
 use crate::config::{Role, ServerConfig};
@@ -55,6 +57,7 @@ pub(crate) async fn serve(
     config.admin()?;
     config.oidc.config()?;
     first_start::refuse_weak_secrets(config)?;
+    sharing::client(config)?;
     let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
     let store = CheckpointStore::open(&config.data.checkpoints())?;
     let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
@@ -190,6 +193,7 @@ impl Server<'_> {
             return Ok(());
         };
         let accounts = accounts?;
+        let sharing = Sharing::start(self.config, self.database, self.master_key).await?;
         let listener = port.listen()?;
         let address = listener
             .local_addr()
@@ -209,6 +213,7 @@ impl Server<'_> {
             revocations: revocations.clone(),
             oidc: self.oidc()?,
             checkpoint_keys,
+            redis: sharing.redis(),
             http: self.http(),
         });
         // One connection to listen and one to look with.
@@ -251,6 +256,7 @@ impl Server<'_> {
         security.stop().await;
         revoked.stop().await;
         tracker.stop().await;
+        sharing.stop().await;
         Ok(())
     }
 
@@ -263,6 +269,7 @@ impl Server<'_> {
         HttpConfig {
             access_token_ttl: 60 * Duration::from_secs(self.config.access_token_minutes.into()),
             rate_limits: self.config.rate_limits.is_on(),
+            trusted_proxies: self.config.trusted_proxies.clone(),
             currency: self.config.currency,
             ..HttpConfig::default()
         }

@@ -18,12 +18,17 @@ mod lists;
 mod oidc;
 mod operations;
 mod orders;
+mod overload;
 mod own_writes;
 mod past;
 mod person_export;
 mod price_history;
 mod projections;
 mod proofs;
+mod rate_limits;
+mod redis;
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
 mod revocations;
 mod security_events;
 mod sessions;

@@ -69,7 +69,7 @@ impl Staff {
             rate_limits: false,
             ..HttpConfig::default()
         };
-        Shop::open_beside(http, Some(self.provider())).await
+        Shop::open_beside(http, None, Some(self.provider())).await
     }
 
     /// What a person does in the browser: signs in as `subject`, agrees, and is sent back with a code and a state.

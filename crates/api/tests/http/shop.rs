@@ -10,6 +10,7 @@ use chrono::Utc;
 use daybook_api::account_messages::answer_forgotten_passwords;
 use daybook_api::app::{App, AppParts, HttpConfig, router};
 use daybook_api::erasure::Erasures;
+use daybook_api::redis::Redis;
 use daybook_audit::{Sealer, SealerConfig, SigningKey};
 use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
 use daybook_domain::UserId;
@@ -89,11 +90,20 @@ impl Shop {
     }
 
     pub(crate) async fn open_with(http: HttpConfig) -> Shop {
-        Shop::open_beside(http, None).await
+        Shop::open_beside(http, None, None).await
     }
 
-    /// A shop whose staff may sign in at an identity provider.
-    pub(crate) async fn open_beside(http: HttpConfig, oidc: Option<Provider>) -> Shop {
+    /// With a Redis that other servers may use, too.
+    pub(crate) async fn open_sharing(http: HttpConfig, redis: Option<Redis>) -> Shop {
+        Shop::open_beside(http, redis, None).await
+    }
+
+    /// Where staff may sign in at an identity provider, too.
+    pub(crate) async fn open_beside(
+        http: HttpConfig,
+        redis: Option<Redis>,
+        oidc: Option<Provider>,
+    ) -> Shop {
         let database = TestDatabase::create(&MIGRATOR).await.unwrap();
         let pool = database.server_pool().unwrap();
         let codec = Codec::new(pool.clone(), Arc::new(Secrets::from_master_key(&[7; 32])));
@@ -115,6 +125,7 @@ impl Shop {
             pool: pool.clone(),
             token_keys: keys.clone(),
             checkpoint_keys: vec![checkpoint_key.verifier().clone()],
+            redis,
             http,
         };
         let app = App::new(parts);

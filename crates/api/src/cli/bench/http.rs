@@ -14,6 +14,7 @@ use crate::config::{
     DataConfig, DatabaseConfig, LogConfig, OidcArguments, Role, ServerConfig, Switch, secret,
 };
 use crate::failure::Failure;
+use crate::gateway::TrustedProxies;
 use crate::server;
 
 /// The whole over HTTP, with keep-alive connections.
@@ -101,6 +102,8 @@ async fn in_this_process(
         access_token_minutes: 15,
         currency: Default::default(),
         rate_limits: Switch::Off,
+        trusted_proxies: TrustedProxies::default(),
+        redis_url: None,
         demo: Switch::Off,
         oidc: OidcArguments::default(),
         database: arguments.database.clone(),

@@ -1,0 +1,275 @@
+//! Rate limits, by client address and by who is known to ask.
+//!
+//! Signing in is strict, as that is where passwords are guessed; a sign-in that succeeds is given back, so only
+//! failures count. The other classes are generous, and by address do not count for a client on the machine
+//! itself: that is a proxy, a probe or a load test, and many clients in one.
+//!
+//! Every process counts what it sees. Where the servers of a shop share a Redis, that counts for all of them:
+//! whoever has used up what they are allowed at one process has done so at all, so that a flood is refused here
+//! without asking Redis, and the rest costs one round trip. Without an answer the own count is what holds.
+
+mod limits;
+mod local;
+mod shared;
+mod verdict;
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use daybook_identity::{Means, Principal};
+use metrics::{Counter, counter, describe_counter};
+use moka::sync::Cache;
+use uuid::Uuid;
+
+pub use self::limits::{Allowance, Limits};
+use self::local::Buckets;
+use self::shared::{Bucket, Shared};
+pub use self::verdict::Verdict;
+use super::class::{ByClass, Class};
+use super::client_address::ClientAddress;
+use crate::redis::{Away, Redis};
+
+const FALLBACKS: &str = "daybook_rate_limit_fallbacks_total";
+
+pub struct RateLimiter {
+    by_address: ByClass<Buckets<IpAddr>>,
+    by_principal: ByClass<Buckets<Uuid>>,
+    /// Sign-ins that succeeded and were not yet set against a later one.
+    given_back: Cache<IpAddr, Arc<AtomicU32>>,
+    shared: Option<Shared>,
+    fallbacks: Counter,
+}
+
+/// A request that this process's count of its address lets through.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) class: Class,
+    pub(super) client: Option<ClientAddress>,
+    pub(super) verdict: Verdict,
+}
+
+impl RateLimiter {
+    pub fn new(limits: &Limits, redis: Option<Redis>) -> RateLimiter {
+        describe_counter!(
+            FALLBACKS,
+            "Requests that were limited by this process's own count, since Redis did not answer."
+        );
+        let by_address =
+            |class: Class, &allowance: &_| Buckets::new(class.as_str().to_owned(), allowance);
+        let by_principal = |class: Class, &allowance: &_| {
+            Buckets::new(format!("{}-principal", class.as_str()), allowance)
+        };
+        RateLimiter {
+            by_address: limits.by_address.map(by_address),
+            by_principal: limits.by_principal.map(by_principal),
+            given_back: Cache::builder()
+                .max_capacity(100_000)
+                .time_to_idle(limits.by_address.sign_in.window)
+                .build(),
+            shared: redis.map(Shared::new),
+            fallbacks: counter!(FALLBACKS),
+        }
+    }
+
+    /// By this process's count, before anything is done to find out who it is.
+    pub fn check_address(&self, class: Class, client: ClientAddress) -> Verdict {
+        let buckets = self.by_address.get(class);
+        let is_free = match class {
+            Class::SignIn => self.take_back(network_of(client.address)),
+            Class::Command | Class::Query | Class::Usage => client.is_local,
+        };
+        let address = match is_free {
+            true => buckets.policy.untouched(),
+            false => buckets.take(&network_of(client.address)),
+        };
+        Verdict {
+            address: Some(address),
+            principal: None,
+        }
+    }
+
+    /// By who it is, and by the count of all servers together.
+    pub(super) async fn check_caller(
+        &self,
+        asked: Asked,
+        principal: Option<&Principal>,
+    ) -> Verdict {
+        let Asked { class, client, .. } = asked;
+        let principal = principal.map(limited_as);
+        let buckets = self.by_principal.get(class);
+        let own = Verdict {
+            address: asked.verdict.address,
+            principal: principal.map(|id| buckets.take(&id)),
+        };
+        let Some(shared) = &self.shared else {
+            return own;
+        };
+        if own.refused().is_some() {
+            return own;
+        }
+        let address = client.and_then(|client| self.address_bucket(class, client));
+        let principal = principal.map(|id| Bucket {
+            policy: Arc::clone(&buckets.policy),
+            client: id.to_string(),
+        });
+        match shared.take(address, principal).await {
+            Ok(all) => Verdict {
+                address: all.address.or(own.address),
+                principal: all.principal.or(own.principal),
+            },
+            Err(Away) => {
+                self.fallbacks.increment(1);
+                own
+            }
+        }
+    }
+
+    /// Somebody has signed in.
+    pub async fn signed_in(&self, client: ClientAddress) {
+        self.given_back
+            .get_with(network_of(client.address), Arc::default)
+            .fetch_add(1, Ordering::Relaxed);
+        if let (Some(shared), Some(bucket)) =
+            (&self.shared, self.address_bucket(Class::SignIn, client))
+        {
+            // Where Redis is away, there is nobody to give it back to.
+            let _ = shared.give_back(&bucket).await;
+        }
+    }
+
+    pub fn tidy(&self) {
+        self.by_address.iter().for_each(Buckets::tidy);
+        self.by_principal.iter().for_each(Buckets::tidy);
+    }
+
+    /// `None` for whom there is no limit.
+    fn address_bucket(&self, class: Class, client: ClientAddress) -> Option<Bucket> {
+        (class == Class::SignIn || !client.is_local).then(|| Bucket {
+            policy: Arc::clone(&self.by_address.get(class).policy),
+            client: network_of(client.address).to_string(),
+        })
+    }
+
+    fn take_back(&self, client: IpAddr) -> bool {
+        let one_less = |credit: u32| credit.checked_sub(1);
+        self.given_back.get(&client).is_some_and(|credit| {
+            credit
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+                .is_ok()
+        })
+    }
+}
+
+/// Whoever has a session is one, in however many of them; each API key is one by itself.
+fn limited_as(principal: &Principal) -> Uuid {
+    match principal.means {
+        Means::Session { .. } => principal.user_id.as_uuid(),
+        Means::ApiKey { id } => id,
+    }
+}
+
+/// Someone with IPv6 has a whole /64 to send from.
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(
+            address.to_bits() & !u128::from(u64::MAX),
+        )),
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use axum::http::HeaderMap;
+
+    use super::*;
+
+    fn limiter(requests: u32) -> RateLimiter {
+        let allowance = Allowance {
+            requests: NonZeroU32::new(requests).unwrap(),
+            window: Duration::from_secs(600),
+        };
+        let limits = Limits {
+            by_address: ByClass::all(allowance),
+            by_principal: ByClass::all(allowance),
+        };
+        RateLimiter::new(&limits, None)
+    }
+
+    fn at(text: &str) -> ClientAddress {
+        ClientAddress::direct(text.parse().unwrap())
+    }
+
+    fn is_refused(limiter: &RateLimiter, class: Class, address: &str) -> bool {
+        limiter
+            .check_address(class, at(address))
+            .refused()
+            .is_some()
+    }
+
+    #[test]
+    fn an_address_that_asks_too_often_is_told_when_to_come_back() {
+        let limiter = limiter(2);
+        let client = at("192.0.2.1");
+        assert!(
+            limiter
+                .check_address(Class::Query, client)
+                .refused()
+                .is_none()
+        );
+        let last = limiter.check_address(Class::Query, client);
+        assert!(last.refused().is_none());
+        let mut headers = HeaderMap::new();
+        last.write(&mut headers);
+        assert_eq!(headers["ratelimit-policy"], "\"queries\";q=2;w=600");
+        assert_eq!(headers["ratelimit"], "\"queries\";r=0;t=600");
+        let refused = limiter.check_address(Class::Query, client).refused();
+        assert_eq!(refused.unwrap().status(), 429);
+        let is_refused = |class, address| is_refused(&limiter, class, address);
+        assert!(
+            !is_refused(Class::Command, "192.0.2.1"),
+            "classes are apart"
+        );
+        assert!(
+            !is_refused(Class::Query, "192.0.2.2"),
+            "addresses are apart"
+        );
+    }
+
+    #[tokio::test]
+    async fn sign_ins_that_succeed_do_not_count() {
+        let limiter = limiter(2);
+        for _ in 0..10 {
+            assert!(!is_refused(&limiter, Class::SignIn, "127.0.0.1"));
+            limiter.signed_in(at("127.0.0.1")).await;
+        }
+        let refused = (0..4).filter(|_| is_refused(&limiter, Class::SignIn, "127.0.0.1"));
+        assert_eq!(
+            refused.count(),
+            2,
+            "one success to give back, one in the bucket, two too many"
+        );
+    }
+
+    #[test]
+    fn the_machine_itself_is_limited_in_signing_in_only() {
+        let limiter = limiter(1);
+        for _ in 0..3 {
+            assert!(!is_refused(&limiter, Class::Command, "127.0.0.1"));
+            assert!(!is_refused(&limiter, Class::Query, "::1"));
+        }
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_client() {
+        let network = |text: &str| network_of(text.parse().unwrap());
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_eq!(network("::1"), "::1".parse::<IpAddr>().unwrap());
+    }
+}

@@ -1,0 +1,146 @@
+//! Room for requests: of each class so many are worked on at once, so many more wait for their turn, a moment at
+//! most, and the rest is turned away at once. Classes do not take each other's room, so that a flood of queries
+//! leaves commands alone, and the reverse.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use super::class::{ByClass, Class};
+use crate::problem::Problem;
+
+const IN_FLIGHT: &str = "daybook_gateway_in_flight";
+const QUEUED: &str = "daybook_gateway_queued";
+const REFUSED: &str = "daybook_gateway_refused_total";
+
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// Requests that are worked on at once.
+    pub running: usize,
+    /// Requests that may wait for their turn.
+    pub waiting: usize,
+    /// How long they may.
+    pub patience: Duration,
+}
+
+impl Capacity {
+    const fn new(running: usize, waiting: usize) -> Capacity {
+        Capacity {
+            running,
+            waiting,
+            patience: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Default for ByClass<Capacity> {
+    /// Commands and queries mostly wait for the database, which batches the ones and has few connections for the
+    /// others. A password costs a core for a moment, a batch of usage events up to 1 MiB of memory.
+    fn default() -> ByClass<Capacity> {
+        ByClass {
+            sign_in: Capacity::new(64, 256),
+            command: Capacity::new(1024, 2048),
+            query: Capacity::new(1024, 2048),
+            usage: Capacity::new(64, 256),
+        }
+    }
+}
+
+pub(super) struct Room {
+    running: Semaphore,
+    waiting: Semaphore,
+    patience: Duration,
+    in_flight: Gauge,
+    queued: Gauge,
+    refused: Counter,
+}
+
+/// A place among those that are worked on, until it is dropped.
+pub(super) struct Place<'a> {
+    _running: SemaphorePermit<'a>,
+    _in_flight: Counted<'a>,
+}
+
+/// There is no room, and none came in time. Nothing was done.
+#[derive(Debug)]
+pub(super) struct Full {
+    patience: Duration,
+}
+
+impl Room {
+    pub(super) fn new(class: Class, capacity: &Capacity) -> Room {
+        describe_gauge!(IN_FLIGHT, "Requests that are worked on, by class.");
+        describe_gauge!(QUEUED, "Requests that wait for their turn, by class.");
+        describe_counter!(REFUSED, "Requests turned away for want of room, by class.");
+        let class = class.as_str();
+        Room {
+            running: Semaphore::new(capacity.running),
+            waiting: Semaphore::new(capacity.waiting),
+            patience: capacity.patience,
+            in_flight: gauge!(IN_FLIGHT, "class" => class),
+            queued: gauge!(QUEUED, "class" => class),
+            refused: counter!(REFUSED, "class" => class),
+        }
+    }
+
+    /// In the order of their coming.
+    pub(super) async fn enter(&self) -> Result<Place<'_>, Full> {
+        match self.find().await {
+            Some(running) => Ok(Place {
+                _running: running,
+                _in_flight: Counted::new(&self.in_flight),
+            }),
+            None => {
+                self.refused.increment(1);
+                Err(Full {
+                    patience: self.patience,
+                })
+            }
+        }
+    }
+
+    async fn find(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody gets past those who wait: what is given back is theirs before it can be tried for.
+        if let Ok(running) = self.running.try_acquire() {
+            return Some(running);
+        }
+        let _waiting = self.waiting.try_acquire().ok()?;
+        let _queued = Counted::new(&self.queued);
+        timeout(self.patience, self.running.acquire())
+            .await
+            .ok()?
+            .ok()
+    }
+}
+
+struct Counted<'a>(&'a Gauge);
+
+impl<'a> Counted<'a> {
+    fn new(gauge: &'a Gauge) -> Counted<'a> {
+        gauge.increment(1);
+        Counted(gauge)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
+impl IntoResponse for Full {
+    /// Whoever waits now has been served or turned away when their patience is over, so that there is a place in
+    /// the queue again: that is how long to wait before trying anew.
+    fn into_response(self) -> Response {
+        let seconds = u32::try_from(self.patience.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        Problem::unavailable(
+            "overloaded",
+            "Too many requests are being served; nothing was done.",
+            seconds.max(1),
+        )
+        .into_response()
+    }
+}
