@@ -30,8 +30,9 @@ use crate::builds::Builds;
 use crate::cache::ProductCache;
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
+use crate::gateway::cors::{self, Origin};
 use crate::gateway::rate_limit::Limits;
-use crate::gateway::{Gateway, gateway, identify};
+use crate::gateway::{Gateway, gateway, identify, secured};
 use crate::problem::{ApiResult, Problem};
 use crate::trail::Trail;
 use crate::{metrics, openapi, routes};
@@ -81,6 +82,8 @@ pub struct HttpConfig {
     pub access_token_ttl: Duration,
     pub sessions: Lifetimes,
     pub request_timeout: Duration,
+    /// How much of that a body has to arrive.
+    pub body_timeout: Duration,
     /// How long a query waits for `Daybook-Min-Position`.
     pub read_your_writes_timeout: Duration,
     pub body_limit: usize,
@@ -90,6 +93,10 @@ pub struct HttpConfig {
     pub limits: Limits,
     /// Of prices that name none.
     pub currency: Currency,
+    /// Origins whose pages may use the API.
+    pub cors_origins: Vec<Origin>,
+    /// Whether clients come over TLS that ends in front of this server.
+    pub https: bool,
 }
 
 impl Default for HttpConfig {
@@ -101,12 +108,15 @@ impl Default for HttpConfig {
                 absolute: 30 * DAY,
             },
             request_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(8),
             read_your_writes_timeout: Duration::from_secs(2),
             body_limit: 64 * 1024,
             max_in_flight: 4096,
             rate_limits: true,
             limits: Limits::default(),
             currency: EUR.parse().unwrap_or_default(),
+            cors_origins: Vec::new(),
+            https: false,
         }
     }
 }
@@ -191,14 +201,22 @@ pub fn router(app: App) -> Router {
     let (api, _) = openapi::router().split_for_parts();
     let body_limit = DefaultBodyLimit::max(app.http.body_limit);
     let front = from_fn_with_state(app.gateway.clone(), gateway);
-    api.merge(routes::operations::router())
+    let cors = cors::layer(&app.http.cors_origins);
+    let outside = from_fn_with_state(app.gateway.clone(), secured);
+    let router = api
+        .merge(routes::operations::router())
         .merge(routes::docs::router())
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(body_limit)
         .layer(from_fn_with_state(app.clone(), identify))
         .layer(front)
-        .with_state(app)
+        .with_state(app);
+    match cors {
+        // In front of the gateway: pages must be able to read its refusals, and preflights are no requests of anyone's.
+        Some(cors) => router.layer(cors).layer(outside),
+        None => router,
+    }
 }
 
 async fn unknown_route() -> Problem {

@@ -21,6 +21,7 @@ use sqlx::migrate::MigrateError;
 
 use crate::bench::BenchError;
 use crate::config::HalfAnAdmin;
+use crate::edge::tls::TlsError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
 
@@ -48,6 +49,8 @@ pub enum Failure {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("PostgreSQL at {place} cannot be reached")]
     DatabaseUnreachable { place: String, source: sqlx::Error },
     #[error("PostgreSQL at {place} lets nobody in by that name and password")]
@@ -202,6 +205,7 @@ impl Failure {
             Failure::CannotListen { .. } => {
                 "choose an address of this machine with --listen or DAYBOOK_LISTEN"
             }
+            Failure::Tls(error) => error.remedy(),
             Failure::DatabaseUnreachable { .. } => {
                 "start it, mend DATABASE_URL, or unset DATABASE_URL to use a private server"
             }

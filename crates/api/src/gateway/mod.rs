@@ -1,8 +1,11 @@
 //! The gateway: what happens to every request, whatever its route. One layer around the router does it in this
 //! order: name the request, admit it (rate limit, then room), run it within its time and catch its panics, write
-//! out the problem it ended in, count and log it. A second one, inside, finds out who is asking.
+//! out the problem it ended in, tell browsers what to keep to, count and log it. A second one, inside, finds out who
+//! is asking. A third, outside and only where it is asked for, lets other origins' pages in.
 
+pub mod cors;
 mod failure;
+mod headers;
 mod identify;
 mod observe;
 pub mod rate_limit;
@@ -12,12 +15,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
+use self::headers::Guard;
+pub(crate) use self::headers::secured;
 pub(crate) use self::identify::identify;
 use self::observe::Observation;
 use self::rate_limit::{Class, RateLimiter};
@@ -32,6 +35,7 @@ struct Inner {
     room: Semaphore,
     rate_limiter: Option<RateLimiter>,
     request_timeout: std::time::Duration,
+    https: bool,
 }
 
 impl Gateway {
@@ -40,6 +44,7 @@ impl Gateway {
             room: Semaphore::new(config.max_in_flight),
             rate_limiter: config.rate_limits.then(|| RateLimiter::new(&config.limits)),
             request_timeout: config.request_timeout,
+            https: config.https,
         }))
     }
 
@@ -48,6 +53,10 @@ impl Gateway {
         if let Some(limiter) = &self.0.rate_limiter {
             limiter.tidy();
         }
+    }
+
+    fn guard(&self, request: &Request) -> Guard {
+        Guard::of(request, self.0.https)
     }
 
     async fn serve(&self, request: Request, next: Next) -> Response {
@@ -93,17 +102,12 @@ impl Gateway {
 /// The layer's function, for `axum::middleware::from_fn_with_state`.
 pub async fn gateway(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {
     let observation = Observation::begin(&mut request);
+    let guard = gateway.guard(&request);
     let response = gateway.serve(request, next).await;
     let mut response = failure::written_out(response, observation.path(), observation.request_id());
-    secure(response.headers_mut());
+    guard.secure(response.headers_mut());
     observation.end(&mut response);
     response
-}
-
-fn secure(headers: &mut HeaderMap) {
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
 #[cfg(test)]
@@ -112,6 +116,7 @@ mod tests {
 
     use axum::Router;
     use axum::body::{Body, to_bytes};
+    use axum::http::HeaderMap;
     use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use serde_json::Value;

@@ -9,13 +9,13 @@ mod background;
 mod connect;
 mod first_start;
 mod forgetting;
-mod http;
 mod listener;
 pub(crate) mod restored;
 mod sealing;
 mod supervisor;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use daybook_audit::CheckpointStore;
 use daybook_identity::Revocations;
@@ -32,6 +32,8 @@ use self::listener::ReservedPort;
 use self::sealing::{Preparation, Sealing};
 use crate::app::{self, App, AppParts, HttpConfig};
 use crate::config::{Role, ServerConfig};
+use crate::edge::tls::{self, Certificate, Files, TlsError};
+use crate::edge::{self, Edge};
 use crate::erasure::{self, Erasures};
 use crate::failure::Failure;
 use crate::keys::{self, MasterKey};
@@ -50,6 +52,10 @@ pub(crate) async fn serve(
         false => None,
     };
     config.admin()?;
+    let certificate = match port {
+        Some(_) => certificate(config)?,
+        None => None,
+    };
     let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
     let store = CheckpointStore::open(&config.data.checkpoints())?;
     let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
@@ -58,10 +64,19 @@ pub(crate) async fn serve(
         database: &database,
         master_key: &master_key,
         store: &store,
+        certificate,
     };
     let served = server.run(port, stop, opened).await;
     database.close().await;
     served
+}
+
+fn certificate(config: &ServerConfig) -> Result<Option<Arc<Certificate>>, TlsError> {
+    let (certificate, key) = (&config.edge.tls_cert, &config.edge.tls_key);
+    let files = Files::of(certificate.as_deref(), key.as_deref())?;
+    files
+        .map(|files| Certificate::open(files).map(Arc::new))
+        .transpose()
 }
 
 /// A server that can carry out no commands is of no use: it ends, and whoever runs it starts another.
@@ -80,6 +95,7 @@ struct Server<'a> {
     database: &'a Database,
     master_key: &'a MasterKey,
     store: &'a CheckpointStore,
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl Server<'_> {
@@ -215,6 +231,9 @@ impl Server<'_> {
         let revoked = Background::start("revocations", |stop| async move {
             revocations.run(listening, stop).await
         });
+        let renewing = self.certificate.clone().map(|certificate| {
+            Background::start("certificate", |stop| tls::watch(certificate, stop))
+        });
         let chores = Background::start("chores", |stop| app::run_background(app.clone(), stop));
 
         info!(%address, "serving");
@@ -224,19 +243,36 @@ impl Server<'_> {
             stop.cancelled().await;
             app.builds.close();
         };
-        let serving = http::serve(listener, app::router(app.clone()), stop.clone());
+        let serving = edge::serve(
+            listener,
+            app::router(app.clone()),
+            self.edge(),
+            stop.clone(),
+        );
         tokio::join!(serving, closing);
         app.builds.ended().await;
         chores.stop().await;
+        if let Some(renewing) = renewing {
+            renewing.stop().await;
+        }
         revoked.stop().await;
         tracker.stop().await;
         Ok(())
+    }
+
+    fn edge(&self) -> Edge {
+        Edge {
+            certificate: self.certificate.clone(),
+            ..Edge::default()
+        }
     }
 
     fn http(&self) -> HttpConfig {
         HttpConfig {
             rate_limits: self.config.rate_limits.is_on(),
             currency: self.config.currency,
+            cors_origins: self.config.edge.cors_origins(),
+            https: self.config.edge.is_behind_https(),
             ..HttpConfig::default()
         }
     }

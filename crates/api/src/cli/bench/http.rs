@@ -10,7 +10,9 @@ use super::scratch::Scratch;
 use super::{LoadArguments, print_json, print_line};
 use crate::bench::http::{self, AdminAccount, HttpReport, Target};
 use crate::cli::runtime;
-use crate::config::{DataConfig, DatabaseConfig, LogConfig, Role, ServerConfig, Switch, secret};
+use crate::config::{
+    DataConfig, DatabaseConfig, EdgeConfig, LogConfig, Role, ServerConfig, Switch, secret,
+};
 use crate::failure::Failure;
 use crate::server;
 
@@ -94,6 +96,7 @@ async fn in_this_process(
     let config = ServerConfig {
         roles: vec![Role::All],
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        edge: EdgeConfig::default(),
         admin_email: Some(email.clone()),
         admin_password: Some(password.clone().into()),
         currency: Default::default(),
