@@ -36,9 +36,10 @@ use crate::builds::Builds;
 use crate::cache::ProductCache;
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
+use crate::gateway::cors::{self, Origin};
 use crate::gateway::rate_limit::Limits;
 use crate::gateway::{
-    ByClass, Capacity, Gateway, TrustedProxies, denials, gateway, identify, limit_caller,
+    ByClass, Capacity, Gateway, TrustedProxies, denials, gateway, identify, limit_caller, secured,
 };
 use crate::problem::{ApiResult, Problem, chain};
 use crate::redis::Redis;
@@ -101,6 +102,8 @@ pub struct HttpConfig {
     pub access_token_ttl: Duration,
     pub sessions: Lifetimes,
     pub request_timeout: Duration,
+    /// How much of that a body has to arrive.
+    pub body_timeout: Duration,
     /// How long a query waits for `Daybook-Min-Position`.
     pub read_your_writes_timeout: Duration,
     pub body_limit: usize,
@@ -111,6 +114,10 @@ pub struct HttpConfig {
     pub limits: Limits,
     /// Of prices that name none.
     pub currency: Currency,
+    /// Origins whose pages may use the API.
+    pub cors_origins: Vec<Origin>,
+    /// Whether clients come over TLS that ends in front of this server.
+    pub https: bool,
 }
 
 impl Default for HttpConfig {
@@ -122,6 +129,7 @@ impl Default for HttpConfig {
                 absolute: 30 * DAY,
             },
             request_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(8),
             read_your_writes_timeout: Duration::from_secs(2),
             body_limit: 64 * 1024,
             capacity: ByClass::default(),
@@ -129,6 +137,8 @@ impl Default for HttpConfig {
             rate_limits: true,
             limits: Limits::default(),
             currency: EUR.parse().unwrap_or_default(),
+            cors_origins: Vec::new(),
+            https: false,
         }
     }
 }
@@ -223,7 +233,10 @@ pub fn router(app: App) -> Router {
     let (api, _) = openapi::router().split_for_parts();
     let body_limit = DefaultBodyLimit::max(app.http.body_limit);
     let front = from_fn_with_state(app.gateway.clone(), gateway);
-    api.merge(routes::operations::router())
+    let cors = cors::layer(&app.http.cors_origins);
+    let outside = from_fn_with_state(app.gateway.clone(), secured);
+    let router = api
+        .merge(routes::operations::router())
         .merge(routes::jwks::router())
         .merge(routes::docs::router())
         .fallback(unknown_route)
@@ -233,7 +246,12 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), identify))
         .layer(front)
         .layer(from_fn_with_state(app.security.clone(), denials))
-        .with_state(app)
+        .with_state(app);
+    match cors {
+        // In front of the gateway: pages must be able to read its refusals, and preflights are no requests of anyone's.
+        Some(cors) => router.layer(cors).layer(outside),
+        None => router,
+    }
 }
 
 async fn unknown_route() -> Problem {

@@ -12,6 +12,9 @@ use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 use daybook_domain::Currency;
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::gateway::cors::{InvalidOrigin, Origin};
 
 pub use self::oidc::{HalfAProvider, OidcArguments};
 use crate::gateway::TrustedProxies;
@@ -162,6 +165,9 @@ pub struct ServerConfig {
     )]
     pub listen: SocketAddr,
 
+    #[command(flatten)]
+    pub edge: EdgeConfig,
+
     /// E-mail of the admin that is made at the first start
     #[arg(long, env = "DAYBOOK_ADMIN_EMAIL", value_name = "EMAIL")]
     pub admin_email: Option<String>,
@@ -258,6 +264,76 @@ impl ServerConfig {
             _ => Err(HalfAnAdmin),
         }
     }
+}
+
+/// How clients and their browsers reach the server.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EdgeConfig {
+    /// PEM file with the server's certificate and those that lead to its root; with it and its key, only TLS is
+    /// served. Both are read again when they change
+    #[arg(long, env = "DAYBOOK_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// PEM file with that certificate's private key
+    #[arg(long, env = "DAYBOOK_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Where clients find the server, if not at its own address; with https:// browsers are told to keep to TLS
+    #[arg(long, env = "DAYBOOK_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<PublicUrl>,
+
+    /// Origins whose pages may use the API ("https://shop.example,http://localhost:5173")
+    #[arg(
+        long,
+        env = "DAYBOOK_CORS_ORIGINS",
+        value_name = "ORIGINS",
+        value_parser = cors_origins
+    )]
+    pub cors_origins: Option<CorsOrigins>,
+}
+
+impl EdgeConfig {
+    /// Whether this server itself speaks TLS.
+    pub fn is_over_tls(&self) -> bool {
+        let certificate = self.tls_cert.as_ref();
+        certificate.is_some_and(|path| !path.as_os_str().is_empty())
+    }
+
+    /// Whether clients come over TLS that ends in front of this server.
+    pub fn is_behind_https(&self) -> bool {
+        let url = self.public_url.as_ref();
+        url.is_some_and(|PublicUrl(url)| url.starts_with("https://"))
+    }
+
+    pub fn cors_origins(&self) -> Vec<Origin> {
+        let given = self.cors_origins.clone();
+        given
+            .map(|CorsOrigins(origins)| origins)
+            .unwrap_or_default()
+    }
+}
+
+/// Without a slash at its end; empty where nothing was given.
+#[derive(Clone, Debug)]
+pub struct PublicUrl(pub String);
+
+fn public_url(text: &str) -> Result<PublicUrl, &'static str> {
+    let is_of_the_web = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    match text.is_empty() || is_of_the_web {
+        true => Ok(PublicUrl(text.trim_end_matches('/').to_owned())),
+        false => Err("it begins with https:// or http://"),
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct CorsOrigins(pub Vec<Origin>);
+
+fn cors_origins(text: &str) -> Result<CorsOrigins, InvalidOrigin> {
+    let origins = text.split(',').map(str::trim);
+    let given = origins.filter(|origin| !origin.is_empty());
+    Ok(CorsOrigins(
+        given.map(str::parse).collect::<Result<_, _>>()?,
+    ))
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -23,6 +23,7 @@ use sqlx::migrate::MigrateError;
 
 use crate::bench::BenchError;
 use crate::config::{HalfAProvider, HalfAnAdmin};
+use crate::edge::tls::TlsError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
 
@@ -54,6 +55,8 @@ pub enum Failure {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("PostgreSQL at {place} cannot be reached")]
     DatabaseUnreachable { place: String, source: sqlx::Error },
     #[error("PostgreSQL at {place} lets nobody in by that name and password")]
@@ -212,6 +215,7 @@ impl Failure {
             Failure::CannotListen { .. } => {
                 "choose an address of this machine with --listen or DAYBOOK_LISTEN"
             }
+            Failure::Tls(error) => error.remedy(),
             Failure::DatabaseUnreachable { .. } => {
                 "start it, mend DATABASE_URL, or unset DATABASE_URL to use a private server"
             }

@@ -15,6 +15,7 @@ mod cache;
 pub mod cli;
 pub mod config;
 mod decimal;
+pub mod edge;
 pub mod erasure;
 mod etag;
 mod extract;

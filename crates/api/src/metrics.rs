@@ -5,10 +5,14 @@ use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
+use chrono::{DateTime, Utc};
+use metrics::{
+    Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use parking_lot::RwLock;
-use tracing::error;
+use tracing::{debug, error};
 
 /// Seconds; from a cached answer to the request timeout.
 const LATENCY_BUCKETS: [f64; 14] = [
@@ -17,6 +21,8 @@ const LATENCY_BUCKETS: [f64; 14] = [
 
 const REQUESTS: &str = "daybook_http_requests_total";
 const DURATION: &str = "daybook_http_request_duration_seconds";
+const CUT: &str = "daybook_http_connections_cut_total";
+const CERTIFICATE: &str = "daybook_tls_certificate_expiry_timestamp_seconds";
 
 /// The process's one recorder; installed by whoever comes first. `None` if something else has installed one.
 pub fn install() -> Option<&'static PrometheusHandle> {
@@ -42,7 +48,24 @@ fn build() -> Result<PrometheusHandle, BuildError> {
         metrics::Unit::Seconds,
         "From a request's arrival to its answer, by method, route and status."
     );
+    describe_counter!(CUT, "Connections that were cut off, by reason.");
+    describe_gauge!(
+        CERTIFICATE,
+        metrics::Unit::Seconds,
+        "Until when the TLS certificate is valid, since 1970."
+    );
     Ok(handle)
+}
+
+/// A connection that was not to go on.
+pub(crate) fn connection_cut(reason: &'static str) {
+    debug!(reason, "cut a connection off");
+    counter!(CUT, "reason" => reason).increment(1);
+}
+
+/// The certificate that is shown from now on.
+pub(crate) fn certificate(not_after: DateTime<Utc>) {
+    gauge!(CERTIFICATE).set(not_after.timestamp() as f64);
 }
 
 /// One answered request.

@@ -111,6 +111,7 @@ fn complete_query(operation: &mut Operation) {
 fn complete_command(operation: &mut Operation) {
     if operation.request_body.is_some() {
         may_answer(operation, "400", "The body or a header is malformed");
+        may_answer(operation, "408", "The body did not arrive in time");
         may_answer(operation, "413", "The body is larger than 64 KiB");
         may_answer(operation, "415", "The body is not JSON");
         may_answer(

@@ -82,6 +82,10 @@ Settings come from flags or from the environment, the flag winning:
                            or s3://bucket/prefix with the usual AWS_... variables
   DAYBOOK_ROLE             all, api, projector, sealer, or a list of them (all)
   DAYBOOK_LISTEN           address and port to serve on (127.0.0.1:8080)
+  DAYBOOK_TLS_CERT         PEM file with the certificate; with it and its key, only TLS is served,
+  DAYBOOK_TLS_KEY          and that one's private key
+  DAYBOOK_PUBLIC_URL       where clients find the server; with https:// browsers are told to keep to TLS
+  DAYBOOK_CORS_ORIGINS     origins whose pages may use the API, with commas (none)
   DAYBOOK_ADMIN_EMAIL      the admin made at the first start,
   DAYBOOK_ADMIN_PASSWORD   and the password
   DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)

@@ -17,6 +17,7 @@ use crate::server::{self, welcome};
 Examples:
   daybook serve
   daybook serve --listen 127.0.0.1:0                     a free port, printed at the start
+  daybook serve --tls-cert shop.pem --tls-key shop.key   https, with HTTP/2
   DAYBOOK_ADMIN_EMAIL=me@shop.example DAYBOOK_ADMIN_PASSWORD=... daybook serve
   DATABASE_URL=postgres://shop@db/daybook daybook serve --role api
   DATABASE_URL=postgres://shop@db/daybook daybook serve --role projector")]
@@ -26,10 +27,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let over_tls = arguments.server.edge.is_over_tls();
     runtime::run(&arguments.server.log, |stop| {
         server::serve(&arguments.server, stop, |address, accounts| {
             // Nobody has to listen to us: the shop is open all the same.
-            if let Err(error) = welcome::print(address, accounts) {
+            if let Err(error) = welcome::print(address, over_tls, accounts) {
                 warn!(%error, "could not print where the shop is");
             }
         })

@@ -15,8 +15,8 @@ pub(crate) struct Elements<const MOST: usize, const BYTES: usize>(pub Vec<Box<Ra
 impl<const MOST: usize, const BYTES: usize> FromRequest<App> for Elements<MOST, BYTES> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
-        let bytes = receive(request, BYTES).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let bytes = receive(request, BYTES, app.http.body_timeout).await?;
         let elements = read(&bytes)?;
         match elements.len() {
             0 => Err(misfit("required", "Send at least one.".to_owned())),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_path_to_error::{Path, Segment};
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::problem::{FieldError, Problem};
@@ -26,21 +28,34 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let bytes = receive(request, app.http.body_limit).await?;
+        let bytes = receive(request, app.http.body_limit, app.http.body_timeout).await?;
         let value = read(&bytes)?;
         Ok(Json { value, bytes })
     }
 }
 
-/// The bytes of a JSON body of at most `limit` bytes.
-pub(super) async fn receive(mut request: Request, limit: usize) -> Result<Bytes, Problem> {
+/// The bytes of a JSON body of at most `limit` bytes that is all there `within` this time.
+pub(super) async fn receive(
+    mut request: Request,
+    limit: usize,
+    within: Duration,
+) -> Result<Bytes, Problem> {
     require_json(request.headers())?;
     // Told at once, before the client sends what nobody will read.
     if declared_length(request.headers()) > limit {
         return Err(too_large());
     }
     DefaultBodyLimit::max(limit).apply(&mut request);
-    Bytes::from_request(request, &()).await.map_err(unreadable)
+    match timeout(within, Bytes::from_request(request, &())).await {
+        Ok(received) => received.map_err(unreadable),
+        Err(_) => Err(slow()),
+    }
+}
+
+/// Unlike a request that takes too long, this one has begun nothing.
+fn slow() -> Problem {
+    let detail = "The body did not arrive in time; nothing was done. Send it again.";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", detail)
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {

@@ -1,13 +1,15 @@
 //! The gateway: what happens to every request, whatever its route. One layer around the router does it in this
 //! order: name the request and where it comes from, admit it (rate limit of the address, then room), run it within
-//! its time and catch its panics, write out the problem it ended in, count and log it. Inside, a second one finds
-//! out who is asking, and a third one whether they may ask as often. One outside tells the security log of whoever
-//! was turned away.
+//! its time and catch its panics, write out the problem it ended in, tell browsers what to keep to, count and log it.
+//! Inside, a second one finds out who is asking, and a third one whether they may ask as often. One outside tells the
+//! security log of whoever was turned away, and another, only where it is asked for, lets other origins' pages in.
 
 mod class;
 mod client_address;
+pub mod cors;
 mod denials;
 mod failure;
+mod headers;
 mod identify;
 mod limit_caller;
 mod observe;
@@ -19,14 +21,14 @@ mod room;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub use self::class::{ByClass, Class};
 pub use self::client_address::{ClientAddress, TrustedProxies};
 pub(crate) use self::denials::denials;
+use self::headers::Guard;
+pub(crate) use self::headers::secured;
 pub(crate) use self::identify::identify;
 pub use self::limit_caller::limit_caller;
 use self::observe::Observation;
@@ -46,6 +48,7 @@ struct Inner {
     rate_limiter: Option<RateLimiter>,
     trusted_proxies: TrustedProxies,
     request_timeout: std::time::Duration,
+    https: bool,
 }
 
 impl Gateway {
@@ -56,6 +59,7 @@ impl Gateway {
             rate_limiter: config.rate_limits.then(limiter),
             trusted_proxies: config.trusted_proxies.clone(),
             request_timeout: config.request_timeout,
+            https: config.https,
         }))
     }
 
@@ -64,6 +68,10 @@ impl Gateway {
         if let Some(limiter) = &self.0.rate_limiter {
             limiter.tidy();
         }
+    }
+
+    fn guard(&self, request: &Request) -> Guard {
+        Guard::of(request, self.0.https)
     }
 
     async fn serve(&self, mut request: Request, next: Next) -> Response {
@@ -112,6 +120,7 @@ impl Gateway {
 /// The layer's function, for `axum::middleware::from_fn_with_state`.
 pub async fn gateway(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {
     let observation = Observation::begin(&mut request);
+    let guard = gateway.guard(&request);
     let client = ClientAddress::of(&request, &gateway.0.trusted_proxies);
     if let Some(client) = client {
         request.extensions_mut().insert(client);
@@ -122,15 +131,9 @@ pub async fn gateway(State(gateway): State<Gateway>, mut request: Request, next:
         // For those outside who tell of whoever was turned away.
         response.extensions_mut().insert(client);
     }
-    secure(response.headers_mut());
+    guard.secure(response.headers_mut());
     observation.end(&mut response);
     response
-}
-
-fn secure(headers: &mut HeaderMap) {
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
 #[cfg(test)]
@@ -139,6 +142,7 @@ mod tests {
 
     use axum::Router;
     use axum::body::{Body, to_bytes};
+    use axum::http::HeaderMap;
     use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use serde_json::Value;

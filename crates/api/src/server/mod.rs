@@ -9,7 +9,6 @@ mod background;
 mod connect;
 mod first_start;
 mod forgetting;
-mod http;
 mod listener;
 pub(crate) mod restored;
 mod sealing;
@@ -17,6 +16,7 @@ mod sharing;
 mod supervisor;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_audit::CheckpointStore;
@@ -37,6 +37,8 @@ use self::sharing::Sharing;
 use crate::account_messages::answer_forgotten_passwords;
 use crate::app::{self, App, AppParts, HttpConfig};
 use crate::config::{Role, ServerConfig};
+use crate::edge::tls::{self, Certificate, Files, TlsError};
+use crate::edge::{self, Edge};
 use crate::erasure::{self, Erasures};
 use crate::failure::Failure;
 use crate::keys::{self, MasterKey};
@@ -58,6 +60,10 @@ pub(crate) async fn serve(
     config.oidc.config()?;
     first_start::refuse_weak_secrets(config)?;
     sharing::client(config)?;
+    let certificate = match port {
+        Some(_) => certificate(config)?,
+        None => None,
+    };
     let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
     let store = CheckpointStore::open(&config.data.checkpoints())?;
     let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
@@ -66,10 +72,19 @@ pub(crate) async fn serve(
         database: &database,
         master_key: &master_key,
         store: &store,
+        certificate,
     };
     let served = server.run(port, stop, opened).await;
     database.close().await;
     served
+}
+
+fn certificate(config: &ServerConfig) -> Result<Option<Arc<Certificate>>, TlsError> {
+    let (certificate, key) = (&config.edge.tls_cert, &config.edge.tls_key);
+    let files = Files::of(certificate.as_deref(), key.as_deref())?;
+    files
+        .map(|files| Certificate::open(files).map(Arc::new))
+        .transpose()
 }
 
 /// A server that can carry out no commands is of no use: it ends, and whoever runs it starts another.
@@ -88,6 +103,7 @@ struct Server<'a> {
     database: &'a Database,
     master_key: &'a MasterKey,
     store: &'a CheckpointStore,
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl Server<'_> {
@@ -230,6 +246,9 @@ impl Server<'_> {
         let rotated = Background::start("token keys", |stop| {
             keys::follow_token_keys(folder, followed, stop)
         });
+        let renewing = self.certificate.clone().map(|certificate| {
+            Background::start("certificate", |stop| tls::watch(certificate, stop))
+        });
         let chores = Background::start("chores", |stop| app::run_background(app.clone(), stop));
         let forgotten = Background::start("forgotten passwords", |stop| {
             answer_forgotten_passwords(app.clone(), stop)
@@ -246,7 +265,12 @@ impl Server<'_> {
             stop.cancelled().await;
             app.builds.close();
         };
-        let serving = http::serve(listener, app::router(app.clone()), stop.clone());
+        let serving = edge::serve(
+            listener,
+            app::router(app.clone()),
+            self.edge(),
+            stop.clone(),
+        );
         tokio::join!(serving, closing);
         app.builds.ended().await;
         // After the requests, whose answers promise it.
@@ -254,6 +278,9 @@ impl Server<'_> {
         chores.stop().await;
         rotated.stop().await;
         security.stop().await;
+        if let Some(renewing) = renewing {
+            renewing.stop().await;
+        }
         revoked.stop().await;
         tracker.stop().await;
         sharing.stop().await;
@@ -265,12 +292,23 @@ impl Server<'_> {
         Ok(config.as_ref().map(Provider::new).transpose()?)
     }
 
+    fn edge(&self) -> Edge {
+        let proxies = self.config.trusted_proxies.clone();
+        Edge {
+            certificate: self.certificate.clone(),
+            exempt: Arc::new(move |peer| proxies.contains(peer)),
+            ..Edge::default()
+        }
+    }
+
     fn http(&self) -> HttpConfig {
         HttpConfig {
             access_token_ttl: 60 * Duration::from_secs(self.config.access_token_minutes.into()),
             rate_limits: self.config.rate_limits.is_on(),
             trusted_proxies: self.config.trusted_proxies.clone(),
             currency: self.config.currency,
+            cors_origins: self.config.edge.cors_origins(),
+            https: self.config.edge.is_behind_https(),
             ..HttpConfig::default()
         }
     }

@@ -8,9 +8,10 @@ use secrecy::ExposeSecret;
 use super::Accounts;
 
 /// To stdout, where nothing else goes: credentials don't belong in a log.
-pub(crate) fn print(address: SocketAddr, accounts: &Accounts) -> io::Result<()> {
+pub(crate) fn print(address: SocketAddr, over_tls: bool, accounts: &Accounts) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let base = format!("http://{}", reachable(address));
+    let scheme = if over_tls { "https" } else { "http" };
+    let base = format!("{scheme}://{}", reachable(address));
     writeln!(out, "Daybook is open.")?;
     writeln!(out, "  API         {base}/api/v1")?;
     writeln!(out, "  Reference   {base}/docs")?;

@@ -11,7 +11,8 @@ use super::{LoadArguments, print_json, print_line};
 use crate::bench::http::{self, AdminAccount, HttpReport, Target};
 use crate::cli::runtime;
 use crate::config::{
-    DataConfig, DatabaseConfig, LogConfig, OidcArguments, Role, ServerConfig, Switch, secret,
+    DataConfig, DatabaseConfig, EdgeConfig, LogConfig, OidcArguments, Role, ServerConfig, Switch,
+    secret,
 };
 use crate::failure::Failure;
 use crate::gateway::TrustedProxies;
@@ -97,6 +98,7 @@ async fn in_this_process(
     let config = ServerConfig {
         roles: vec![Role::All],
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        edge: EdgeConfig::default(),
         admin_email: Some(email.clone()),
         admin_password: Some(password.clone().into()),
         access_token_minutes: 15,

@@ -1,0 +1,94 @@
+//! What every answer tells browsers to keep to.
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Gateway;
+use crate::edge::OverTls;
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// An answer of the API is no page: shown as one, it loads and runs nothing.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// Pages are made of what this server has. Swagger UI styles its elements one by one, hence inline styles; its
+/// icons are data.
+const OWN: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
+     frame-ancestors 'none'",
+);
+
+const NO_DEVICES: HeaderValue =
+    HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()");
+
+const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+
+/// What of a request decides on the headers of its answer.
+pub(super) struct Guard {
+    is_secure: bool,
+    is_private: bool,
+}
+
+impl Guard {
+    /// `https`: whoever is in front of this server takes requests over TLS.
+    pub(super) fn of(request: &Request, https: bool) -> Guard {
+        Guard {
+            is_secure: https || request.extensions().get::<OverTls>().is_some(),
+            is_private: request.headers().contains_key(AUTHORIZATION)
+                || !request.method().is_safe(),
+        }
+    }
+
+    /// What a handler has set itself stays, but for what no answer may do without.
+    pub(super) fn secure(self, headers: &mut HeaderMap) {
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        if self.is_secure {
+            headers.insert(STRICT_TRANSPORT_SECURITY, A_YEAR);
+        }
+        let page = is_page(headers);
+        let mut otherwise = |name, value| {
+            headers.entry(name).or_insert(value);
+        };
+        otherwise(RESOURCE_POLICY, SAME_ORIGIN);
+        otherwise(CONTENT_SECURITY_POLICY, if page { OWN } else { NOTHING });
+        if page {
+            otherwise(OPENER_POLICY, SAME_ORIGIN);
+            otherwise(PERMISSIONS_POLICY, NO_DEVICES);
+        }
+        if self.is_private {
+            otherwise(CACHE_CONTROL, NO_STORE);
+        }
+    }
+}
+
+fn is_page(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
+}
+
+/// For what is answered before the gateway.
+pub(crate) async fn secured(
+    State(gateway): State<Gateway>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let guard = gateway.guard(&request);
+    let mut response = next.run(request).await;
+    guard.secure(response.headers_mut());
+    response
+}
