@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::answer::refused;
 use crate::builds::Builds;
-use crate::cache::ProductCache;
+use crate::cache::{AnswerCache, ProductCache};
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
 use crate::gateway::rate_limit::Limits;
@@ -53,6 +53,7 @@ pub struct Shared {
     pub checkpoint_keys: Vec<VerifierKey>,
     pub http: HttpConfig,
     pub products: ProductCache,
+    pub answers: AnswerCache,
     pub builds: Builds,
     /// For exports of any size: each takes a connection to the database again and again.
     pub exports: Arc<Semaphore>,
@@ -129,6 +130,7 @@ impl App {
             .read_models
             .progress()
             .on_change(move |change| followed.follow(change));
+        let answers = AnswerCache::new(parts.read_models.progress().clone());
         App(Arc::new(Shared {
             gateway: Gateway::new(&parts.http),
             erasures: parts.erasures,
@@ -142,6 +144,7 @@ impl App {
             checkpoint_keys: parts.checkpoint_keys,
             http: parts.http,
             products,
+            answers,
             builds: Builds::default(),
             exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
         }))
@@ -234,5 +237,6 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
             recorder.run_upkeep();
         }
         app.gateway.tidy();
+        app.answers.measure();
     }
 }
