@@ -33,6 +33,7 @@ use crate::extract::CommandRequest;
 use crate::gateway::rate_limit::Limits;
 use crate::gateway::{Gateway, gateway, identify};
 use crate::problem::{ApiResult, Problem};
+use crate::redis::Redis;
 use crate::trail::Trail;
 use crate::{metrics, openapi, routes};
 
@@ -59,6 +60,7 @@ pub struct Shared {
     pub exports: Arc<Semaphore>,
     pub erasures: Erasures,
     pub revocations: Revocations,
+    pub redis: Option<Redis>,
     gateway: Gateway,
 }
 
@@ -74,6 +76,8 @@ pub struct AppParts {
     pub checkpoint_keys: Vec<VerifierKey>,
     pub erasures: Erasures,
     pub revocations: Revocations,
+    /// Where the servers of a shop share one.
+    pub redis: Option<Redis>,
     pub http: HttpConfig,
 }
 
@@ -135,6 +139,7 @@ impl App {
             gateway: Gateway::new(&parts.http),
             erasures: parts.erasures,
             revocations: parts.revocations,
+            redis: parts.redis,
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,

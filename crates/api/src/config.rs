@@ -184,6 +184,16 @@ pub struct ServerConfig {
     #[arg(long, env = "DAYBOOK_RATE_LIMITS", value_enum, default_value_t = Switch::On)]
     pub rate_limits: Switch,
 
+    /// The Redis that the servers of this shop share; without it each counts by itself
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = secret()
+    )]
+    pub redis_url: Option<SecretString>,
+
     /// Whether a private PostgreSQL is given a demo shop at the first start
     #[arg(long, env = "DAYBOOK_DEMO", value_enum, default_value_t = Switch::On)]
     pub demo: Switch,
@@ -201,6 +211,10 @@ pub struct ServerConfig {
 impl ServerConfig {
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&Role::All) || self.roles.contains(&role)
+    }
+
+    pub fn redis_url(&self) -> Option<&str> {
+        given(self.redis_url.as_ref())
     }
 
     /// The admin asked for, where both halves are given.

@@ -29,6 +29,7 @@ mod past;
 mod person_export;
 mod problem;
 mod progress;
+pub mod redis;
 mod report;
 mod routes;
 pub mod seed;

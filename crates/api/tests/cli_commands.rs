@@ -53,6 +53,7 @@ async fn help_names_every_command_and_variable() {
         "DAYBOOK_MASTER_KEY",
         "DAYBOOK_RATE_LIMITS",
         "DAYBOOK_ROLE",
+        "REDIS_URL",
     ] {
         assert!(help.contains(word), "--help does not mention {word}");
     }

@@ -24,6 +24,7 @@ mod replay;
 pub mod rotation;
 mod seal;
 mod secrets;
+mod shop_secret;
 pub mod snapshot;
 pub mod stream;
 pub mod transfer;
@@ -37,6 +38,7 @@ pub use pick::{Pick, Stretch};
 pub use replay::{Replay, Selection, StoredEvent};
 pub use seal::{PersonKey, SealError};
 pub use secrets::{MasterKeyMismatch, Secrets};
+pub use shop_secret::shop_secret;
 
 /// A place in the log: 1 is the first event, 0 stands before it.
 pub type Position = i64;

@@ -82,6 +82,7 @@ Settings come from flags or from the environment, the flag winning:
   DAYBOOK_ADMIN_PASSWORD   and the password
   DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)
   DAYBOOK_RATE_LIMITS      on or off (on)
+  REDIS_URL                the Redis that the servers of a shop share; without it each counts by itself
   DAYBOOK_DEMO             off: no demo shop in the private PostgreSQL (on)
   DAYBOOK_LOG              what is logged, such as info or info,daybook_log=debug (info)
   DAYBOOK_LOG_FORMAT       text or json (text)

@@ -13,6 +13,7 @@ mod http;
 mod listener;
 pub(crate) mod restored;
 mod sealing;
+mod sharing;
 mod supervisor;
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ pub(crate) use self::first_start::Accounts;
 use self::forgetting::Forgetting;
 use self::listener::ReservedPort;
 use self::sealing::{Preparation, Sealing};
+use self::sharing::Sharing;
 use crate::app::{self, App, AppParts, HttpConfig};
 use crate::config::{Role, ServerConfig};
 use crate::erasure::{self, Erasures};
@@ -50,6 +52,7 @@ pub(crate) async fn serve(
         false => None,
     };
     config.admin()?;
+    sharing::client(config)?;
     let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
     let store = CheckpointStore::open(&config.data.checkpoints())?;
     let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
@@ -185,6 +188,7 @@ impl Server<'_> {
             return Ok(());
         };
         let accounts = accounts?;
+        let sharing = Sharing::start(self.config, self.database).await?;
         let listener = port.listen()?;
         let address = listener
             .local_addr()
@@ -203,6 +207,7 @@ impl Server<'_> {
             erasures,
             revocations: revocations.clone(),
             checkpoint_keys,
+            redis: sharing.redis(),
             http: self.http(),
         });
         // One connection to listen and one to look with.
@@ -230,6 +235,7 @@ impl Server<'_> {
         chores.stop().await;
         revoked.stop().await;
         tracker.stop().await;
+        sharing.stop().await;
         Ok(())
     }
 

@@ -19,6 +19,9 @@ mod person_export;
 mod price_history;
 mod projections;
 mod proofs;
+mod redis;
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
 mod sessions;
 mod shop;
 mod usage;

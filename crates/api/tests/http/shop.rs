@@ -101,6 +101,7 @@ impl Shop {
             pool: pool.clone(),
             token_keys: keys.clone(),
             checkpoint_keys: vec![checkpoint_key.verifier().clone()],
+            redis: None,
             http,
         };
         let app = App::new(parts);

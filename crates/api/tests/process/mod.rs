@@ -35,7 +35,8 @@ pub(crate) fn folder() -> TempDir {
 pub(crate) fn daybook(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daybook"));
     for (name, _) in std::env::vars() {
-        let is_setting = name.starts_with("DAYBOOK_") || name.starts_with("DATABASE_");
+        let is_setting =
+            name.starts_with("DAYBOOK_") || name.starts_with("DATABASE_") || name == "REDIS_URL";
         // Where PostgreSQL's programs are is this machine's business.
         if is_setting && name != "DAYBOOK_PG_BINDIR" {
             command.env_remove(name);

@@ -98,6 +98,7 @@ async fn in_this_process(
         admin_password: Some(password.clone().into()),
         currency: Default::default(),
         rate_limits: Switch::Off,
+        redis_url: None,
         demo: Switch::Off,
         database: arguments.database.clone(),
         data: scratch.data.clone(),
