@@ -134,7 +134,7 @@ impl App {
             .read_models
             .progress()
             .on_change(move |change| followed.follow(change));
-        let answers = AnswerCache::new(parts.read_models.progress().clone());
+        let answers = AnswerCache::new(parts.read_models.progress().clone(), parts.redis.clone());
         App(Arc::new(Shared {
             gateway: Gateway::new(&parts.http),
             erasures: parts.erasures,

@@ -13,20 +13,22 @@ const BYTES: &str = "daybook_cache_bytes";
 pub(super) enum Source {
     /// This process had it, or somebody else was just getting it.
     Kept,
+    /// Another process had read it.
+    Shared,
     Read,
     /// Read, since none may be kept just now.
     Bypass,
 }
 
 pub(super) fn answered(source: Source) {
-    static COUNTERS: LazyLock<[Counter; 3]> = LazyLock::new(|| {
+    static COUNTERS: LazyLock<[Counter; 4]> = LazyLock::new(|| {
         describe_counter!(
             ANSWERS,
             "Public queries on lists and categories, by where their answers came from."
         );
         describe_gauge!(ENTRIES, "Answers to public queries kept in this process.");
         describe_gauge!(BYTES, metrics::Unit::Bytes, "What they take.");
-        ["kept", "read", "bypass"].map(|source| counter!(ANSWERS, "source" => source))
+        ["kept", "shared", "read", "bypass"].map(|source| counter!(ANSWERS, "source" => source))
     });
     COUNTERS[source as usize].increment(1);
 }

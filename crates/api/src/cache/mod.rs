@@ -9,6 +9,7 @@ mod cached;
 mod measure;
 mod products;
 mod question;
+mod shared;
 
 pub(crate) use self::answers::AnswerCache;
 pub(crate) use self::cached::CachedAnswer;

@@ -4,6 +4,7 @@
 mod analytics;
 mod audit;
 mod audit_search;
+mod caching;
 mod catalog;
 mod conditions;
 mod documents;

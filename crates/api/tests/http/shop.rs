@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Utc;
 use daybook_api::app::{App, AppParts, HttpConfig, router};
 use daybook_api::erasure::Erasures;
+use daybook_api::redis::Redis;
 use daybook_audit::{Sealer, SealerConfig, SigningKey};
 use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
 use daybook_domain::UserId;
@@ -32,12 +33,21 @@ pub(crate) struct Shop {
     pub(crate) router: Router,
     pub(crate) pool: PgPool,
     pub(crate) keys: TokenKeys,
-    pub(crate) database: TestDatabase,
+    pub(crate) database: Arc<TestDatabase>,
     checkpoint_key: SecretString,
     admin_id: UserId,
     shutdown: CancellationToken,
     _tasks: JoinSet<()>,
     _bus_tasks: BusTasks,
+}
+
+/// Whose database it is, by who its admin is.
+#[derive(Clone, Copy)]
+pub(crate) enum Server {
+    First,
+    Another(UserId),
+    /// Hears of nothing that projectors do, and so keeps no lists.
+    Deaf(UserId),
 }
 
 impl Drop for Shop {
@@ -82,11 +92,38 @@ impl Shop {
     }
 
     pub(crate) async fn open_with(http: HttpConfig) -> Shop {
-        let database = TestDatabase::create(&MIGRATOR).await.unwrap();
+        Shop::open_sharing(http, None).await
+    }
+
+    /// With a Redis that other servers may use, too.
+    pub(crate) async fn open_sharing(http: HttpConfig, redis: Option<Redis>) -> Shop {
+        let database = Arc::new(TestDatabase::create(&MIGRATOR).await.unwrap());
+        Shop::open_on(database, Server::First, http, redis).await
+    }
+
+    /// Another server of this shop.
+    pub(crate) async fn beside(&self, server: fn(UserId) -> Server, redis: Option<Redis>) -> Shop {
+        let http = HttpConfig {
+            rate_limits: false,
+            ..HttpConfig::default()
+        };
+        let server = server(self.admin_id);
+        Shop::open_on(Arc::clone(&self.database), server, http, redis).await
+    }
+
+    async fn open_on(
+        database: Arc<TestDatabase>,
+        server: Server,
+        http: HttpConfig,
+        redis: Option<Redis>,
+    ) -> Shop {
         let pool = database.server_pool().unwrap();
         let codec = Codec::new(pool.clone(), Arc::new(Secrets::from_master_key(&[7; 32])));
         let (commands, bus_tasks) = CommandBus::start(pool.clone(), codec.clone());
-        let admin_id = register_admin(&commands).await;
+        let admin_id = match server {
+            Server::First => register_admin(&commands).await,
+            Server::Another(admin_id) | Server::Deaf(admin_id) => admin_id,
+        };
         let feed = Feed::new(pool.clone(), codec);
         let progress = Progress::new();
         let keys = TokenKeys::from_pkcs8(&TokenKeys::generate().unwrap()).unwrap();
@@ -101,14 +138,16 @@ impl Shop {
             pool: pool.clone(),
             token_keys: keys.clone(),
             checkpoint_keys: vec![checkpoint_key.verifier().clone()],
-            redis: None,
+            redis,
             http,
         };
         let app = App::new(parts);
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (stop, tracked) = (shutdown.clone(), pool.clone());
-        tasks.spawn(async move { progress.run(tracked, stop).await });
+        if !matches!(server, Server::Deaf(_)) {
+            tasks.spawn(async move { progress.run(tracked, stop).await });
+        }
         let (stop, heard) = (shutdown.clone(), database.server_pool().unwrap());
         tasks.spawn(async move { revocations.run(heard, stop).await });
         let (stop, projected) = (shutdown.clone(), database.server_pool().unwrap());
