@@ -33,7 +33,7 @@ use uuid::Uuid;
 use crate::account_messages::ForgottenPasswords;
 use crate::answer::refused;
 use crate::builds::Builds;
-use crate::cache::ProductCache;
+use crate::cache::{AnswerCache, ProductCache};
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
 use crate::gateway::cors::{self, Origin};
@@ -64,6 +64,7 @@ pub struct Shared {
     pub checkpoint_keys: Vec<VerifierKey>,
     pub http: HttpConfig,
     pub products: ProductCache,
+    pub answers: AnswerCache,
     pub builds: Builds,
     /// For exports of any size: each takes a connection to the database again and again.
     pub exports: Arc<Semaphore>,
@@ -164,6 +165,7 @@ impl App {
             .read_models
             .progress()
             .on_change(move |change| followed.follow(change));
+        let answers = AnswerCache::new(parts.read_models.progress().clone(), parts.redis.clone());
         App(Arc::new(Shared {
             gateway: Gateway::new(&parts.http, parts.redis.clone()),
             erasures: parts.erasures,
@@ -184,6 +186,7 @@ impl App {
             checkpoint_keys: parts.checkpoint_keys,
             http: parts.http,
             products,
+            answers,
             builds: Builds::default(),
             exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
         }))
@@ -296,6 +299,7 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
             recorder.run_upkeep();
         }
         app.gateway.tidy();
+        app.answers.measure();
         if tidied.elapsed() > TIDYING {
             tidied = Instant::now();
             tidy(&app).await;

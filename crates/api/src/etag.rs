@@ -1,5 +1,6 @@
 //! Entity tags: a strong tag is made of the versions of the streams that a body draws on (`"7"`, a product's
-//! `"3.41"`). `If-Match` compares the resource's own part, `If-None-Match` the whole tag.
+//! `"3.41"`). `If-Match` compares the resource's own part, `If-None-Match` the whole tag. A list, which has no versions,
+//! is tagged with a digest.
 
 use std::fmt;
 
@@ -105,10 +106,23 @@ impl Condition {
 
     /// Whether a representation tagged `current` is one that the client already has (weak comparison).
     pub(crate) fn holds(&self, current: ETag) -> bool {
+        self.is_one(current.opaque().as_bytes())
+    }
+
+    /// The same of a strong tag as it stands in the header `ETag`.
+    pub(crate) fn names(&self, current: &HeaderValue) -> bool {
+        let quoted = current.as_bytes();
+        let inner = quoted
+            .strip_prefix(b"\"")
+            .and_then(|tag| tag.strip_suffix(b"\""));
+        inner.is_some_and(|opaque| self.is_one(opaque))
+    }
+
+    fn is_one(&self, opaque: &[u8]) -> bool {
         match self {
             Condition::Absent => false,
             Condition::Any => true,
-            Condition::Tags(tags) => tags.iter().any(|tag| tag.opaque == current.opaque()),
+            Condition::Tags(tags) => tags.iter().any(|tag| tag.opaque.as_bytes() == opaque),
         }
     }
 }
@@ -213,6 +227,9 @@ mod tests {
         assert!(held.holds(ETag::with(3, 41)));
         assert!(held.holds(ETag::of(9)));
         assert!(!held.holds(ETag::with(3, 42)));
+        let digest = HeaderValue::from_static("\"3.41\"");
+        assert!(held.names(&digest) && Condition::Any.names(&digest));
+        assert!(!held.names(&HeaderValue::from_static("\"3.4\"")));
         assert!(!Condition::Absent.holds(ETag::of(9)));
         assert!(Condition::Any.holds(ETag::of(9)));
     }

@@ -106,7 +106,7 @@ impl Redis {
     }
 
     /// The key of something of `kind`, this shop's own. What it is called cannot be told from it, so that names
-    /// may be personal.
+    /// may be personal. All keys of a shop are in one slot of a cluster.
     pub fn key(&self, kind: &str, name: &[u8]) -> String {
         let tag = hmac::sign(&self.0.names, name);
         let name = URL_SAFE_NO_PAD.encode(&tag.as_ref()[..18]);

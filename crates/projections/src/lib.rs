@@ -23,6 +23,7 @@ mod rows;
 pub mod runtime;
 pub mod schema;
 pub mod skipped;
+mod stand;
 mod status;
 pub mod table;
 pub mod trail;
@@ -33,6 +34,7 @@ pub use progress::{Change, Progress};
 pub use read_models::{Behind, ReadModels};
 pub use registry::registry;
 pub use runtime::{ProjectorConfig, run};
+pub use stand::{At, Stand};
 pub use status::{
     BuildStatus, PreviousVersion, ProjectionState, ProjectionStatus, StatusError, status, status_of,
 };

@@ -18,7 +18,7 @@ use std::{
 };
 
 use daybook_log::Position;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use sqlx::{PgPool, postgres::PgListener};
 use tokio::{
     sync::{broadcast, watch},
@@ -30,6 +30,7 @@ use tracing::{debug, warn};
 use crate::{
     registry::registry,
     runtime::{Backoff, Notification, PROJECTION_CHANNEL},
+    stand::Stand,
 };
 
 /// How often checkpoints are looked at while nothing can be heard.
@@ -76,8 +77,13 @@ struct Tracked {
     /// Where the rows were last exchanged for others. Who has read at this position may have read
     /// either.
     switched: AtomicI64,
+    /// What rows must hold to be current, where that is known: the last change that was announced.
+    stand: Mutex<Option<Stand>>,
     published: watch::Sender<Position>,
 }
+
+/// A projection's name and where it is.
+type Found = (String, Stand);
 
 impl Default for Progress {
     fn default() -> Progress {
@@ -140,6 +146,13 @@ impl Progress {
             })
     }
 
+    /// What rows must hold to be current: up to the last event that changed any, as far as this process has
+    /// heard. Whoever asks after waiting for a position is told of every change up to there. `None` while
+    /// changes may be missed, and for a moment after rows were exchanged for others.
+    pub fn stand(&self, name: &str) -> Option<Stand> {
+        *self.shared.projections.get(name)?.stand.lock()
+    }
+
     /// Tracks until `shutdown`. Occupies one connection of `pool`, and a second one now and then.
     pub async fn run(&self, pool: PgPool, shutdown: CancellationToken) {
         let deaf = self.poll_while_deaf(&pool);
@@ -169,17 +182,18 @@ impl Progress {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(PROJECTION_CHANNEL).await?;
         // Subscribed first, so that whatever is committed after this look is heard.
-        let checkpoints = load_positions(pool).await?;
+        let found = load_checkpoints(pool).await?;
         self.resync();
-        for (name, position) in checkpoints {
-            self.advance(&name, position, None);
+        for (name, stand) in &found {
+            self.advance(name, stand.position, None);
         }
+        self.learn(&found);
         self.shared.listening.store(true, Ordering::SeqCst);
         backoff.reset();
 
         let mut poll = interval(POLL_LISTENING);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut seen_before: Vec<(String, Position)> = Vec::new();
+        let mut seen_before: Vec<Found> = Vec::new();
         loop {
             tokio::select! {
                 biased;
@@ -189,11 +203,12 @@ impl Progress {
                 },
                 _ = poll.tick() => {
                     // What the last poll saw must have been heard by now.
-                    if seen_before.iter().any(|(name, position)| self.position(name) < *position) {
+                    if seen_before.iter().any(|(name, stand)| self.position(name) < stand.position) {
                         warn!("commits of projectors went unheard, listening anew");
                         return Ok(());
                     }
-                    seen_before = timeout(POLL_LISTENING, load_positions(pool)).await.unwrap_or(Ok(Vec::new()))?;
+                    seen_before = timeout(POLL_LISTENING, load_checkpoints(pool)).await.unwrap_or(Ok(Vec::new()))?;
+                    self.learn(&seen_before);
                 }
             }
         }
@@ -207,10 +222,10 @@ impl Progress {
             if self.shared.listening.load(Ordering::SeqCst) {
                 continue;
             }
-            match load_positions(pool).await {
-                Ok(positions) => {
-                    for (name, position) in positions {
-                        self.advance(&name, position, None);
+            match load_checkpoints(pool).await {
+                Ok(found) => {
+                    for (name, stand) in found {
+                        self.advance(&name, stand.position, None);
                     }
                 }
                 Err(error) => debug!(
@@ -253,12 +268,31 @@ impl Progress {
             return;
         }
         tracked.announced.store(position, Ordering::SeqCst);
+        if keys.as_ref().is_none_or(|keys| !keys.is_empty())
+            && let Some(stand) = &mut *tracked.stand.lock()
+        {
+            stand.position = position;
+        }
         self.tell(Change::Advanced {
             name,
             position,
             keys,
         });
         tracked.published.send_replace(position);
+    }
+
+    /// Takes up what was found in the database, where it isn't known where rows stand. Whoever found it listened
+    /// before: an exchange of rows that it may have come too early for is heard of after this.
+    fn learn(&self, found: &[Found]) {
+        for (name, stand) in found {
+            if let Some(tracked) = self.shared.projections.get(name.as_str()) {
+                let announced = tracked.announced.load(Ordering::SeqCst);
+                tracked.stand.lock().get_or_insert(Stand {
+                    generation: stand.generation,
+                    position: stand.position.max(announced),
+                });
+            }
+        }
     }
 
     /// All rows were exchanged for others: nothing that was read up to this position may be kept.
@@ -287,6 +321,9 @@ impl Progress {
     }
 
     fn resync(&self) {
+        for tracked in self.shared.projections.values() {
+            *tracked.stand.lock() = None;
+        }
         self.tell(Change::Resync);
     }
 
@@ -299,10 +336,19 @@ impl Progress {
     }
 }
 
-async fn load_positions(pool: &PgPool) -> Result<Vec<(String, Position)>, sqlx::Error> {
-    sqlx::query_as("select name, position from projections.checkpoints")
-        .fetch_all(pool)
-        .await
+async fn load_checkpoints(pool: &PgPool) -> Result<Vec<Found>, sqlx::Error> {
+    let found: Vec<(String, i64, Position)> =
+        sqlx::query_as("select name, generation, position from projections.checkpoints")
+            .fetch_all(pool)
+            .await?;
+    let stand = |(name, generation, position)| {
+        let stand = Stand {
+            generation,
+            position,
+        };
+        (name, stand)
+    };
+    Ok(found.into_iter().map(stand).collect())
 }
 
 /// A subscription to changes.

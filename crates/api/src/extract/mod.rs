@@ -1,5 +1,6 @@
 //! What handlers take from a request. Each extractor refuses what it cannot take with the contract's answer.
 
+mod asked;
 mod elements;
 mod json;
 mod page;
@@ -9,6 +10,7 @@ mod precondition;
 mod query;
 mod submission;
 
+pub(crate) use asked::Asked;
 pub(crate) use elements::Elements;
 pub(crate) use json::{Json, Object, misfit_code};
 pub(crate) use page::{TOTAL_COUNT, limit, links, list, of_database, page_headers, paging};

@@ -11,12 +11,13 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
-use crate::answer::{Representation, no_content, tagged, to_response};
+use crate::answer::{Representation, no_content, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Routes};
+use crate::cache::{CachedAnswer, Question};
 use crate::etag::ETag;
 use crate::extract::{
-    CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list, paging,
+    Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
 };
 use crate::problem::{ApiResult, Problem};
 use crate::timestamp::Timestamp;
@@ -89,22 +90,27 @@ struct ListQuery {
 
 /// All categories by name.
 #[utoipa::path(
-    get, path = "/api/v1/categories", operation_id = "listCategories", tag = "catalog", params(ListQuery),
-    responses((status = 200, description = "A page of categories", body = Vec<CategoryAnswer>)),
+    get, path = "/api/v1/categories", operation_id = "listCategories", tag = "catalog",
+    params(ListQuery, IfNoneMatchParam),
+    responses((
+        status = 200, description = "A page of categories", body = Vec<CategoryAnswer>, headers(("ETag" = String)),
+    )),
 )]
 async fn list_categories(
     State(app): State<App>,
     min_position: MinPosition,
+    asked: Asked,
     uri: Uri,
     Query(query): Query<ListQuery>,
 ) -> ApiResult {
     let paging = paging(query.page, query.limit, query.cursor)?;
     min_position.reached(&app, catalog::NAME).await?;
-    list(
-        &uri,
-        app.read_models.catalog().list_categories(&paging).await?,
-        CategoryAnswer::from,
-    )
+    let read = async {
+        let found = app.read_models.catalog().list_categories(&paging).await?;
+        found.try_map(|page| CachedAnswer::page(page, CategoryAnswer::from))
+    };
+    let answer = app.answers.get(Question::of(&uri), read).await?;
+    answer.respond(&uri, &asked)
 }
 
 /// One category.
@@ -117,13 +123,20 @@ async fn get_category(
     State(app): State<App>,
     Id(id): Id<CategoryId>,
     min_position: MinPosition,
-    held: IfNoneMatch,
+    asked: Asked,
+    uri: Uri,
 ) -> ApiResult {
     min_position.reached(&app, catalog::NAME).await?;
-    let found = app.read_models.catalog().get_category(id).await?;
-    let category = found.ok_or_else(Problem::nothing_here)?;
-    let etag = ETag::of(category.version);
-    tagged(&CategoryAnswer::from(category), etag, &held)
+    let read = async {
+        let found = app.read_models.catalog().get_category(id).await?;
+        found.try_map(|category| {
+            let category = category.ok_or_else(Problem::nothing_here)?;
+            let etag = ETag::of(category.version);
+            CachedAnswer::tagged(&CategoryAnswer::from(category), etag)
+        })
+    };
+    let answer = app.answers.get(Question::of_path(&uri), read).await?;
+    answer.respond(&uri, &asked)
 }
 
 /// Makes a category.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::http::Uri;
 use daybook_domain::CategoryId;
 use daybook_projections::catalog::{self, Facet, ProductFilter, ProductSort};
 use rust_decimal::Decimal;
@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use crate::answer::json;
+use super::headers::IfNoneMatchParam;
 use crate::app::App;
 use crate::auth::{Access, Routes};
-use crate::extract::{MinPosition, Query, invalid_parameter};
+use crate::cache::{CachedAnswer, Question};
+use crate::extract::{Asked, MinPosition, Query, invalid_parameter};
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes {
@@ -89,12 +90,18 @@ struct FacetAnswer {
 
 /// How many products that fit the filters are in each category, the fullest first.
 #[utoipa::path(
-    get, path = "/api/v1/products/facets", operation_id = "listFacets", tag = "catalog", params(FacetQuery),
-    responses((status = 200, description = "Categories and how many products each has", body = Vec<FacetAnswer>)),
+    get, path = "/api/v1/products/facets", operation_id = "listFacets", tag = "catalog",
+    params(FacetQuery, IfNoneMatchParam),
+    responses((
+        status = 200, description = "Categories and how many products each has", body = Vec<FacetAnswer>,
+        headers(("ETag" = String)),
+    )),
 )]
 async fn list_facets(
     State(app): State<App>,
     min_position: MinPosition,
+    asked: Asked,
+    uri: Uri,
     Query(query): Query<FacetQuery>,
 ) -> ApiResult {
     let FacetQuery {
@@ -106,9 +113,15 @@ async fn list_facets(
     } = query;
     let filter = filter(q, category, min_price, max_price, in_stock)?;
     min_position.reached(&app, catalog::NAME).await?;
-    let facets = app.read_models.catalog().facets(&filter).await?;
-    let answers: Vec<FacetAnswer> = facets.into_iter().map(FacetAnswer::from).collect();
-    Ok(json(&answers)?.into_response())
+    let read = async {
+        let found = app.read_models.catalog().facets(&filter).await?;
+        found.try_map(|facets| {
+            let facets: Vec<FacetAnswer> = facets.into_iter().map(FacetAnswer::from).collect();
+            CachedAnswer::of(&facets)
+        })
+    };
+    let answer = app.answers.get(Question::of(&uri), read).await?;
+    answer.respond(&uri, &asked)
 }
 
 impl ProductQuery {

@@ -1,18 +1,19 @@
 //! What a product cost, for customers who want to know what a reduction is worth.
 
 use axum::extract::State;
+use axum::http::Uri;
 use chrono::{DateTime, Utc};
 use daybook_domain::ProductId;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::headers::IdParam;
-use crate::answer::json;
+use super::headers::{IdParam, IfNoneMatchParam};
 use crate::app::App;
 use crate::auth::{Access, Routes};
+use crate::cache::CachedAnswer;
 use crate::decimal::Amount;
-use crate::extract::{Id, MinPosition};
+use crate::extract::{Asked, Id, MinPosition};
 use crate::past::{Period, PriceHistory, price_history};
 use crate::problem::{ApiResult, Problem};
 use crate::timestamp::Timestamp;
@@ -59,18 +60,21 @@ struct PeriodAnswer {
 /// A product's prices, and the lowest of the last 30 days.
 #[utoipa::path(
     get, path = "/api/v1/products/{id}/price-history", operation_id = "getPriceHistory", tag = "catalog",
-    params(IdParam),
-    responses((status = 200, description = "The prices", body = HistoryAnswer)),
+    params(IdParam, IfNoneMatchParam),
+    responses((status = 200, description = "The prices", body = HistoryAnswer, headers(("ETag" = String)))),
 )]
 async fn get_price_history(
     State(app): State<App>,
     Id(id): Id<ProductId>,
     min_position: MinPosition,
+    asked: Asked,
+    uri: Uri,
 ) -> ApiResult {
     min_position.reached_by_the_log(&app).await?;
     let found = price_history(&app.feed, id).await?;
     let answer = found.and_then(|history| HistoryAnswer::of(id, &history, app.now()));
-    json(&answer.ok_or_else(Problem::nothing_here)?)
+    // Not kept: it is read from the log, and the lowest price changes as days go by.
+    CachedAnswer::of(&answer.ok_or_else(Problem::nothing_here)?)?.respond(&uri, &asked)
 }
 
 impl HistoryAnswer {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
-use axum::response::IntoResponse;
+use axum::http::Uri;
 use daybook_commands::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
 use daybook_domain::{CategoryId, Currency, Money, ProductId, StreamId};
 use daybook_projections::catalog::{self, ProductAt};
@@ -17,11 +16,11 @@ use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{Representation, json, no_content, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Routes};
-use crate::cache::CachedProduct;
+use crate::cache::{CachedAnswer, CachedProduct, Question};
 use crate::decimal::{Amount, DecimalNumber};
 use crate::etag::ETag;
 use crate::extract::{
-    CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list, paging,
+    Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
 };
 use crate::past::{AdminAsOf, AsOfParam, product_at};
 use crate::problem::{ApiResult, Problem};
@@ -107,24 +106,27 @@ struct ProductAnswer {
 
 /// Products that can be ordered, filtered and sorted.
 #[utoipa::path(
-    get, path = "/api/v1/products", operation_id = "listProducts", tag = "catalog", params(ProductQuery),
-    responses((status = 200, description = "A page of products", body = Vec<ProductAnswer>)),
+    get, path = "/api/v1/products", operation_id = "listProducts", tag = "catalog",
+    params(ProductQuery, IfNoneMatchParam),
+    responses((status = 200, description = "A page of products", body = Vec<ProductAnswer>, headers(("ETag" = String)))),
 )]
 async fn list_products(
     State(app): State<App>,
     min_position: MinPosition,
+    asked: Asked,
     uri: Uri,
     Query(query): Query<ProductQuery>,
 ) -> ApiResult {
     let (filter, sort) = (query.filter()?, query.sort());
     let paging = paging(query.page, query.limit, query.cursor)?;
     min_position.reached(&app, catalog::NAME).await?;
-    let page = app
-        .read_models
-        .catalog()
-        .list_products(&filter, sort, &paging)
-        .await?;
-    list(&uri, page, |product| ProductAnswer::from(&product))
+    let read = async {
+        let catalog = app.read_models.catalog();
+        let found = catalog.list_products(&filter, sort, &paging).await?;
+        found.try_map(|page| CachedAnswer::page(page, |product| ProductAnswer::from(&product)))
+    };
+    let answer = app.answers.get(Question::of(&uri), read).await?;
+    answer.respond(&uri, &asked)
 }
 
 /// One product; as it was, for administrators.
@@ -138,7 +140,7 @@ async fn get_product(
     Id(id): Id<ProductId>,
     AdminAsOf(moment): AdminAsOf,
     min_position: MinPosition,
-    held: IfNoneMatch,
+    asked: Asked,
 ) -> ApiResult {
     if let Some(moment) = moment {
         let position = moment.as_of(&app, min_position).await?;
@@ -152,15 +154,7 @@ async fn get_product(
         Some(product) => product,
         None => read_product(&app, id).await?,
     };
-    let tag = [(header::ETAG, product.etag_header.clone())];
-    if held.holds(product.etag) {
-        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
-    }
-    let content_type = [(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    )];
-    Ok((tag, content_type, product.body.clone()).into_response())
+    Ok(asked.answer(product.etag.clone(), product.body.clone()))
 }
 
 /// Adds a product.
@@ -325,8 +319,7 @@ async fn read_product(app: &App, id: ProductId) -> ApiResult<Arc<CachedProduct>>
         serde_json::to_vec(&ProductAnswer::from(&product)).map_err(|_| Problem::internal())?;
     let answer = Arc::new(CachedProduct {
         body: body.into(),
-        etag,
-        etag_header: etag.into(),
+        etag: etag.into(),
     });
     app.products.keep(ticket, id, position, answer.clone());
     Ok(answer)

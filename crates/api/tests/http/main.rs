@@ -7,6 +7,7 @@ mod analytics;
 mod api_keys;
 mod audit;
 mod audit_search;
+mod caching;
 mod catalog;
 mod conditions;
 mod documents;

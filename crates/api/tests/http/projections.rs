@@ -30,7 +30,7 @@ fn events(reply: &Reply) -> Vec<(String, Value)> {
 }
 
 impl Shop {
-    async fn operate(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn operate(&self, path: &str, body: Value) -> Reply {
         let path = format!("projections/{path}");
         self.post(&path).token(&self.admin()).json(&body).await
     }
@@ -41,7 +41,7 @@ impl Shop {
     }
 
     /// Has something built and watches it to its end; what came of it.
-    async fn build(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn build(&self, path: &str, body: Value) -> Value {
         let begun = self.operate(path, body).await;
         assert_eq!(begun.status, StatusCode::ACCEPTED, "{begun:?}");
         let watched = self.get(begun.header("location")).token(&self.admin());

@@ -40,12 +40,21 @@ pub(crate) struct Shop {
     pub(crate) keys: TokenKeys,
     /// The key pair that signs access tokens: PKCS#8, DER.
     pub(crate) token_key: Vec<u8>,
-    pub(crate) database: TestDatabase,
+    pub(crate) database: Arc<TestDatabase>,
     checkpoint_key: SecretString,
     pub(crate) admin_id: UserId,
     shutdown: CancellationToken,
     _tasks: JoinSet<()>,
     _bus_tasks: BusTasks,
+}
+
+/// Whose database it is, by who its admin is.
+#[derive(Clone, Copy)]
+pub(crate) enum Server {
+    First,
+    Another(UserId),
+    /// Hears of nothing that projectors do, and so keeps no lists.
+    Deaf(UserId),
 }
 
 impl Drop for Shop {
@@ -104,11 +113,34 @@ impl Shop {
         redis: Option<Redis>,
         oidc: Option<Provider>,
     ) -> Shop {
-        let database = TestDatabase::create(&MIGRATOR).await.unwrap();
+        let database = Arc::new(TestDatabase::create(&MIGRATOR).await.unwrap());
+        Shop::open_on(database, Server::First, http, redis, oidc).await
+    }
+
+    /// Another server of this shop.
+    pub(crate) async fn beside(&self, server: fn(UserId) -> Server, redis: Option<Redis>) -> Shop {
+        let http = HttpConfig {
+            rate_limits: false,
+            ..HttpConfig::default()
+        };
+        let server = server(self.admin_id);
+        Shop::open_on(Arc::clone(&self.database), server, http, redis, None).await
+    }
+
+    async fn open_on(
+        database: Arc<TestDatabase>,
+        server: Server,
+        http: HttpConfig,
+        redis: Option<Redis>,
+        oidc: Option<Provider>,
+    ) -> Shop {
         let pool = database.server_pool().unwrap();
         let codec = Codec::new(pool.clone(), Arc::new(Secrets::from_master_key(&[7; 32])));
         let (commands, bus_tasks) = CommandBus::start(pool.clone(), codec.clone());
-        let admin_id = register_admin(&commands).await;
+        let admin_id = match server {
+            Server::First => register_admin(&commands).await,
+            Server::Another(admin_id) | Server::Deaf(admin_id) => admin_id,
+        };
         let feed = Feed::new(pool.clone(), codec);
         let progress = Progress::new();
         let token_key = TokenKeys::generate().unwrap();
@@ -135,7 +167,9 @@ impl Shop {
         let (stop, security) = (shutdown.clone(), app.security.clone());
         tasks.spawn(async move { security.run(stop).await });
         let (stop, tracked) = (shutdown.clone(), pool.clone());
-        tasks.spawn(async move { progress.run(tracked, stop).await });
+        if !matches!(server, Server::Deaf(_)) {
+            tasks.spawn(async move { progress.run(tracked, stop).await });
+        }
         let (stop, heard) = (shutdown.clone(), database.server_pool().unwrap());
         tasks.spawn(async move { revocations.run(heard, stop).await });
         let (stop, projected) = (shutdown.clone(), database.server_pool().unwrap());

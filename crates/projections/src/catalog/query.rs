@@ -10,6 +10,7 @@ use super::{
 use crate::{
     paging::{KeyKind, Keyset, Page, Paging, QueryError, fetch_page},
     schema::SchemaName,
+    stand::{At, Stand},
 };
 
 /// The catalog's queries. Products that are retired and categories that are deleted are not there.
@@ -44,9 +45,10 @@ impl CatalogQueries {
         filter: &ProductFilter,
         sort: Option<ProductSort>,
         paging: &Paging,
-    ) -> Result<Page<Product>, QueryError> {
+    ) -> Result<At<Page<Product>>, QueryError> {
         let keyset = keyset(sort, filter.q.is_some());
         let mut conn = self.pool.acquire().await?;
+        let stand = Stand::read(&mut conn, NAME).await?;
         let mut count = QueryBuilder::new("select count(*)");
         self.push_matching(&mut count, filter);
         let total = count.build_query_scalar().fetch_one(&mut *conn).await?;
@@ -54,12 +56,13 @@ impl CatalogQueries {
         let mut query =
             QueryBuilder::new(format!("select {PRODUCT_COLUMNS}, {}", keyset.columns()));
         self.push_matching(&mut query, filter);
-        fetch_page(&mut conn, query, &keyset, paging, total).await
+        let rows = fetch_page(&mut conn, query, &keyset, paging, total).await?;
+        Ok(At { stand, rows })
     }
 
     /// How many products of each category `filter` finds, whatever category it names itself; the
     /// largest first, none with nothing.
-    pub async fn facets(&self, filter: &ProductFilter) -> Result<Vec<Facet>, QueryError> {
+    pub async fn facets(&self, filter: &ProductFilter) -> Result<At<Vec<Facet>>, QueryError> {
         let filter = ProductFilter {
             category: None,
             ..filter.clone()
@@ -73,15 +76,16 @@ impl CatalogQueries {
              order by m.found desc, c.sort_name, c.id",
             self.schema
         ));
-        let rows: Vec<(Uuid, String, i64)> = query.build_query_as().fetch_all(&self.pool).await?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, name, count)| Facet {
-                category_id: id.into(),
-                name,
-                count,
-            })
-            .collect())
+        let mut conn = self.pool.acquire().await?;
+        let stand = Stand::read(&mut conn, NAME).await?;
+        let found: Vec<(Uuid, String, i64)> = query.build_query_as().fetch_all(&mut *conn).await?;
+        let facets = found.into_iter().map(|(id, name, count)| Facet {
+            category_id: id.into(),
+            name,
+            count,
+        });
+        let rows = facets.collect();
+        Ok(At { stand, rows })
     }
 
     /// A product with the position that it was read at, both from one snapshot.
@@ -107,25 +111,30 @@ impl CatalogQueries {
         product_at.transpose()
     }
 
-    pub async fn get_category(&self, id: CategoryId) -> Result<Option<Category>, QueryError> {
+    pub async fn get_category(&self, id: CategoryId) -> Result<At<Option<Category>>, QueryError> {
+        let mut conn = self.pool.acquire().await?;
+        let stand = Stand::read(&mut conn, NAME).await?;
         let statement = format!(
             "select {CATEGORY_COLUMNS} from {}.categories c where c.id = $1 and not c.deleted",
             self.schema
         );
-        Ok(sqlx::query_as(&statement)
+        let rows = sqlx::query_as(&statement)
             .bind(id.as_uuid())
-            .fetch_optional(&self.pool)
-            .await?)
+            .fetch_optional(&mut *conn)
+            .await?;
+        Ok(At { stand, rows })
     }
 
     /// All categories by name.
-    pub async fn list_categories(&self, paging: &Paging) -> Result<Page<Category>, QueryError> {
+    pub async fn list_categories(&self, paging: &Paging) -> Result<At<Page<Category>>, QueryError> {
         let mut conn = self.pool.acquire().await?;
+        let stand = Stand::read(&mut conn, NAME).await?;
         let from = format!(" from {}.categories c where not c.deleted", self.schema);
         let total = count(&mut conn, &from).await?;
         let columns = CATEGORIES_BY_NAME.columns();
         let query = QueryBuilder::new(format!("select {CATEGORY_COLUMNS}, {columns}{from}"));
-        fetch_page(&mut conn, query, &CATEGORIES_BY_NAME, paging, total).await
+        let rows = fetch_page(&mut conn, query, &CATEGORIES_BY_NAME, paging, total).await?;
+        Ok(At { stand, rows })
     }
 
     /// Pushes `from … where …` for the products that `filter` finds.

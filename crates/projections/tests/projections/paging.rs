@@ -49,6 +49,7 @@ async fn list(serving: &Serving, sort: ProductSort, paging: &Paging) -> Page<Pro
         .list_products(&filter, Some(sort), paging)
         .await
         .unwrap()
+        .rows
 }
 
 fn ids(page: &Page<Product>) -> Vec<ProductId> {

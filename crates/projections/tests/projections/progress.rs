@@ -6,10 +6,16 @@ use std::{
 };
 
 use daybook_domain::ProductId;
-use daybook_projections::{Change, Progress, ReadModels};
+use daybook_projections::{
+    Change, Progress, ReadModels, Stand,
+    operate::{Operator, reset},
+    registry::projection,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::shop::{LONG, Shop, eur, eventually, id, product_created, stock_received};
+use crate::shop::{
+    LONG, Shop, eur, eventually, id, product_created, stock_received, user_registered,
+};
 
 #[tokio::test]
 async fn waiting_for_what_nobody_projects_ends() {
@@ -160,4 +166,45 @@ async fn a_broken_connection_makes_caches_start_over() {
     })
     .await;
     serving.stop().await;
+}
+
+#[tokio::test]
+async fn where_a_read_model_stands_is_told_before_anyone_who_waits() {
+    let mut shop = Shop::open().await;
+    let serving = shop.serve();
+    let progress = serving.read_models.progress().clone();
+    let first = shop.append([stock_received(id(), 1)]).await;
+    serving.reach(first).await;
+    let stand = |generation, position| {
+        Some(Stand {
+            generation,
+            position,
+        })
+    };
+    eventually("known", async || {
+        progress.stand("catalog") == stand(0, first)
+    })
+    .await;
+    // Of no concern to the catalog.
+    let other = shop
+        .append([user_registered(id(), "a@example.com", &[])])
+        .await;
+    serving.reach(other).await;
+    assert_eq!(progress.stand("catalog"), stand(0, first));
+    let mut last = first;
+    for _ in 0..20 {
+        last = shop.append([stock_received(id(), 1)]).await;
+        let waited = serving.read_models.wait_for("catalog", last, LONG).await;
+        waited.unwrap();
+        assert_eq!(progress.stand("catalog"), stand(0, last));
+    }
+    let operator = Operator::of_system("ann");
+    let catalog = projection("catalog").unwrap();
+    reset(&shop.pool, &*catalog, &operator, None).await.unwrap();
+    eventually("the new rows", async || {
+        progress.stand("catalog") == stand(1, last)
+    })
+    .await;
+    serving.stop().await;
+    assert_eq!(progress.stand("catalog"), None, "nobody listens any more");
 }

@@ -121,7 +121,8 @@ async fn the_catalog_is_filtered_and_counted() {
         let page = catalog
             .list_products(&filter, Some(ProductSort::Price), &ALL())
             .await
-            .unwrap();
+            .unwrap()
+            .rows;
         let ids = Vec::from_iter(page.items.iter().map(|product| product.id));
         assert_eq!(ids, expected, "{filter:?}");
         assert_eq!(page.total, expected.len() as i64);
@@ -133,7 +134,7 @@ async fn the_catalog_is_filtered_and_counted() {
         count,
     };
     let both = [facet(lights, "Lights", 2), facet(desks, "desks", 1)];
-    assert_eq!(catalog.facets(&none).await.unwrap(), both);
+    assert_eq!(catalog.facets(&none).await.unwrap().rows, both);
     assert_eq!(
         catalog
             .facets(&ProductFilter {
@@ -141,7 +142,8 @@ async fn the_catalog_is_filtered_and_counted() {
                 ..none.clone()
             })
             .await
-            .unwrap(),
+            .unwrap()
+            .rows,
         both
     );
     let dear = ProductFilter {
@@ -149,7 +151,7 @@ async fn the_catalog_is_filtered_and_counted() {
         ..none.clone()
     };
     assert_eq!(
-        catalog.facets(&dear).await.unwrap(),
+        catalog.facets(&dear).await.unwrap().rows,
         [facet(desks, "desks", 1)]
     );
     let lamps = ProductFilter {
@@ -157,7 +159,7 @@ async fn the_catalog_is_filtered_and_counted() {
         ..none.clone()
     };
     assert_eq!(
-        catalog.facets(&lamps).await.unwrap(),
+        catalog.facets(&lamps).await.unwrap().rows,
         [facet(lights, "Lights", 2)]
     );
 
@@ -165,7 +167,7 @@ async fn the_catalog_is_filtered_and_counted() {
         .list_products(&none, None, &Paging::page(1, 1))
         .await
         .unwrap();
-    assert_eq!(newest.total, 4);
+    assert_eq!((newest.rows.total, newest.stand.position), (4, last));
     let found = catalog.get_product(lamp).await.unwrap().unwrap();
     assert_eq!(found.position, last);
     assert_eq!(
@@ -195,18 +197,24 @@ async fn categories_are_listed_by_name_until_they_are_deleted() {
     let serving = shop.serve();
     serving.reach(last).await;
     let catalog = serving.read_models.catalog();
-    let page = catalog.list_categories(&ALL()).await.unwrap();
+    let page = catalog.list_categories(&ALL()).await.unwrap().rows;
     assert_eq!(
         Vec::from_iter(page.items.iter().map(|category| category.id)),
         [books, tools]
     );
     assert_eq!(page.total, 2);
     assert_eq!(
-        catalog.get_category(books).await.unwrap().unwrap().name,
+        catalog
+            .get_category(books)
+            .await
+            .unwrap()
+            .rows
+            .unwrap()
+            .name,
         "Books"
     );
-    assert!(catalog.get_category(gone).await.unwrap().is_none());
-    assert!(catalog.get_category(id()).await.unwrap().is_none());
+    assert!(catalog.get_category(gone).await.unwrap().rows.is_none());
+    assert!(catalog.get_category(id()).await.unwrap().rows.is_none());
     serving.stop().await;
 }
 

@@ -51,7 +51,8 @@ async fn found(read_models: &ReadModels, q: &str) -> Vec<String> {
         .catalog()
         .list_products(&filter, None, &Paging::page(1, 100))
         .await
-        .unwrap();
+        .unwrap()
+        .rows;
     assert_eq!(page.total, page.items.len() as i64);
     page.items
         .into_iter()
@@ -144,6 +145,7 @@ async fn retired_products_are_not_found() {
         .list_products(&filter, None, &Paging::page(1, 1))
         .await
         .unwrap()
+        .rows
         .items[0]
         .id;
     let retired = shop.append([crate::shop::product_retired(lamp)]).await;
