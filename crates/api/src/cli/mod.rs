@@ -80,6 +80,8 @@ Settings come from flags or from the environment, the flag winning:
   DAYBOOK_LISTEN           address and port to serve on (127.0.0.1:8080)
   DAYBOOK_ADMIN_EMAIL      the admin made at the first start,
   DAYBOOK_ADMIN_PASSWORD   and the password
+  DAYBOOK_ACCESS_TOKEN_MINUTES
+                           how long an access token is valid, 1 to 60 (15)
   DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)
   DAYBOOK_RATE_LIMITS      on or off (on)
   DAYBOOK_DEMO             off: no demo shop in the private PostgreSQL (on)
