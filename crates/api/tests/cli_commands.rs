@@ -41,6 +41,7 @@ async fn help_names_every_command_and_variable() {
         "Examples:",
         "DATABASE_URL",
         "DATABASE_MIGRATION_URL",
+        "DAYBOOK_ACCESS_TOKEN_MINUTES",
         "DAYBOOK_ADMIN_EMAIL",
         "DAYBOOK_ADMIN_PASSWORD",
         "DAYBOOK_CURRENCY",

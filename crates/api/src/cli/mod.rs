@@ -88,6 +88,8 @@ Settings come from flags or from the environment, the flag winning:
   DAYBOOK_CORS_ORIGINS     origins whose pages may use the API, with commas (none)
   DAYBOOK_ADMIN_EMAIL      the admin made at the first start,
   DAYBOOK_ADMIN_PASSWORD   and the password
+  DAYBOOK_ACCESS_TOKEN_MINUTES
+                           how long an access token is valid, 1 to 60 (15)
   DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)
   DAYBOOK_RATE_LIMITS      on or off (on)
   DAYBOOK_TRUSTED_PROXIES  proxies that are believed when they say whom they ask for, such as 10.0.0.0/8
