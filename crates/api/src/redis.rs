@@ -137,23 +137,20 @@ impl Redis {
     async fn keep_connected(&self) {
         describe_gauge!(UP, "Whether Redis answers.");
         describe_counter!(ERRORS, "What was asked of Redis and not answered in time.");
-        let mut failed = false;
+        counter!(ERRORS).increment(0);
+        gauge!(UP).set(0);
+        let mut is_told = false;
         loop {
             match self.connect().await {
-                Ok(()) => {
-                    failed = false;
-                    self.watch().await;
-                }
-                Err(reason) if !failed => {
-                    failed = true;
-                    gauge!(UP).set(0);
-                    warn!(
-                        place = self.0.place,
-                        reason, "Redis cannot be reached; going on without it"
-                    );
-                }
+                Ok(()) => self.watch().await,
+                Err(reason) if !is_told => warn!(
+                    place = self.0.place,
+                    reason, "Redis cannot be reached; going on without it"
+                ),
                 Err(_) => {}
             }
+            // Of one that was there, too: when it was lost.
+            is_told = true;
             sleep(PAUSE).await;
         }
     }

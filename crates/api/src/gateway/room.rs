@@ -42,8 +42,8 @@ impl Default for ByClass<Capacity> {
     fn default() -> ByClass<Capacity> {
         ByClass {
             sign_in: Capacity::new(64, 256),
-            command: Capacity::new(1024, 2048),
-            query: Capacity::new(1024, 2048),
+            command: Capacity::new(1024, 3072),
+            query: Capacity::new(1024, 3072),
             usage: Capacity::new(64, 256),
         }
     }
