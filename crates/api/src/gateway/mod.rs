@@ -105,7 +105,7 @@ pub async fn gateway(State(gateway): State<Gateway>, mut request: Request, next:
     let guard = gateway.guard(&request);
     let response = gateway.serve(request, next).await;
     let mut response = failure::written_out(response, observation.path(), observation.request_id());
-    guard.secure(response.headers_mut());
+    guard.secure(&mut response);
     observation.end(&mut response);
     response
 }

@@ -4,6 +4,7 @@
 mod analytics;
 mod audit;
 mod audit_search;
+mod browsers;
 mod catalog;
 mod conditions;
 mod documents;
@@ -21,6 +22,7 @@ mod projections;
 mod proofs;
 mod sessions;
 mod shop;
+mod slow_bodies;
 mod usage;
 mod usage_kept;
 mod users;
