@@ -51,7 +51,7 @@ fn is_about_signing_in(resource: &str) -> bool {
         "login" | "refresh" => parent.is_empty(),
         // Of an account, or of whoever has the token in the body.
         "password" | "email-verification" => true,
-        _ => parent == "password",
+        _ => matches!(parent, "password" | "oidc"),
     }
 }
 

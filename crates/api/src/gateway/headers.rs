@@ -5,7 +5,7 @@ use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -52,22 +52,27 @@ impl Guard {
     }
 
     /// What a handler has set itself stays, but for what no answer may do without.
-    pub(super) fn secure(self, headers: &mut HeaderMap) {
+    pub(super) fn secure(self, response: &mut Response) {
+        // Browsers give what they have kept the headers of the answer that says that it is still good.
+        let is_whole = response.status() != StatusCode::NOT_MODIFIED;
+        let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         if self.is_secure {
             headers.insert(STRICT_TRANSPORT_SECURITY, A_YEAR);
         }
-        let page = is_page(headers);
+        let is_page = is_page(headers);
         let mut otherwise = |name, value| {
             headers.entry(name).or_insert(value);
         };
         otherwise(RESOURCE_POLICY, SAME_ORIGIN);
-        otherwise(CONTENT_SECURITY_POLICY, if page { OWN } else { NOTHING });
-        if page {
+        if is_page {
             otherwise(OPENER_POLICY, SAME_ORIGIN);
             otherwise(PERMISSIONS_POLICY, NO_DEVICES);
+        }
+        if is_whole {
+            otherwise(CONTENT_SECURITY_POLICY, if is_page { OWN } else { NOTHING });
         }
         if self.is_private {
             otherwise(CACHE_CONTROL, NO_STORE);
@@ -89,6 +94,6 @@ pub(crate) async fn secured(
 ) -> Response {
     let guard = gateway.guard(&request);
     let mut response = next.run(request).await;
-    guard.secure(response.headers_mut());
+    guard.secure(&mut response);
     response
 }

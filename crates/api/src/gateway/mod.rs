@@ -131,7 +131,7 @@ pub async fn gateway(State(gateway): State<Gateway>, mut request: Request, next:
         // For those outside who tell of whoever was turned away.
         response.extensions_mut().insert(client);
     }
-    guard.secure(response.headers_mut());
+    guard.secure(&mut response);
     observation.end(&mut response);
     response
 }
