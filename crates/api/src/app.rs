@@ -17,7 +17,7 @@ use daybook_identity::api_key::ApiKeys;
 use daybook_identity::guessing::Guessing;
 use daybook_identity::oidc::Provider;
 use daybook_identity::security::SecurityLog;
-use daybook_identity::session::Lifetimes;
+use daybook_identity::session::{self, Lifetimes};
 use daybook_identity::{Revocations, one_time};
 use daybook_log::{Actor, Feed};
 use daybook_processes::outbox::Outbox;
@@ -318,6 +318,12 @@ async fn tidy(app: &App) {
         warn!(
             error = chain(&error),
             "old security events could not be dropped"
+        );
+    }
+    if let Err(error) = session::tidy(&app.pool).await {
+        warn!(
+            error = chain(&error),
+            "sessions that ended long ago could not be dropped"
         );
     }
 }

@@ -25,7 +25,7 @@ use crate::principal::{Means, Principal};
 const CHANNEL: &str = "daybook_revocation";
 
 /// Longer than any access token is good for, or an API key remembered.
-const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often the database is asked although nothing was announced; also how long a connection that died unnoticed is
 /// believed in.
 const POLL: Duration = Duration::from_secs(2);

@@ -19,7 +19,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::principal::Means;
-use crate::revocation::{Revoked, end_session, revoke_tokens_within};
+use crate::revocation::{REMEMBERED_FOR, Revoked, end_session, revoke_tokens_within};
 
 const BYTES: usize = 32;
 
@@ -207,11 +207,11 @@ pub async fn of_user(pool: &PgPool, user_id: UserId) -> Result<Vec<KeptToken>, s
 }
 
 /// Forgets ended sessions whose access tokens have long expired; answers how many.
-pub async fn tidy(pool: &PgPool, older_than: Duration) -> Result<u64, sqlx::Error> {
+pub async fn tidy(pool: &PgPool) -> Result<u64, sqlx::Error> {
     let forgotten = sqlx::query(
         "delete from auth.ended_sessions where ended_at < clock_timestamp() - make_interval(secs => $1)",
     )
-    .bind(older_than.as_secs_f64())
+    .bind(REMEMBERED_FOR.as_secs_f64())
     .execute(pool)
     .await?;
     Ok(forgotten.rows_affected())

@@ -3,8 +3,8 @@
 //! It tells how things stand at one position of the log, and is written as it is read, so that it takes the same memory
 //! whatever its size. What is in it: the account with its events, orders with their addresses, histories and events,
 //! what the person did elsewhere (without the data of what they did it to, which may be somebody else's), the events
-//! that their browsers sent, their sign-ins, and what else happened to the account. What proves who somebody is, such as hashes, is not. Of who was erased
-//! there is what the log still tells: that there was somebody.
+//! that their browsers sent, their sign-ins, and what else happened to the account. What proves who somebody is, such as
+//! hashes, is not. Of who was erased there is what the log still tells: that there was somebody.
 
 mod actions;
 mod events;
@@ -25,7 +25,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::error;
 
 pub(crate) use self::actions::Action;
-pub(crate) use self::summary::SignIn;
+pub(crate) use self::summary::{IdentityProvider, SignIn};
 pub(crate) use self::usage::VisitorEvent;
 
 use self::summary::Summary;

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use daybook_domain::user::User;
 use daybook_domain::{UserId, Versioned};
+use daybook_identity::oidc::Linked;
 use daybook_identity::session::KeptToken;
-use daybook_identity::{api_key, credentials, session};
+use daybook_identity::{api_key, credentials, oidc, session};
 use daybook_log::Position;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -27,6 +28,7 @@ pub(super) struct Summary {
     password_set_at: Option<Timestamp>,
     sign_ins: Vec<SignIn>,
     api_keys: Vec<ApiKeyAnswer>,
+    identity_providers: Vec<IdentityProvider>,
 }
 
 /// A refresh token, without what would prove anything.
@@ -41,16 +43,27 @@ pub(crate) struct SignIn {
     spent_at: Option<Timestamp>,
 }
 
+/// What somebody is called by a provider at which they have signed in.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IdentityProvider {
+    issuer: String,
+    subject: String,
+    linked_at: Timestamp,
+}
+
 impl Summary {
     pub(super) async fn of(source: &Source, account: &Versioned<User>) -> ApiResult<Summary> {
         let pool = &source.app.pool;
         let password_set_at = credentials::set_at(pool, source.id).await;
         let tokens = session::of_user(pool, source.id).await;
         let api_keys = api_key::of_user(pool, source.id).await;
-        let (password_set_at, tokens, api_keys) = (
+        let subjects = oidc::of_user(pool, source.id).await;
+        let (password_set_at, tokens, api_keys, subjects) = (
             password_set_at.map_err(|error| of_database(&error))?,
             tokens.map_err(|error| of_database(&error))?,
             api_keys.map_err(|error| of_database(&error))?,
+            subjects.map_err(|error| of_database(&error))?,
         );
         Ok(Summary {
             id: source.id,
@@ -60,6 +73,7 @@ impl Summary {
             password_set_at: password_set_at.map(<DateTime<Utc>>::into),
             sign_ins: tokens.into_iter().map(SignIn::from).collect(),
             api_keys: api_keys.into_iter().map(ApiKeyAnswer::from).collect(),
+            identity_providers: subjects.into_iter().map(IdentityProvider::from).collect(),
         })
     }
 }
@@ -71,6 +85,16 @@ impl From<KeptToken> for SignIn {
             issued_at: token.issued_at.into(),
             expires_at: token.expires_at.into(),
             spent_at: token.spent_at.map(Timestamp::from),
+        }
+    }
+}
+
+impl From<Linked> for IdentityProvider {
+    fn from(linked: Linked) -> IdentityProvider {
+        IdentityProvider {
+            issuer: linked.issuer,
+            subject: linked.subject,
+            linked_at: linked.linked_at.into(),
         }
     }
 }

@@ -127,7 +127,16 @@ fn every_route_says_who_may_use_it() {
     let routes = routes();
     assert!(routes.len() > 50, "{}", routes.len());
     for Route { path, access, .. } in routes {
-        let known = ["anyone", "signed-in", "owner", "admin"];
+        let known = [
+            "anyone",
+            "signed-in",
+            "owner",
+            "admin",
+            "in-person",
+            "owner-in-person",
+            "admin-in-person",
+            "oneself",
+        ];
         assert!(known.contains(&&*access), "{path}: {access}");
     }
 }

@@ -13,7 +13,7 @@ use super::super::headers::IdParam;
 use crate::app::App;
 use crate::auth::Customer;
 use crate::extract::{Id, MinPosition};
-use crate::person_export::{Action, PersonExport, SignIn, VisitorEvent};
+use crate::person_export::{Action, IdentityProvider, PersonExport, SignIn, VisitorEvent};
 use crate::problem::{ApiResult, Problem};
 use crate::routes::ApiKeyAnswer;
 use crate::timestamp::Timestamp;
@@ -33,6 +33,8 @@ struct ExportAnswer {
     password_set_at: Option<Timestamp>,
     sign_ins: Vec<SignIn>,
     api_keys: Vec<ApiKeyAnswer>,
+    /// What the person is called by those at which they have signed in.
+    identity_providers: Vec<IdentityProvider>,
     /// Every event of the account, the oldest first.
     events: Vec<Entry>,
     /// Each with its address, parcel, history and events; the newest first.
