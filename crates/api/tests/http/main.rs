@@ -3,6 +3,7 @@
 
 mod analytics;
 mod api_keys;
+mod api_keys_kept;
 mod audit;
 mod audit_search;
 mod catalog;
