@@ -5,6 +5,7 @@ mod access;
 mod accounts;
 mod analytics;
 mod api_keys;
+mod api_keys_kept;
 mod audit;
 mod audit_search;
 mod browsers;
