@@ -175,8 +175,12 @@ impl Attempt {
     }
 }
 
-/// One statement: of guesses that come at once, the row lets one through.
+/// One statement: of guesses that come at once, the row lets one through. Since it writes even where it does not,
+/// whoever has to wait anyway is told so by looking.
 async fn count(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
+    if let Some(obstacle) = obstacle(pool, claim).await? {
+        return Ok(obstacle);
+    }
     let counted: Option<(Vec<u8>,)> = query_as(
         "with counter as (
              select coalesce((select k.network from auth.known_networks k
@@ -204,14 +208,12 @@ async fn count(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
     .bind(FORGOTTEN_AFTER.as_secs_f64())
     .fetch_optional(pool)
     .await?;
-    match counted {
-        Some((counter,)) => Ok(Counted::Now(counter)),
-        None => obstacle(pool, claim).await,
-    }
+    // Another one was faster, and may be through with it already.
+    Ok(counted.map_or(Counted::Busy, |(counter,)| Counted::Now(counter)))
 }
 
-/// What has kept a guess from being counted.
-async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
+/// What keeps a guess from being counted.
+async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Option<Counted>, sqlx::Error> {
     let found: Option<(bool, f64)> = query_as(
         "select f.trying_until > clock_timestamp(),
                 extract(epoch from f.failed_at + auth.sign_in_delay(f.failures) - clock_timestamp())::float8
@@ -227,9 +229,9 @@ async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> 
     .fetch_optional(pool)
     .await?;
     Ok(match found {
-        Some((false, rest)) if rest > 0.0 => Counted::Delayed(Duration::from_secs_f64(rest)),
-        // Gone by now, or as good as.
-        _ => Counted::Busy,
+        Some((true, _)) => Some(Counted::Busy),
+        Some((false, rest)) if rest > 0.0 => Some(Counted::Delayed(Duration::from_secs_f64(rest))),
+        _ => None,
     })
 }
 
