@@ -12,15 +12,18 @@ use crate::gateway::rate_limit::network_of;
 /// Says of an address that many clients are behind it.
 pub type Exempt = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
+/// How many connections each client has open.
+type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 pub(super) struct Addresses {
     most: usize,
     exempt: Exempt,
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    open: Counts,
 }
 
 /// Counts as one open connection until it is dropped.
 pub(super) struct Admission {
-    counted: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    counted: Option<(IpAddr, Counts)>,
 }
 
 impl Addresses {

@@ -9,7 +9,7 @@ use daybook_domain::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::shop::{Customer, Reply, Shop, principal};
+use crate::shop::{Customer, PASSWORD, Reply, Shop, principal};
 
 /// A route as the document has it.
 struct Route {
@@ -93,6 +93,9 @@ fn body(operation: &str) -> Option<Value> {
     Some(match operation {
         "changeUser" => json!({"firstName": "Eve"}),
         "cancelOrder" => json!({}),
+        "changePassword" => {
+            json!({"oldPassword": PASSWORD, "newPassword": "another correct horse"})
+        }
         _ => return None,
     })
 }
@@ -141,6 +144,10 @@ fn every_route_says_who_may_use_it() {
     }
 }
 
+fn is_owned(route: &Route) -> bool {
+    route.access.starts_with("owner")
+}
+
 /// Streams of progress do not end while they are allowed.
 fn is_endless(route: &Route) -> bool {
     route.path.ends_with("/progress")
@@ -172,9 +179,45 @@ async fn nobody_gets_where_they_may_not() {
             let refused = Some("403 forbidden".to_owned());
             assert_eq!(answer(Some(&ann.token)).await, refused, "{what} a customer");
         }
-        if route.access != "owner" && !is_endless(&route) {
+        let is_theirs = is_owned(&route) || route.access == "oneself";
+        if !is_theirs && !is_endless(&route) {
             let admin = answer(Some(&shop.admin())).await;
             assert_eq!(admin, None, "{what} an administrator");
+        }
+    }
+}
+
+async fn api_key(shop: &Shop, role: &str) -> String {
+    let body = json!({"name": role, "roles": [role]});
+    let made = shop.post("api-keys").token(&shop.admin()).json(&body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    made.json()["key"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_key_gets_as_far_as_its_roles_and_not_to_what_is_for_people() {
+    let shop = Shop::open().await;
+    let (customers, admins) = (api_key(&shop, "user").await, api_key(&shop, "admin").await);
+    for route in routes() {
+        let path = anything(&route.path);
+        let what = format!("{} {} for", route.method, route.path);
+        let answer = async |key: &str| refused(&ask(&shop, &route, &path, Some(key)).await);
+        let forbidden = Some("403 forbidden".to_owned());
+        let for_people = route.access.ends_with("in-person") || route.access == "oneself";
+        let for_admins = route.access.starts_with("admin");
+        let expected = forbidden.filter(|_| for_people || for_admins);
+        assert_eq!(
+            answer(&customers).await,
+            expected,
+            "{what} a key of a customer's roles"
+        );
+        if !is_endless(&route) {
+            let expected = expected.filter(|_| for_people);
+            assert_eq!(
+                answer(&admins).await,
+                expected,
+                "{what} a key of an admin's roles"
+            );
         }
     }
 }
@@ -185,8 +228,7 @@ async fn what_is_anothers_is_not_there() {
     let sealing = shop.seal();
     let pot = shop.product("12.50", 50).await;
     let (ann, bob) = (Owner::of(&shop, &pot).await, Owner::of(&shop, &pot).await);
-    let owned = |route: &Route| route.access.starts_with("owner");
-    let mut routes: Vec<Route> = routes().into_iter().filter(owned).collect();
+    let mut routes: Vec<Route> = routes().into_iter().filter(is_owned).collect();
     // What ends things comes last.
     routes.sort_by_key(|route| {
         (
@@ -214,4 +256,27 @@ async fn what_is_anothers_is_not_there() {
         );
     }
     drop(sealing);
+}
+
+#[tokio::test]
+async fn what_is_for_oneself_is_not_there_for_anybody_else() {
+    let shop = Shop::open().await;
+    let pot = shop.product("12.50", 50).await;
+    let (ann, bob) = (Owner::of(&shop, &pot).await, Owner::of(&shop, &pot).await);
+    let of_oneself = |route: &Route| route.access == "oneself";
+    let mut routes: Vec<Route> = routes().into_iter().filter(of_oneself).collect();
+    // What ends the session comes last.
+    routes.sort_by_key(|route| route.operation == "changePassword");
+    assert!(routes.len() >= 2, "{}", routes.len());
+    for route in &routes {
+        let what = format!("{} {}", route.method, route.path);
+        let others = bob.thing(&route.path);
+        for token in [&ann.customer.token, &shop.admin()] {
+            let strange = ask(&shop, route, &others, Some(token)).await;
+            assert_eq!(strange.status, 404, "{what} of another: {strange:?}");
+        }
+        let own = ann.thing(&route.path);
+        let reply = ask(&shop, route, &own, Some(&ann.customer.token)).await;
+        assert!(reply.status.is_success(), "{what} of oneself: {reply:?}");
+    }
 }
