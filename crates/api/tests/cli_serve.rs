@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::interval;
+use uuid::Uuid;
 
 async fn count_products(server: &Server, at_least: Option<String>) -> String {
     let mut request = Client::new().get(server.url_of("/products"));
@@ -289,7 +290,9 @@ async fn a_shop_counts_in_the_redis_it_is_given_and_goes_on_without() {
     server.logs("connected to Redis").await;
     let client = Client::new();
     let guess = |address: &'static str| {
-        let body = json!({ "email": "ann@example.com", "password": "a guess" });
+        // Each of another account, so that only the address counts.
+        let email = format!("{}@example.com", Uuid::now_v7().simple());
+        let body = json!({ "email": email, "password": "a guess" });
         let request = client.post(server.url_of("/users/login"));
         let request = request.header("x-forwarded-for", address).json(&body);
         async move { request.send().await.unwrap().status() }

@@ -265,6 +265,7 @@ async fn get_user(
     request_body = ChangeUserBody,
     responses(
         (status = 200, description = "The account as it is now", body = UserAnswer, headers(("ETag" = String))),
+        (status = 409, description = "The account has been deactivated"),
         (status = 412, description = "The account has changed since"),
     ),
 )]
@@ -302,7 +303,7 @@ async fn change_user(
     request_body = RolesBody,
     responses(
         (status = 200, description = "The account as it is now", body = UserAnswer, headers(("ETag" = String))),
-        (status = 409, description = "The administrator would no longer be one"),
+        (status = 409, description = "The administrator would no longer be one, or the account has been deactivated"),
         (status = 412, description = "The account has changed since"),
     ),
 )]

@@ -6,6 +6,7 @@ pub(crate) mod schema;
 pub(crate) mod welcome;
 
 mod background;
+mod beside;
 mod connect;
 mod first_start;
 mod forgetting;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::background::Background;
+use self::beside::Beside;
 use self::core::Core;
 use self::database::{Database, IfRunning};
 pub(crate) use self::first_start::Accounts;
@@ -34,7 +36,6 @@ use self::forgetting::Forgetting;
 use self::listener::ReservedPort;
 use self::sealing::{Preparation, Sealing};
 use self::sharing::Sharing;
-use crate::account_messages::answer_forgotten_passwords;
 use crate::app::{self, App, AppParts, HttpConfig};
 use crate::config::{Role, ServerConfig};
 use crate::edge::tls::{self, Certificate, Files, TlsError};
@@ -201,9 +202,6 @@ impl Server<'_> {
         if !self.config.rate_limits.is_on() {
             warn!("rate limits are off: everybody may send as many requests as they like");
         }
-        let data = &self.config.data;
-        let token_keys = keys::token_keys(&data.folder)?;
-        let checkpoint_keys = keys::checkpoint_verifiers(&data.folder, data.checkpoint_key())?;
         let preparing = first_start::prepare(self.config, self.database, self.master_key, core);
         let Some(accounts) = stop.run_until_cancelled(preparing).await else {
             return Ok(());
@@ -218,45 +216,14 @@ impl Server<'_> {
                 source,
             })?;
         let progress = Progress::default();
-        let revocations = Revocations::new(self.database.pool.clone());
-        let app = App::new(AppParts {
-            commands: core.bus.clone(),
-            read_models: ReadModels::new(self.database.pool.clone(), progress.clone()),
-            feed: core.feed.clone(),
-            pool: self.database.pool.clone(),
-            token_keys,
-            erasures,
-            revocations: revocations.clone(),
-            oidc: self.oidc()?,
-            checkpoint_keys,
-            redis: sharing.redis(),
-            http: self.http(),
-        });
-        // One connection to listen and one to look with.
-        let listening = self.database.worker_pool(2);
-        let tracker = Background::start("progress", |stop| async move {
-            progress.run(listening, stop).await
-        });
-        // One connection to listen and one to look with.
-        let listening = self.database.worker_pool(2);
-        let revoked = Background::start("revocations", |stop| async move {
-            revocations.run(listening, stop).await
-        });
-        let (folder, followed) = (data.folder.clone(), app.token_keys.clone());
-        let rotated = Background::start("token keys", |stop| {
-            keys::follow_token_keys(folder, followed, stop)
-        });
-        let renewing = self.certificate.clone().map(|certificate| {
-            Background::start("certificate", |stop| tls::watch(certificate, stop))
-        });
-        let chores = Background::start("chores", |stop| app::run_background(app.clone(), stop));
-        let forgotten = Background::start("forgotten passwords", |stop| {
-            answer_forgotten_passwords(app.clone(), stop)
-        });
-        let security = app.security.clone();
-        let security = Background::start("security events", |stop| async move {
-            security.run(stop).await;
-        });
+        let app = self.app(core, erasures, &progress, &sharing)?;
+        let beside = Beside::start(
+            &app,
+            progress,
+            self.database,
+            &self.config.data.folder,
+            self.certificate.clone(),
+        );
 
         info!(%address, "serving");
         opened(address, &accounts);
@@ -273,18 +240,33 @@ impl Server<'_> {
         );
         tokio::join!(serving, closing);
         app.builds.ended().await;
-        // After the requests, whose answers promise it.
-        forgotten.stop().await;
-        chores.stop().await;
-        rotated.stop().await;
-        security.stop().await;
-        if let Some(renewing) = renewing {
-            renewing.stop().await;
-        }
-        revoked.stop().await;
-        tracker.stop().await;
+        // After the requests, whose answers promise some of it.
+        beside.stop().await;
         sharing.stop().await;
         Ok(())
+    }
+
+    fn app(
+        &self,
+        core: &Core,
+        erasures: Erasures,
+        progress: &Progress,
+        sharing: &Sharing,
+    ) -> Result<App, Failure> {
+        let (pool, data) = (&self.database.pool, &self.config.data);
+        Ok(App::new(AppParts {
+            commands: core.bus.clone(),
+            read_models: ReadModels::new(pool.clone(), progress.clone()),
+            feed: core.feed.clone(),
+            pool: pool.clone(),
+            token_keys: keys::token_keys(&data.folder)?,
+            erasures,
+            revocations: Revocations::new(pool.clone()),
+            oidc: self.oidc()?,
+            checkpoint_keys: keys::checkpoint_verifiers(&data.folder, data.checkpoint_key())?,
+            redis: sharing.redis(),
+            http: self.http(),
+        }))
     }
 
     fn oidc(&self) -> Result<Option<Provider>, Failure> {

@@ -300,7 +300,10 @@ async fn a_session_that_is_refreshed_while_the_password_changes_ends_all_the_sam
     let shop = Shop::open().await;
     let ann = shop.customer().await;
     for n in 0..8 {
-        let (old, new) = (format!("battery {n}"), format!("battery {}", n + 1));
+        let (old, new) = (
+            format!("staple {n} of a horse"),
+            format!("staple {} of a horse", n + 1),
+        );
         let old = if n == 0 { PASSWORD } else { &old };
         let mut sessions = Vec::new();
         for _ in 0..3 {

@@ -69,7 +69,7 @@ async fn a_preflight_is_answered_for_listed_origins_only() {
             (200, answer),
             "{origin}"
         );
-        assert_eq!(reply.header("vary"), "origin");
+        assert!(varies_by_origin(&reply), "{reply:?}");
         assert!(
             !reply
                 .headers
@@ -99,6 +99,17 @@ async fn a_preflight_is_answered_for_listed_origins_only() {
     assert_eq!(reply.header("access-control-max-age"), "7200");
 }
 
+fn varies_by_origin(reply: &Reply) -> bool {
+    let mut named = reply.headers.get_all("vary").iter();
+    named.any(|names| {
+        names
+            .to_str()
+            .unwrap()
+            .split(", ")
+            .any(|name| name == "origin")
+    })
+}
+
 #[tokio::test]
 async fn a_listed_page_reads_answers_and_refusals_with_their_headers() {
     let shop = open_to(&[PAGE]).await;
@@ -114,7 +125,7 @@ async fn a_listed_page_reads_answers_and_refusals_with_their_headers() {
             (reply.status.as_u16(), allowed(&reply)),
             (status, Some(PAGE))
         );
-        assert_eq!(reply.header("vary"), "origin");
+        assert!(varies_by_origin(&reply), "{reply:?}");
         let shown = reply.header("access-control-expose-headers");
         for name in [
             "location",
@@ -135,10 +146,9 @@ async fn a_listed_page_reads_answers_and_refusals_with_their_headers() {
         (elsewhere.status.as_u16(), allowed(&elsewhere)),
         (200, None)
     );
-    assert_eq!(
-        elsewhere.header("vary"),
-        "origin",
-        "a cache must not mix them up"
+    assert!(
+        varies_by_origin(&elsewhere),
+        "a cache must not mix them up: {elsewhere:?}"
     );
 }
 
@@ -154,7 +164,7 @@ async fn without_a_list_no_page_is_told_anything() {
             .keys()
             .find(|name| name.as_str().starts_with("access-control"));
         assert_eq!(told, None);
-        assert!(!reply.headers.contains_key("vary"));
+        assert!(!varies_by_origin(&reply), "{reply:?}");
     }
 }
 

@@ -32,6 +32,10 @@ fn every_endpoint_is_described() {
         ("post", "/users/register"),
         ("post", "/users/login"),
         ("post", "/users/refresh"),
+        ("post", "/users/logout"),
+        ("post", "/users/logout-everywhere"),
+        ("post", "/users/oidc/begin"),
+        ("post", "/users/oidc/finish"),
         ("get", "/users"),
         ("post", "/users"),
         ("get", "/users/{id}"),
@@ -114,7 +118,10 @@ fn every_endpoint_is_described() {
         let secured = operation.get("security").is_some();
         assert_eq!(
             statuses.contains_key("401"),
-            secured || path.ends_with("login") || path.ends_with("refresh"),
+            secured
+                || ["login", "refresh", "finish"]
+                    .iter()
+                    .any(|end| path.ends_with(end)),
             "{method} {path}"
         );
         if operation.get("requestBody").is_some() {

@@ -66,7 +66,10 @@ pub(super) async fn ask_email_verification(
 #[utoipa::path(
     post, path = "/api/v1/users/email-verification", operation_id = "verifyEmail", tag = "users",
     request_body = VerifyEmailBody,
-    responses((status = 204, description = "The address is verified")),
+    responses(
+        (status = 204, description = "The address is verified"),
+        (status = 409, description = "The account has been deactivated"),
+    ),
 )]
 pub(super) async fn verify_email(
     State(app): State<App>,
