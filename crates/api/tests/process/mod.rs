@@ -5,6 +5,7 @@
 
 pub(crate) mod place;
 
+use std::collections::VecDeque;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -79,6 +80,8 @@ pub(crate) struct Server {
     /// What it printed when it opened.
     pub(crate) welcome: Vec<String>,
     pub(crate) url: String,
+    /// What it had logged by then, and nobody has asked for yet.
+    logged: VecDeque<String>,
     log: Lines<BufReader<ChildStderr>>,
     // A closed pipe would be a reason to complain.
     _stdout: Lines<BufReader<ChildStdout>>,
@@ -99,7 +102,7 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut welcome = Vec::new();
-        let mut logged = Vec::new();
+        let mut logged = VecDeque::new();
         let opening = async {
             loop {
                 tokio::select! {
@@ -108,7 +111,7 @@ impl Server {
                         Some(line) => welcome.push(line),
                         None => panic!("the server ended: {logged:#?}"),
                     },
-                    Some(line) = next(&mut log) => logged.push(line),
+                    Some(line) = next(&mut log) => logged.push_back(line),
                 }
             }
         };
@@ -122,6 +125,7 @@ impl Server {
             child,
             welcome,
             url,
+            logged,
             log,
             _stdout: stdout,
         }
@@ -189,9 +193,15 @@ impl Server {
     /// Reads the log up to a line that contains `text`.
     pub(crate) async fn logs(&mut self, text: &str) {
         let waiting = async {
-            while let Some(line) = next(&mut self.log).await {
-                if line.contains(text) {
-                    return;
+            loop {
+                let line = match self.logged.pop_front() {
+                    Some(line) => Some(line),
+                    None => next(&mut self.log).await,
+                };
+                match line {
+                    Some(line) if line.contains(text) => return,
+                    Some(_) => {}
+                    None => break,
                 }
             }
             panic!("the server ended without logging {text:?}");
