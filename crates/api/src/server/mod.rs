@@ -38,7 +38,7 @@ use self::sealing::{Preparation, Sealing};
 use self::sharing::Sharing;
 use crate::app::{self, App, AppParts, HttpConfig};
 use crate::config::{Role, ServerConfig};
-use crate::edge::tls::{self, Certificate, Files, TlsError};
+use crate::edge::tls::{Certificate, Files, TlsError};
 use crate::edge::{self, Edge};
 use crate::erasure::{self, Erasures};
 use crate::failure::Failure;
