@@ -11,6 +11,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::audit::{lines, linked, order_of};
+use crate::revocations::until;
 use crate::shop::{Customer, Reply, Shop};
 
 /// Two customers who order and cancel, and an admin at work; all of it can be found.
@@ -276,6 +277,13 @@ async fn any_number_of_events_is_streamed_beyond_a_requests_time() {
     .await;
     let count = 10_500;
     let stock = deliveries(&shop, count).await;
+    // Not part of a request's time.
+    until("the trail has them", async || {
+        let there = "select position > $1 from projections.checkpoints where name = 'trail'";
+        let there = sqlx::query_scalar(there).bind(count);
+        there.fetch_one(&shop.pool).await.unwrap()
+    })
+    .await;
     for path in [
         format!("audit/streams/stock/{stock}"),
         "audit/events?actor=system:import".to_owned(),

@@ -119,14 +119,14 @@ async fn a_session_ends_when_it_is_idle_and_in_any_case() {
     );
 }
 
-/// Returns once a process says so.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+/// Returns once it is so.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let looking = async {
         while !is_so().await {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(Duration::from_secs(20), looking)
+    timeout(Duration::from_secs(120), looking)
         .await
         .unwrap_or_else(|_| panic!("in vain waited until {what}"));
 }
