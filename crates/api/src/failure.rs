@@ -205,7 +205,7 @@ impl Failure {
         match self {
             Failure::Arguments(_) => "see `daybook --help`",
             Failure::HalfAnAdmin(_) => "set both, or neither",
-            Failure::HalfAProvider(_) => "set them, or leave DAYBOOK_OIDC_ISSUER out",
+            Failure::HalfAProvider(_) => "set all three, or none of what begins with DAYBOOK_OIDC",
             Failure::Oidc(_) => "correct DAYBOOK_OIDC_ISSUER and DAYBOOK_OIDC_REDIRECT_URL",
             Failure::Unusable { .. } => "mend its value; `daybook serve --help` has examples",
             Failure::Unreadable { .. } => "give it as it was handed out",

@@ -72,6 +72,14 @@ async fn mistakes_are_told_in_one_line() {
             "--trusted-proxies",
         ),
         (&["serve", "--redis-url", "http://cache"], "REDIS_URL"),
+        (
+            &["serve", "--oidc-client-id", "shop"],
+            "DAYBOOK_OIDC_ISSUER",
+        ),
+        (
+            &["serve", "--oidc-issuer", "https://id.example"],
+            "DAYBOOK_OIDC_CLIENT_ID",
+        ),
         (&["serve", "--currency", "XXX"], "--currency"),
         (
             &["serve", "--admin-email", "owner@shop.example"],

@@ -9,6 +9,7 @@
 mod answer;
 mod attempt;
 mod bus;
+mod by_admin;
 mod claims;
 mod command;
 mod idempotency;
@@ -27,6 +28,7 @@ mod user;
 
 pub use answer::{Answer, Answered, CommandError, Context, IdempotencyKey};
 pub use bus::CommandBus;
+pub use by_admin::ByAdmin;
 pub use category::{ChangeCategory, CreateCategory, DeleteCategory};
 pub use claims::{ClaimKind, NewClaim};
 pub use command::{Aggregates, Command, Decision, Person, Seen, StreamUse};

@@ -25,6 +25,8 @@ pub enum Refusal {
     UnknownCategory(CategoryId),
     #[error("the personal data of this account was erased")]
     PersonErased,
+    #[error("this is for administrators")]
+    NoAdministrator,
 }
 
 /// A product of which an order wants more than there is.
@@ -48,6 +50,7 @@ impl Refusal {
             Refusal::ProductRetired { .. } => "product-retired",
             Refusal::UnknownCategory(_) => "unknown-category",
             Refusal::PersonErased => "person-erased",
+            Refusal::NoAdministrator => "forbidden",
         }
     }
 }

@@ -71,7 +71,8 @@ impl Issued {
 }
 
 /// Makes a token count, and those of the same purpose before it not. Answers whether it did: not for an account that
-/// was issued many of late, nor for a person who has been erased. To be called within the transaction that also writes
+/// was issued many of late and has one that may still count, so that nobody who asks for many in another's name leaves
+/// them without; nor for a person who has been erased. To be called within the transaction that also writes
 /// the message.
 pub async fn issue(
     connection: &mut PgConnection,
@@ -94,7 +95,9 @@ pub async fn issue(
         "insert into auth.one_time_tokens (token_hash, user_id, purpose, sent_to, expires_at)
          select $1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5)
          where not exists (select from log.erasures where person_id = $2)
-             and $6 > (select count(*) from auth.one_time_tokens where user_id = $2 and purpose = $3)",
+             and ($6 > (select count(*) from auth.one_time_tokens where user_id = $2 and purpose = $3)
+                 or not exists (select from auth.one_time_tokens where user_id = $2 and purpose = $3
+                     and expires_at > clock_timestamp()))",
     )
     .bind(hash(&token.0))
     .bind(user_id.as_uuid())

@@ -35,15 +35,18 @@ impl OidcArguments {
     /// `None` where no provider is named.
     pub fn config(&self) -> Result<Option<OidcConfig>, HalfAProvider> {
         let named = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let secret = given(self.oidc_client_secret.as_ref());
         let Some(issuer) = named(&self.oidc_issuer) else {
-            return Ok(None);
+            let others = [named(&self.oidc_client_id), named(&self.oidc_redirect_url)];
+            let nothing = secret.is_none() && others.iter().all(Option::is_none);
+            return nothing.then_some(None).ok_or(HalfAProvider);
         };
         let client_id = named(&self.oidc_client_id).ok_or(HalfAProvider)?;
         let redirect_url = named(&self.oidc_redirect_url).ok_or(HalfAProvider)?;
         Ok(Some(OidcConfig {
             issuer,
             client_id,
-            client_secret: given(self.oidc_client_secret.as_ref()).map(SecretString::from),
+            client_secret: secret.map(SecretString::from),
             redirect_url,
         }))
     }
@@ -51,6 +54,6 @@ impl OidcArguments {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "with DAYBOOK_OIDC_ISSUER, DAYBOOK_OIDC_CLIENT_ID and DAYBOOK_OIDC_REDIRECT_URL must be set too"
+    "of DAYBOOK_OIDC_ISSUER, DAYBOOK_OIDC_CLIENT_ID and DAYBOOK_OIDC_REDIRECT_URL some are set and some are not"
 )]
 pub struct HalfAProvider;

@@ -34,9 +34,10 @@ pub(crate) fn of_refusal(refusal: &Refusal) -> Problem {
             pointing_at(problem, format!("/items/{index}/productId"))
         }
         Refusal::UnknownCategory(_) => pointing_at(problem, "/categoryId".to_owned()),
-        Refusal::CategoryInUse | Refusal::PreconditionFailed { .. } | Refusal::PersonErased => {
-            problem
-        }
+        Refusal::CategoryInUse
+        | Refusal::PreconditionFailed { .. }
+        | Refusal::PersonErased
+        | Refusal::NoAdministrator => problem,
     }
 }
 
@@ -51,6 +52,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::ProductRetired { .. }
         | Refusal::UnknownCategory(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::PersonErased => StatusCode::NOT_FOUND,
+        Refusal::NoAdministrator => StatusCode::FORBIDDEN,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Forgetting a person, for good.
 
 use axum::extract::State;
-use daybook_commands::EraseUser;
+use daybook_commands::{ByAdmin, EraseUser};
 use daybook_domain::{StreamId, UserId};
 use utoipa_axum::routes;
 
@@ -41,9 +41,15 @@ async fn erase_user(
         id,
         expected_version,
     };
-    let answered = app
-        .execute(command, caller.actor(), request, |_| no_content())
-        .await?;
+    let actor = caller.actor();
+    let answered = match caller.id == id {
+        true => app.execute(command, actor, request, |_| no_content()).await,
+        false => {
+            let admin = caller.id;
+            let command = ByAdmin { admin, command };
+            app.execute(command, actor, request, |_| no_content()).await
+        }
+    }?;
     if carried_out(&answered) {
         // Other processes hear of it; this one's next answer must not wait for that.
         app.erasures.forget(id);

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::http::Uri;
-use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
+use daybook_commands::{Answered, ByAdmin, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
 use daybook_identity::security::Kind;
@@ -162,14 +162,8 @@ async fn register(State(app): State<App>, submission: Submission<RegisterBody>) 
         last_name,
         roles,
     };
-    open_account(
-        &app,
-        command,
-        &password,
-        Actor::Anonymous,
-        submission.request,
-    )
-    .await
+    let answered = open_account(&app, command, &password, None, submission.request).await?;
+    Ok(to_response(answered))
 }
 
 /// Opens an account for someone else.
@@ -184,6 +178,7 @@ async fn register(State(app): State<App>, submission: Submission<RegisterBody>) 
 async fn create_user(
     State(app): State<App>,
     admin: Admin,
+    origin: Origin,
     submission: Submission<CreateUserBody>,
 ) -> ApiResult {
     let CreateUserBody {
@@ -201,7 +196,13 @@ async fn create_user(
         last_name,
         roles,
     };
-    open_account(&app, command, &password, admin.actor(), submission.request).await
+    let event = origin.event(Kind::AccountCreated).about(id).by(admin.id);
+    let event = event.with_roles(command.roles.clone());
+    let answered = open_account(&app, command, &password, Some(admin), submission.request).await?;
+    if carried_out(&answered) {
+        app.security.record(event);
+    }
+    Ok(to_response(answered))
 }
 
 /// All accounts, the newest first.
@@ -322,10 +323,13 @@ async fn change_roles(
     let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
     let event = origin.event(Kind::RoleChanged).about(id).by(admin.id);
     let event = event.with_roles(body.roles.clone());
-    let command = ChangeUserRoles {
-        id,
-        roles: body.roles,
-        expected_version,
+    let command = ByAdmin {
+        admin: admin.id,
+        command: ChangeUserRoles {
+            id,
+            roles: body.roles,
+            expected_version,
+        },
     };
     let accept = move |user: &Versioned<User>| represent(id, user).ok();
     let answered = app.execute(command, admin.actor(), request, accept).await?;
@@ -348,9 +352,9 @@ async fn open_account(
     app: &App,
     command: RegisterUser,
     password: &str,
-    actor: Actor,
+    by: Option<Admin>,
     request: CommandRequest,
-) -> ApiResult {
+) -> ApiResult<Answered> {
     let id = command.id;
     let hash = hash_new_password(password, &command.email, "/password").await?;
     credentials::store(&app.pool, id, &hash)
@@ -358,13 +362,23 @@ async fn open_account(
         .map_err(|error| of_database(&error))?;
     let accept =
         move |user: &Versioned<User>| represent(id, user).created_at(format!("{BASE}/users/{id}"));
-    let answered = app.execute(command, actor, request, accept).await;
+    let answered = match by {
+        None => {
+            app.execute(command, Actor::Anonymous, request, accept)
+                .await
+        }
+        Some(by) => {
+            let admin = by.id;
+            let command = ByAdmin { admin, command };
+            app.execute(command, by.actor(), request, accept).await
+        }
+    };
     forget_unless_opened(app, id, &answered).await;
     let answered = answered?;
     if carried_out(&answered) {
         welcome(app, id).await;
     }
-    Ok(to_response(answered))
+    Ok(answered)
 }
 
 async fn forget_unless_opened(app: &App, id: UserId, answered: &ApiResult<Answered>) {

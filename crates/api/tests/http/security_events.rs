@@ -224,7 +224,8 @@ async fn a_person_takes_the_events_of_their_account_along() {
     let path = format!("users/{}/export", ann.id);
     let told = shop.get(&path).token(&shop.admin()).await.json();
     let told = told["securityEvents"].as_array().unwrap();
-    assert_eq!(told.len(), 8);
+    assert_eq!(told.len(), 9, "{told:?}");
+    assert_eq!(told[8]["kind"], "exported");
     assert_eq!(
         (&told[0]["kind"], &told[0]["address"]),
         (&json!("sign-in-failed"), &json!(HOME))

@@ -288,3 +288,39 @@ async fn an_administrator_cannot_give_up_the_role_or_erase_themselves() {
         .await;
     assert_eq!(another.status, 204);
 }
+
+/// What each does rests on being an administrator when it is written, not when it is asked for.
+#[tokio::test]
+async fn of_administrators_who_dismiss_each_other_at_once_one_succeeds() {
+    let shop = Shop::open().await;
+    for round in 0..5 {
+        let mut admins = Vec::new();
+        for name in ["ann", "bob"] {
+            let mut body = registration(&format!("{name}{round}@example.com"));
+            body["roles"] = json!(["admin", "user"]);
+            let made = shop.post("users").token(&shop.admin()).json(&body).await;
+            let id = made.json()["id"].as_str().unwrap().to_owned();
+            let token = shop.token(id.parse().unwrap(), [Role::Admin]);
+            admins.push((id, token));
+        }
+        let [(ann, anns), (bob, bobs)] = &admins[..] else {
+            panic!("{admins:?}")
+        };
+        let customer = json!({"roles": ["user"]});
+        let (ann_path, bob_path) = (format!("users/{ann}/roles"), format!("users/{bob}/roles"));
+        let (by_ann, by_bob) = tokio::join!(
+            shop.put(&bob_path)
+                .token(anns)
+                .json(&customer)
+                .into_future(),
+            shop.put(&ann_path)
+                .token(bobs)
+                .json(&customer)
+                .into_future(),
+        );
+        let mut statuses = [by_ann.status.as_u16(), by_bob.status.as_u16()];
+        statuses.sort_unstable();
+        assert_eq!(statuses[0], 200, "{by_ann:?} {by_bob:?}");
+        assert!([401, 403].contains(&statuses[1]), "{by_ann:?} {by_bob:?}");
+    }
+}

@@ -43,8 +43,12 @@ pub enum Kind {
     PasswordReset,
     EmailVerification,
     RoleChanged,
+    /// By an administrator, with the roles that are told.
+    AccountCreated,
     Deactivated,
     Reactivated,
+    /// Everything about somebody was read at once.
+    Exported,
     ApiKeyCreated,
     ApiKeyRevoked,
     /// Somebody may not do what they asked for, or came with a token that does not count.
@@ -53,7 +57,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 19] = [
         Kind::SignedIn,
         Kind::SignInFailed,
         Kind::SignInDelayed,
@@ -65,8 +69,10 @@ impl Kind {
         Kind::PasswordReset,
         Kind::EmailVerification,
         Kind::RoleChanged,
+        Kind::AccountCreated,
         Kind::Deactivated,
         Kind::Reactivated,
+        Kind::Exported,
         Kind::ApiKeyCreated,
         Kind::ApiKeyRevoked,
         Kind::AccessDenied,
@@ -86,8 +92,10 @@ impl Kind {
             Kind::PasswordReset => "password-reset",
             Kind::EmailVerification => "email-verification",
             Kind::RoleChanged => "role-changed",
+            Kind::AccountCreated => "account-created",
             Kind::Deactivated => "deactivated",
             Kind::Reactivated => "reactivated",
+            Kind::Exported => "exported",
             Kind::ApiKeyCreated => "api-key-created",
             Kind::ApiKeyRevoked => "api-key-revoked",
             Kind::AccessDenied => "access-denied",

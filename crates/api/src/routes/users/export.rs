@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use daybook_domain::UserId;
+use daybook_identity::security::Kind;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -13,6 +14,7 @@ use super::super::headers::IdParam;
 use crate::app::App;
 use crate::auth::Customer;
 use crate::extract::{Id, MinPosition};
+use crate::gateway::Origin;
 use crate::person_export::{Action, IdentityProvider, PersonExport, SignIn, VisitorEvent};
 use crate::problem::{ApiResult, Problem};
 use crate::routes::ApiKeyAnswer;
@@ -58,6 +60,7 @@ struct ExportAnswer {
 pub(super) async fn export_user(
     State(app): State<App>,
     caller: Customer,
+    origin: Origin,
     Id(id): Id<UserId>,
     min_position: MinPosition,
 ) -> ApiResult {
@@ -65,6 +68,8 @@ pub(super) async fn export_user(
     min_position.reached_by_the_log(&app).await?;
     let export = PersonExport::begin(&app, id).await?;
     let export = export.ok_or_else(Problem::nothing_here)?;
+    app.security
+        .record(origin.event(Kind::Exported).about(id).by(caller.id));
     let headers = [
         (header::CONTENT_TYPE, "application/json".to_owned()),
         (header::CACHE_CONTROL, "no-store".to_owned()),
