@@ -123,7 +123,7 @@ async fn staff(app: &App, subject: &Subject) -> ApiResult<(UserId, i64)> {
     let loaded = app.commands.load(StreamId::user(user_id)).await?.state;
     loaded
         .as_user()
-        .filter(|user| user.exists() && user.roles.contains(&Role::Admin))
+        .filter(|user| user.is_active() && user.roles.contains(&Role::Admin))
         .ok_or_else(no_account)?;
     let linked = oidc::link(&app.pool, subject, user_id).await;
     linked.map_err(|error| of_database(&error))?;

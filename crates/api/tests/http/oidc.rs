@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::shop::{Reply, Shop};
+use crate::shop::{PASSWORD, Reply, Shop};
 
 const REDIRECT_URL: &str = "http://127.0.0.1:5173/sign-in";
 const STAFF: &str = "admin@example.com";
@@ -163,16 +163,30 @@ async fn nobody_else_is_let_in() {
     let mut staff = Staff::start().await;
     let shop = staff.shop().await;
     let ann = shop.customer().await;
+    let body = json!({"email": "gone@example.com", "password": PASSWORD, "firstName": "Ann", "lastName": "Lee",
+                      "roles": ["admin"]});
+    let gone = shop.post("users").token(&shop.admin()).json(&body).await;
+    let path = format!("users/{}/deactivate", gone.json()["id"].as_str().unwrap());
+    let deactivated = shop.post(&path).token(&shop.admin()).json(&json!({})).await;
+    assert_eq!(deactivated.status, 200, "{deactivated:?}");
     staff
         .are(json!({
             "customer": {"email": ann.email, "email_verified": true},
+            "gone": {"email": "gone@example.com", "email_verified": true},
             "stranger": {"email": "stranger@example.com", "email_verified": true},
             "unverified": {"email": STAFF, "email_verified": false},
             "silent": {"email": STAFF},
             "nameless": {},
         }))
         .await;
-    for subject in ["customer", "stranger", "unverified", "silent", "nameless"] {
+    for subject in [
+        "customer",
+        "gone",
+        "stranger",
+        "unverified",
+        "silent",
+        "nameless",
+    ] {
         let refused = through(&shop, &staff, subject).await;
         assert_eq!(
             (refused.status.as_u16(), refused.code()),
