@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use daybook_commands::ByAdmin;
 use daybook_domain::UserId;
 use daybook_log::Actor;
 
@@ -57,6 +58,14 @@ impl Customer {
 impl Admin {
     pub fn actor(self) -> Actor {
         Actor::User(self.id)
+    }
+
+    /// A command that counts only if they are an administrator still when it is written.
+    pub fn gives<C>(self, command: C) -> ByAdmin<C> {
+        ByAdmin {
+            admin: self.id,
+            command,
+        }
     }
 
     /// Whoever takes the role from somebody keeps it, so that a shop is never without.

@@ -1,14 +1,14 @@
 //! Forgetting a person, for good.
 
 use axum::extract::State;
-use daybook_commands::{ByAdmin, EraseUser};
+use daybook_commands::EraseUser;
 use daybook_domain::{StreamId, UserId};
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, IfMatchParam};
 use crate::answer::{carried_out, no_content, to_response};
 use crate::app::App;
-use crate::auth::{Access, Customer, Routes};
+use crate::auth::{Access, Admin, Customer, Routes};
 use crate::extract::{CommandRequest, Id, IfMatch};
 use crate::problem::ApiResult;
 
@@ -45,8 +45,7 @@ async fn erase_user(
     let answered = match caller.id == id {
         true => app.execute(command, actor, request, |_| no_content()).await,
         false => {
-            let admin = caller.id;
-            let command = ByAdmin { admin, command };
+            let command = Admin { id: caller.id }.gives(command);
             app.execute(command, actor, request, |_| no_content()).await
         }
     }?;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::http::Uri;
-use daybook_commands::{Answered, ByAdmin, ChangeUserRoles, RegisterUser, RenameUser};
+use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
 use daybook_identity::security::Kind;
@@ -323,14 +323,11 @@ async fn change_roles(
     let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
     let event = origin.event(Kind::RoleChanged).about(id).by(admin.id);
     let event = event.with_roles(body.roles.clone());
-    let command = ByAdmin {
-        admin: admin.id,
-        command: ChangeUserRoles {
-            id,
-            roles: body.roles,
-            expected_version,
-        },
-    };
+    let command = admin.gives(ChangeUserRoles {
+        id,
+        roles: body.roles,
+        expected_version,
+    });
     let accept = move |user: &Versioned<User>| represent(id, user).ok();
     let answered = app.execute(command, admin.actor(), request, accept).await?;
     if carried_out(&answered) {
@@ -368,8 +365,7 @@ async fn open_account(
                 .await
         }
         Some(by) => {
-            let admin = by.id;
-            let command = ByAdmin { admin, command };
+            let command = by.gives(command);
             app.execute(command, by.actor(), request, accept).await
         }
     };

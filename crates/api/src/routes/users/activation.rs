@@ -1,7 +1,7 @@
 //! Accounts that nobody may act with for a while.
 
 use axum::extract::State;
-use daybook_commands::{ByAdmin, DeactivateUser, ReactivateUser};
+use daybook_commands::{DeactivateUser, ReactivateUser};
 use daybook_domain::user::User;
 use daybook_domain::{UserId, Versioned};
 use daybook_identity::account;
@@ -44,10 +44,7 @@ pub(super) async fn deactivate_user(
 ) -> ApiResult {
     admin.may_dismiss(id)?;
     let accept = move |user: &Versioned<User>| represent(id, user).ok();
-    let command = ByAdmin {
-        admin: admin.id,
-        command: DeactivateUser { id },
-    };
+    let command = admin.gives(DeactivateUser { id });
     let answered = app
         .execute(command, admin.actor(), submission.request, accept)
         .await?;
@@ -79,10 +76,7 @@ pub(super) async fn reactivate_user(
     submission: Submission<ActivationBody>,
 ) -> ApiResult {
     let accept = move |user: &Versioned<User>| represent(id, user).ok();
-    let command = ByAdmin {
-        admin: admin.id,
-        command: ReactivateUser { id },
-    };
+    let command = admin.gives(ReactivateUser { id });
     let answered = app
         .execute(command, admin.actor(), submission.request, accept)
         .await?;
