@@ -9,6 +9,7 @@ use daybook_domain::{Email, StreamId, UserId};
 use daybook_identity::one_time::{self, NoRandomness, OneTimeToken, Purpose};
 use daybook_identity::security::SecurityEvent;
 use daybook_processes::outbox::{Content, OutboxError, Template};
+use error_reporter::Report;
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use tracing::{error, warn};
 
 use crate::app::App;
 use crate::extract::of_database;
-use crate::problem::{ApiResult, Problem, chain};
+use crate::problem::{ApiResult, Problem};
 
 /// Forgotten passwords that may wait; more are turned away, whoever they are of.
 const WAITING: usize = 1_024;
@@ -90,7 +91,7 @@ pub(crate) async fn active_user(app: &App, id: UserId) -> Result<Option<User>, C
 /// account whatever becomes of this.
 pub(crate) async fn welcome(app: &App, id: UserId) {
     if let Err(error) = try_welcome(app, id).await {
-        warn!(user.id = %id, error = chain(&error), "a new account was not asked to verify its address");
+        warn!(user.id = %id, error = %Report::new(&error), "a new account was not asked to verify its address");
     }
 }
 
@@ -148,7 +149,7 @@ pub async fn answer_forgotten_passwords(app: App, stop: CancellationToken) {
 async fn answer(app: &App, asked: Asked) {
     if let Err(error) = write_reset(app, asked).await {
         warn!(
-            error = chain(&error),
+            error = %Report::new(&error),
             "somebody who forgot their password was not written to"
         );
     }
@@ -175,7 +176,7 @@ impl From<MessageError> for Problem {
             }
             MessageError::Outbox(OutboxError::Key(error)) => error.into(),
             MessageError::Random(_) | MessageError::Outbox(_) => {
-                error!(error = chain(&error), "a message could not be written");
+                error!(error = %Report::new(&error), "a message could not be written");
                 Problem::internal()
             }
         }

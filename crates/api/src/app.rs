@@ -12,6 +12,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use daybook_audit::VerifierKey;
 use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
+use daybook_history::trail::Trail;
 use daybook_identity::access_token::TokenKeys;
 use daybook_identity::api_key::ApiKeys;
 use daybook_identity::guessing::Guessing;
@@ -23,6 +24,8 @@ use daybook_log::{Actor, Feed};
 use daybook_processes::outbox::Outbox;
 use daybook_projections::{ReadModels, measure, status};
 use daybook_usage::UsageStore;
+use error_reporter::Report;
+use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -41,10 +44,9 @@ use crate::gateway::rate_limit::Limits;
 use crate::gateway::{
     ByClass, Capacity, Gateway, TrustedProxies, denials, gateway, identify, limit_caller, secured,
 };
-use crate::problem::{ApiResult, Problem, chain};
+use crate::problem::{ApiResult, Problem};
 use crate::redis::Redis;
-use crate::trail::Trail;
-use crate::{metrics, openapi, routes};
+use crate::{openapi, routes};
 
 /// Where the API's paths begin.
 pub const BASE: &str = "/api/v1";
@@ -77,6 +79,8 @@ pub struct Shared {
     pub guessing: Guessing,
     pub security: SecurityLog,
     pub redis: Option<Redis>,
+    /// What the process has counted; none where something else keeps the counts.
+    pub recorder: Option<PrometheusHandle>,
     gateway: Gateway,
 }
 
@@ -95,6 +99,8 @@ pub struct AppParts {
     pub oidc: Option<Provider>,
     /// Where the servers of a shop share one.
     pub redis: Option<Redis>,
+    /// What `/metrics` shows.
+    pub recorder: Option<PrometheusHandle>,
     pub http: HttpConfig,
 }
 
@@ -158,7 +164,6 @@ const EUR: &str = "EUR";
 
 impl App {
     pub fn new(parts: AppParts) -> App {
-        metrics::install();
         let products = ProductCache::default();
         let followed = products.clone();
         parts
@@ -176,6 +181,7 @@ impl App {
             guessing: Guessing::new(parts.pool.clone()),
             security: SecurityLog::new(parts.pool.clone()),
             redis: parts.redis,
+            recorder: parts.recorder,
             commands: parts.commands,
             read_models: parts.read_models,
             feed: parts.feed,
@@ -295,7 +301,7 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
             Ok(Ok(_)) => {}
             _ => debug!("old one-time tokens could not be forgotten"),
         }
-        if let Some(recorder) = metrics::install() {
+        if let Some(recorder) = &app.recorder {
             recorder.run_upkeep();
         }
         app.gateway.tidy();
@@ -310,19 +316,19 @@ pub async fn run_background(app: App, shutdown: CancellationToken) {
 async fn tidy(app: &App) {
     if let Err(error) = app.guessing.tidy().await {
         warn!(
-            error = chain(&error),
+            error = %Report::new(&error),
             "old counts of wrong passwords could not be dropped"
         );
     }
     if let Err(error) = app.security.expire().await {
         warn!(
-            error = chain(&error),
+            error = %Report::new(&error),
             "old security events could not be dropped"
         );
     }
     if let Err(error) = session::tidy(&app.pool).await {
         warn!(
-            error = chain(&error),
+            error = %Report::new(&error),
             "sessions that ended long ago could not be dropped"
         );
     }

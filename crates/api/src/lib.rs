@@ -5,41 +5,20 @@
 //! before it is sent, so that it can be recorded with its events and repeated.
 
 pub mod account_messages;
-mod accounts;
 mod answer;
 pub mod app;
 pub mod auth;
-pub mod bench;
 mod builds;
 mod cache;
-pub mod cli;
-pub mod config;
-mod decimal;
-pub mod edge;
 pub mod erasure;
 mod etag;
 mod extract;
-pub mod failure;
-mod fixed_id;
 pub mod gateway;
-pub mod import;
-pub mod keys;
-mod logging;
-pub mod metrics;
 mod openapi;
-mod past;
 mod person_export;
 mod problem;
-mod progress;
-#[cfg(test)]
-mod redaction;
 pub mod redis;
 mod report;
 mod routes;
-pub mod seed;
-mod server;
-mod system;
-mod timestamp;
-mod trail;
 
 pub use openapi::document as openapi;

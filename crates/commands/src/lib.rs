@@ -12,8 +12,10 @@ mod bus;
 mod by_admin;
 mod claims;
 mod command;
+mod fixed_id;
 mod idempotency;
 mod loader;
+mod own;
 mod refusal;
 mod slot;
 mod tasks;
@@ -32,10 +34,12 @@ pub use by_admin::ByAdmin;
 pub use category::{ChangeCategory, CreateCategory, DeleteCategory};
 pub use claims::{ClaimKind, NewClaim};
 pub use command::{Aggregates, Command, Decision, Person, Seen, StreamUse};
+pub use fixed_id::fixed_id;
 pub use import::{ImportCustomer, ImportOrder, OrderImported, OrderToImport};
 pub use order::{
     Acting, CancelOrder, DeliverOrder, OrderOutcome, PlaceOrder, ProcessOrder, ShipOrder,
 };
+pub use own::{Refused, send_as_system};
 pub use product::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
 pub use refusal::{Refusal, Shortage};
 pub use stock::{ChangeStock, StockOutcome};

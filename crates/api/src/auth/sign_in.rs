@@ -4,17 +4,19 @@ use std::net::IpAddr;
 
 use axum::http::StatusCode;
 use daybook_domain::{Email, UserId};
+use daybook_edge::network_of;
 use daybook_identity::guessing::{Admission, Claim, GuessError};
 use daybook_identity::password::{self, PasswordError, PasswordRule};
 use daybook_identity::security::Kind;
 use daybook_identity::{credentials, session};
+use error_reporter::Report;
 use tracing::error;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::extract::of_database;
-use crate::gateway::{Origin, rate_limit::network_of};
-use crate::problem::{ApiResult, Problem, chain};
+use crate::gateway::Origin;
+use crate::problem::{ApiResult, Problem};
 
 /// Who it is, and the generation of their tokens before that was proven. Takes the same time, and the same delays,
 /// whether or not there is such a user.
@@ -123,7 +125,7 @@ impl From<PasswordError> for Problem {
                 Problem::unavailable("overloaded", "Too many are signing in; try again.", 1)
             }
             PasswordError::Hash(_) => {
-                error!(error = chain(&error), "a password could not be checked");
+                error!(error = %Report::new(&error), "a password could not be checked");
                 Problem::internal()
             }
         }

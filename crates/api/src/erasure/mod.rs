@@ -15,6 +15,7 @@ use daybook_commands::CommandBus;
 use daybook_domain::UserId;
 use daybook_log::LogError;
 use daybook_log::erasure::{self, ERASURE_CHANNEL};
+use error_reporter::Report;
 use moka::sync::Cache;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
@@ -24,9 +25,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
-pub(crate) use self::restored::repeat;
-pub(crate) use self::sweep::Sweeper;
-use crate::problem::chain;
+pub use self::restored::{RepeatError, repeat};
+pub use self::sweep::Sweeper;
 
 /// Longer than any access token is good for.
 const KNOWN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -73,7 +73,7 @@ impl Erasures {
         while !stop.is_cancelled() {
             let ended = stop.run_until_cancelled(self.listen(&pool)).await;
             if let Some(Err(error)) = ended {
-                warn!(error = chain(&error), "lost touch with the erasures");
+                warn!(error = %Report::new(&error), "lost touch with the erasures");
             }
             let _ = stop.run_until_cancelled(sleep(PAUSE)).await;
         }

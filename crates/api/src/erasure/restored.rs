@@ -1,17 +1,27 @@
 //! Erasing again whom a restored database has brought back.
 
 use chrono::{SubsecRound, Utc};
-use daybook_audit::store::CheckpointStore;
-use daybook_commands::{CommandBus, EraseUser};
-use daybook_domain::StreamId;
+use daybook_audit::store::{CheckpointStore, StoreError};
+use daybook_commands::{CommandBus, CommandError, EraseUser, send_as_system};
+use daybook_domain::{StreamId, UserId};
 use tracing::warn;
 
-use crate::failure::Failure;
-use crate::system;
+/// Why somebody whom a restored database has brought back was not erased again.
+#[derive(Debug, thiserror::Error)]
+pub enum RepeatError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(
+        "the erasure of the user {id}, whom a restored database has brought back, was refused ({code})"
+    )]
+    Refused { id: UserId, code: String },
+}
 
 /// Erases everybody who was exported as erased and is not, in this log. To be called before anything is served.
 /// Answers how many that were.
-pub(crate) async fn repeat(bus: &CommandBus, store: &CheckpointStore) -> Result<usize, Failure> {
+pub async fn repeat(bus: &CommandBus, store: &CheckpointStore) -> Result<usize, RepeatError> {
     let mut repeated = 0;
     for erasure in store.erasures().await? {
         let id = erasure.user_id.into();
@@ -25,12 +35,10 @@ pub(crate) async fn repeat(bus: &CommandBus, store: &CheckpointStore) -> Result<
             expected_version: None,
         };
         let at = Utc::now().trunc_subsecs(3);
-        system::execute(bus, "erasure", at, command)
+        send_as_system(bus, "erasure", at, command)
             .await?
-            .map_err(|refused| Failure::Refused {
-                what: format!(
-                    "the erasure of the user {id}, whom a restored database has brought back,"
-                ),
+            .map_err(|refused| RepeatError::Refused {
+                id,
                 code: refused.0,
             })?;
         bus.forget(id);

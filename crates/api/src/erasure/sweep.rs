@@ -9,13 +9,13 @@ use daybook_log::LogError;
 use daybook_log::erasure::{self, Erased};
 use daybook_projections::users;
 use daybook_usage::UsageStore;
+use error_reporter::Report;
 use sqlx::PgPool;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Erasures;
-use crate::problem::chain;
 
 /// What was on its way when somebody was erased (a sign-in, a usage event, a build) has come after so long.
 const ARRIVED_AFTER: Duration = Duration::from_secs(60);
@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Sweeps twice: as soon as somebody is erased, and once more when what was on its way has come. Several at once,
 /// of several processes, do no harm.
-pub(crate) struct Sweeper {
+pub struct Sweeper {
     pool: PgPool,
     usage: UsageStore,
     store: CheckpointStore,
@@ -33,7 +33,7 @@ pub(crate) struct Sweeper {
 
 impl Sweeper {
     /// `pool` is one without a limit on the time of a statement.
-    pub(crate) fn new(pool: PgPool, store: CheckpointStore) -> Sweeper {
+    pub fn new(pool: PgPool, store: CheckpointStore) -> Sweeper {
         Sweeper {
             usage: UsageStore::new(pool.clone()),
             pool,
@@ -42,7 +42,7 @@ impl Sweeper {
         }
     }
 
-    pub(crate) async fn run(self, erasures: Erasures, stop: CancellationToken) {
+    pub async fn run(self, erasures: Erasures, stop: CancellationToken) {
         let (mut swept_once, mut pause) = (HashSet::new(), FIRST_PAUSE);
         while !stop.is_cancelled() {
             match stop.run_until_cancelled(self.sweep(&mut swept_once)).await {
@@ -50,7 +50,7 @@ impl Sweeper {
                 Some(Ok(Left::Stuck)) => pause = (pause * 2).min(LONGEST_PAUSE),
                 Some(Ok(Left::Nothing | Left::Waiting)) => pause = FIRST_PAUSE,
                 Some(Err(error)) => warn!(
-                    error = chain(&error),
+                    error = %Report::new(&error),
                     "could not look for what is left of erased persons"
                 ),
                 None => {}
@@ -122,7 +122,7 @@ enum Left {
 
 fn is_done<T, E: Error>(erased: Erased, what: &'static str, done: Result<T, E>) -> bool {
     if let Err(error) = &done {
-        warn!(user.id = %erased.person, what, error = chain(error), "could not clear away all of an erased person");
+        warn!(user.id = %erased.person, what, error = %Report::new(error), "could not clear away all of an erased person");
     }
     done.is_ok()
 }

@@ -1,5 +1,6 @@
 //! What handlers take from a request. Each extractor refuses what it cannot take with the contract's answer.
 
+mod as_of;
 mod asked;
 mod elements;
 mod json;
@@ -10,6 +11,7 @@ mod precondition;
 mod query;
 mod submission;
 
+pub(crate) use as_of::{AdminAsOf, AsOf, AsOfParam, moment, position_as_of, position_of};
 pub(crate) use asked::Asked;
 pub(crate) use elements::Elements;
 pub(crate) use json::{Json, Object, misfit_code};

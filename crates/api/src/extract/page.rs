@@ -3,13 +3,14 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
 use daybook_projections::{Page, Paging, QueryError, Start};
+use error_reporter::Report;
 use serde::Serialize;
 use sqlx::error::DatabaseError;
 use tracing::warn;
 
 use super::query::invalid;
 use crate::answer::json;
-use crate::problem::{ApiResult, Problem, chain, unreachable_database};
+use crate::problem::{ApiResult, Problem, unreachable_database};
 
 const DEFAULT_LIMIT: u32 = 10;
 pub(crate) const MAX_LIMIT: u32 = 100;
@@ -114,18 +115,18 @@ pub(crate) fn of_database(error: &sqlx::Error) -> Problem {
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed => {
-            warn!(error = chain(error), "a query found no database");
+            warn!(error = %Report::new(error), "a query found no database");
             unreachable_database()
         }
         sqlx::Error::Database(refusal) if is_passing(refusal.as_ref()) => {
             warn!(
-                error = chain(error),
+                error = %Report::new(error),
                 "the database could not answer a query"
             );
             unreachable_database()
         }
         _ => {
-            tracing::error!(error = chain(error), "a query failed");
+            tracing::error!(error = %Report::new(error), "a query failed");
             Problem::internal()
         }
     }

@@ -5,11 +5,11 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
+use daybook_edge::network_of;
 use daybook_identity::security::{Kind, SecurityLog};
 
 use super::failure::Code;
 use super::origin::{Origin, client_address};
-use super::rate_limit::network_of;
 use super::request_id;
 use crate::auth::Caller;
 

@@ -12,6 +12,7 @@ mod failure;
 mod headers;
 mod identify;
 mod limit_caller;
+pub mod measure;
 mod observe;
 mod origin;
 pub mod rate_limit;

@@ -1,5 +1,7 @@
 //! What a person did, wherever it was.
 
+use daybook_contract::Timestamp;
+use daybook_history::trail::TrailError;
 use daybook_log::{Actor, Means, Position, RecordedEvent};
 use daybook_projections::trail::{TrailFilter, TrailOrder};
 use futures::{Stream, stream};
@@ -8,8 +10,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{ExportError, Source};
-use crate::timestamp::Timestamp;
-use crate::trail::TrailError;
 
 const CHUNK: i64 = 1_000;
 

@@ -1,10 +1,10 @@
 //! What happened to one of a person's streams.
 
 use daybook_domain::StreamId;
+use daybook_history::trail::Entry;
 use futures::{Stream, stream};
 
 use super::{ExportError, Source};
-use crate::trail::Entry;
 
 /// The first events of the account, as many as are said, the oldest first.
 pub(super) fn of_account(

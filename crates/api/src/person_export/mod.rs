@@ -18,8 +18,11 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use daybook_domain::UserId;
+use daybook_history::past::user_at;
+use daybook_history::trail::TrailError;
 use daybook_log::{LogError, Position};
 use daybook_projections::{QueryError, orders as order_model, trail as trail_model};
+use error_reporter::Report;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::error;
@@ -31,9 +34,7 @@ pub(crate) use self::usage::VisitorEvent;
 use self::summary::Summary;
 use crate::app::App;
 use crate::extract::MinPosition;
-use crate::past::user_at;
-use crate::problem::{ApiResult, Problem, chain};
-use crate::trail::TrailError;
+use crate::problem::{ApiResult, Problem};
 
 /// Why a document broke off. Whoever receives it finds that it is not whole.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +119,7 @@ impl PersonExport {
             .chain(json::array("securityEvents", security::of_person(source)))
             .chain(json::closing())
             .inspect_err(move |error| {
-                error!(user.id = %id, error = chain(error), "an export broke off");
+                error!(user.id = %id, error = %Report::new(error), "an export broke off");
             })
     }
 }

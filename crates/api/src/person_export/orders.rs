@@ -1,7 +1,10 @@
 //! A person's orders, each with where it was shipped to, its history and its events.
 
+use daybook_contract::Timestamp;
 use daybook_domain::order::OrderStatus;
 use daybook_domain::{OrderId, StreamId};
+use daybook_history::past::{OrderRecord, order_at};
+use daybook_history::trail::Entry;
 use daybook_projections::Paging;
 use daybook_projections::orders::{HistoryEntry, OrderFilter, Viewer};
 use futures::{Stream, stream};
@@ -9,9 +12,6 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{ExportError, Source};
-use crate::past::{OrderRecord, order_at};
-use crate::timestamp::Timestamp;
-use crate::trail::Entry;
 
 const PAGE: u32 = 50;
 

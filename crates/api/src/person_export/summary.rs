@@ -1,8 +1,10 @@
 //! What is said of a person at once: the account, and what they can sign in with.
 
 use chrono::{DateTime, Utc};
+use daybook_contract::Timestamp;
 use daybook_domain::user::User;
 use daybook_domain::{UserId, Versioned};
+use daybook_history::past::UserRecord;
 use daybook_identity::oidc::Linked;
 use daybook_identity::session::KeptToken;
 use daybook_identity::{api_key, credentials, oidc, session};
@@ -13,10 +15,8 @@ use uuid::Uuid;
 
 use super::Source;
 use crate::extract::of_database;
-use crate::past::UserRecord;
 use crate::problem::ApiResult;
 use crate::routes::ApiKeyAnswer;
-use crate::timestamp::Timestamp;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,5 +1,6 @@
 //! What a person's browsers and apps sent.
 
+use daybook_contract::Timestamp;
 use daybook_usage::{KeptEvent, Mark};
 use futures::{Stream, stream};
 use serde::Serialize;
@@ -7,7 +8,6 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{ExportError, Source};
-use crate::timestamp::Timestamp;
 
 const CHUNK: i64 = 1_000;
 

@@ -12,7 +12,7 @@ use daybook_domain::{InvalidField, ProductId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use refusal::{chain, of_refusal, unreachable_database};
+pub(crate) use refusal::{of_refusal, unreachable_database};
 
 pub(crate) const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use daybook_commands::OrderOutcome;
 use daybook_domain::order::OrderStatus;
 use daybook_domain::{OrderId, UserId};
+use daybook_history::past::order_at;
 use daybook_log::Position;
 use daybook_projections::orders::{self, OrderFilter, Viewer};
 use serde::Deserialize;
@@ -23,8 +24,9 @@ use crate::answer::{json, tagged, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Customer, Routes};
 use crate::etag::ETag;
-use crate::extract::{Id, IfNoneMatch, MinPosition, Query, Submission, list, paging};
-use crate::past::{AsOf, AsOfParam, order_at};
+use crate::extract::{
+    AsOf, AsOfParam, Id, IfNoneMatch, MinPosition, Query, Submission, list, paging, position_as_of,
+};
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes {
@@ -116,7 +118,7 @@ async fn get_order(
     held: IfNoneMatch,
 ) -> ApiResult {
     if let Some(moment) = moment {
-        let position = moment.as_of(&app, min_position).await?;
+        let position = position_as_of(&app, moment, min_position).await?;
         return order_as_of(&app, caller, id, position).await;
     }
     min_position.reached(&app, orders::NAME).await?;

@@ -6,7 +6,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
+use daybook_contract::Timestamp;
 use daybook_domain::UserId;
+use daybook_history::trail::Place;
 use daybook_identity::security::{self, Criteria, KeptEvent, Kind, Page};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,8 +21,6 @@ use crate::app::App;
 use crate::auth::{Access, Admin, Routes};
 use crate::extract::{Query, TOTAL_COUNT, invalid_parameter, limit, links, of_database};
 use crate::problem::ApiResult;
-use crate::timestamp::Timestamp;
-use crate::trail::Place;
 
 pub(super) fn router() -> Routes {
     Routes::new().open_to(Access::Admin, routes!(list_security_events))

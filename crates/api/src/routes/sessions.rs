@@ -8,6 +8,7 @@ use daybook_identity::access_token::TokenKeyError;
 use daybook_identity::security::Kind;
 use daybook_identity::session::{self, Session, SessionError};
 use daybook_identity::{Principal, Revoked};
+use error_reporter::Report;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
@@ -18,7 +19,7 @@ use crate::app::App;
 use crate::auth::{Access, Customer, Routes, sign_in};
 use crate::extract::{Json, of_database};
 use crate::gateway::Origin;
-use crate::problem::{ApiResult, Problem, chain};
+use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes {
     Routes::new()
@@ -205,7 +206,7 @@ impl From<SessionError> for Problem {
 
 impl From<TokenKeyError> for Problem {
     fn from(error: TokenKeyError) -> Problem {
-        error!(error = chain(&error), "a token could not be signed");
+        error!(error = %Report::new(&error), "a token could not be signed");
         Problem::internal()
     }
 }

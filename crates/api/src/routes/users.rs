@@ -13,10 +13,12 @@ use axum::http::Uri;
 use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
+use daybook_history::past::user_at;
 use daybook_identity::security::Kind;
 use daybook_identity::{credentials, revoke_tokens};
 use daybook_log::Actor;
 use daybook_projections::users;
+use error_reporter::Report;
 use serde::Deserialize;
 use tracing::warn;
 use utoipa::{IntoParams, ToSchema};
@@ -32,12 +34,11 @@ use crate::auth::sign_in::hash_new_password;
 use crate::auth::{Access, Admin, Customer, Routes};
 use crate::etag::ETag;
 use crate::extract::{
-    CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query, Submission, list,
-    of_database, paging,
+    AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query,
+    Submission, list, of_database, paging, position_as_of,
 };
 use crate::gateway::Origin;
-use crate::past::{AsOf, AsOfParam, user_at};
-use crate::problem::{ApiResult, Problem, chain};
+use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes {
     Routes::new()
@@ -242,7 +243,7 @@ async fn get_user(
 ) -> ApiResult {
     caller.may_see(id)?;
     if let Some(moment) = moment {
-        let position = moment.as_of(&app, min_position).await?;
+        let position = position_as_of(&app, moment, min_position).await?;
         let user = user_at(&app.feed, id, position).await?;
         return json(&UserAnswer::of(
             id,
@@ -386,6 +387,6 @@ async fn forget_unless_opened(app: &App, id: UserId, answered: &ApiResult<Answer
         return;
     }
     if let Err(error) = credentials::remove(&app.pool, id).await {
-        warn!(user.id = %id, error = chain(&error), "a password's hash of nobody was left behind");
+        warn!(user.id = %id, error = %Report::new(&error), "a password's hash of nobody was left behind");
     }
 }

@@ -1,5 +1,6 @@
 //! Keys as they are answered.
 
+use daybook_contract::Timestamp;
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
 use daybook_identity::api_key::ApiKey;
@@ -8,7 +9,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::routes::users::RoleName;
-use crate::timestamp::Timestamp;
 
 /// A key without what would prove anything.
 #[derive(Serialize, ToSchema)]

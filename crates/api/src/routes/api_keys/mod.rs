@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use daybook_domain::StreamId;
 use daybook_identity::api_key::{self, ApiKeyError};
 use daybook_identity::security::Kind;
+use error_reporter::Report;
 use tracing::error;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -24,7 +25,7 @@ use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Routes};
 use crate::extract::{Id, Json, Query, list, of_database};
 use crate::gateway::Origin;
-use crate::problem::{ApiResult, Problem, chain};
+use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes {
     Routes::new()
@@ -122,7 +123,7 @@ impl From<ApiKeyError> for Problem {
                 Problem::unauthorized("invalid-token", detail, "Bearer error=\"invalid_token\"")
             }
             ApiKeyError::Random => {
-                error!(error = chain(&error), "an API key could not be made");
+                error!(error = %Report::new(&error), "an API key could not be made");
                 Problem::internal()
             }
         }

@@ -14,6 +14,7 @@ use daybook_audit::{
 use daybook_domain::StreamId;
 use daybook_log::Position;
 use daybook_log::leaf::Leaf;
+use error_reporter::Report;
 use serde::Deserialize;
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
@@ -31,7 +32,7 @@ use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Customer, Routes};
 use crate::extract::{Query, invalid_parameter, of_database};
-use crate::problem::{ApiResult, Problem, chain};
+use crate::problem::{ApiResult, Problem};
 
 /// How often the sealer is looked after by those who wait for it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -184,7 +185,7 @@ impl From<AuditError> for Problem {
             AuditError::Database(error) => of_database(&error),
             AuditError::Log(error) => error.into(),
             AuditError::Tile { .. } | AuditError::Checkpoint { .. } => {
-                error!(error = chain(&error), "nothing can be proven");
+                error!(error = %Report::new(&error), "nothing can be proven");
                 Problem::internal()
             }
         }

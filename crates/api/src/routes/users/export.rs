@@ -4,7 +4,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use daybook_contract::Timestamp;
 use daybook_domain::UserId;
+use daybook_history::trail::Entry;
 use daybook_identity::security::Kind;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,8 +20,6 @@ use crate::gateway::Origin;
 use crate::person_export::{Action, IdentityProvider, PersonExport, SignIn, VisitorEvent};
 use crate::problem::{ApiResult, Problem};
 use crate::routes::ApiKeyAnswer;
-use crate::timestamp::Timestamp;
-use crate::trail::Entry;
 
 #[derive(ToSchema)]
 #[schema(as = PersonExport, rename_all = "camelCase")]

@@ -1,0 +1,8 @@
+//! JSON as it leaves the house, the same for HTTP, the command line, webhooks and a broker: amounts as exact decimal
+//! numbers, instants in UTC.
+
+mod decimal;
+mod timestamp;
+
+pub use decimal::{Amount, DecimalNumber};
+pub use timestamp::Timestamp;
