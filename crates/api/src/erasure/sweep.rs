@@ -142,7 +142,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::system;
+    use daybook_commands::send_as_system;
 
     async fn erased(bus: &CommandBus) -> UserId {
         let id = Uuid::now_v7().into();
@@ -157,9 +157,9 @@ mod tests {
             id,
             expected_version: None,
         };
-        let registered = system::execute(bus, "test", Utc::now(), register).await;
+        let registered = send_as_system(bus, "test", Utc::now(), register).await;
         registered.unwrap().unwrap();
-        let erased = system::execute(bus, "test", Utc::now(), erase).await;
+        let erased = send_as_system(bus, "test", Utc::now(), erase).await;
         erased.unwrap().unwrap();
         id
     }

@@ -8,6 +8,11 @@ use axum::http::{Method, StatusCode};
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 use parking_lot::RwLock;
 
+/// Of histograms whose names end in `_seconds`: from a cached answer to the request timeout.
+pub const LATENCY_BUCKETS: [f64; 14] = [
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
 const REQUESTS: &str = "daybook_http_requests_total";
 const DURATION: &str = "daybook_http_request_duration_seconds";
 

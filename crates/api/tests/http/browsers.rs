@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::extract::ConnectInfo;
 use axum::http::Method;
 use daybook_api::app::HttpConfig;
-use daybook_api::edge::OverTls;
+use daybook_edge::OverTls;
 use serde_json::json;
 
 use crate::shop::{Call, Reply, Shop};

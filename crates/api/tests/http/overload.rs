@@ -10,7 +10,6 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use daybook_api::app::HttpConfig;
 use daybook_api::gateway::{ByClass, Capacity, Gateway, gateway};
-use daybook_api::metrics;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use reqwest::{Client, Method};
@@ -18,6 +17,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+
+use crate::recorder::recorder;
 
 /// Longer than any test takes.
 const FOREVER: Duration = Duration::from_secs(600);
@@ -42,7 +43,7 @@ async fn pass(State((gate, entered)): State<Gate>) -> &'static str {
 
 impl Site {
     async fn open(capacity: Capacity) -> Site {
-        metrics::install();
+        recorder();
         let config = HttpConfig {
             capacity: ByClass::all(capacity),
             request_timeout: FOREVER,
@@ -112,7 +113,7 @@ async fn a_flood_of_one_class_leaves_the_others_room_and_what_is_taken_in_is_ans
         assert_eq!(queries.next().await.unwrap().0, 503);
         assert_eq!(site.send(Method::GET, "/healthz").await.0, 200);
     }
-    let measured = metrics::install().unwrap().render();
+    let measured = recorder().render();
     for class in ["commands", "queries"] {
         let refused = format!("daybook_gateway_refused_total{{class=\"{class}\"}}");
         assert!(measured.contains(&refused), "{measured}");

@@ -12,7 +12,6 @@ use daybook_api::app::HttpConfig;
 use daybook_api::auth::{Caller, Known};
 use daybook_api::gateway::rate_limit::{Allowance, Limits};
 use daybook_api::gateway::{ByClass, Gateway, gateway, limit_caller};
-use daybook_api::metrics;
 use daybook_api::redis::Redis;
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
@@ -20,6 +19,7 @@ use futures::future::join_all;
 use tower::ServiceExt;
 use uuid::Uuid;
 
+use crate::recorder::recorder;
 use crate::redis::connected;
 use crate::redis_server::RedisServer;
 use crate::shop::{Reply, Shop, principal};
@@ -202,7 +202,7 @@ async fn without_redis_each_server_counts_by_itself_until_it_is_back() {
     redis.kill();
     let without = answered(&servers, |_| "192.0.2.2".to_owned(), None).await;
     assert_eq!(without, 20, "ten at each");
-    let measured = metrics::install().unwrap().render();
+    let measured = recorder().render();
     let fallbacks = measured
         .lines()
         .find_map(|line| line.strip_prefix("daybook_rate_limit_fallbacks_total "));

@@ -30,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
 
+use crate::recorder::recorder;
+
 pub(crate) const PASSWORD: &str = "correct horse";
 
 pub(crate) struct Shop {
@@ -158,6 +160,7 @@ impl Shop {
             token_keys: keys.clone(),
             checkpoint_keys: vec![checkpoint_key.verifier().clone()],
             redis,
+            recorder: Some(recorder().clone()),
             http,
         };
         let app = App::new(parts);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::Request;
 use daybook_api::app::HttpConfig;
-use daybook_api::edge::{self, Edge};
+use daybook_edge::Edge;
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -56,7 +56,7 @@ async fn a_client_that_trickles_its_body_is_answered_and_cut_off() {
         .await
         .unwrap();
     let stop = CancellationToken::new();
-    let serving = edge::serve(listener, shop.router.clone(), Edge::default(), stop.clone());
+    let serving = daybook_edge::serve(listener, shop.router.clone(), Edge::default(), stop.clone());
     let serving = tokio::spawn(serving);
     let head = "POST /api/v1/users/login HTTP/1.1\r\nhost: x\r\n\
         content-type: application/json\r\ncontent-length: 100\r\n\r\n{";

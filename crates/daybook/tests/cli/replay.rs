@@ -1,16 +1,13 @@
 //! Looking at events: `replay`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod process;
-
 use std::process::{Output, Stdio};
 
-use process::place::Place;
-use process::{failure, folder, run};
 use serde_json::{Value, json};
 use sqlx::{query_as, query_scalar};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+
+use crate::process::place::Place;
+use crate::process::{failure, folder, run};
 
 fn lines(output: &Output) -> Vec<Value> {
     assert!(output.status.success(), "{output:?}");
@@ -110,11 +107,10 @@ async fn replay_opens_personal_data_only_when_asked() {
     let place = Place::new(folder.path()).await;
     place.seeded().await;
     let asked = ["replay", "--type", "user.registered"];
-    let customers = daybook_api::seed::customers(&place.pool()).await.unwrap();
-    let email = customers[0].to_owned();
+    let email = "ada.lindqvist@example.com";
     let sealed = run(&mut place.daybook(&asked)).await;
     let text = String::from_utf8(sealed.stdout).unwrap();
-    assert!(text.contains("$sealed") && !text.contains(&email), "{text}");
+    assert!(text.contains("$sealed") && !text.contains(email), "{text}");
     let elsewhere = self::folder();
     let mut without_key = place.daybook(&asked);
     let line = failure(
@@ -131,7 +127,7 @@ async fn replay_opens_personal_data_only_when_asked() {
     );
     let opened = run(place.daybook(&asked).arg("--personal")).await;
     let text = String::from_utf8(opened.stdout).unwrap();
-    assert!(!text.contains("$sealed") && text.contains(&email), "{text}");
+    assert!(!text.contains("$sealed") && text.contains(email), "{text}");
 
     let person: String =
         query_scalar("select person_id::text from log.person_keys order by created_at limit 1")

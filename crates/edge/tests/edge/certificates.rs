@@ -1,9 +1,10 @@
 use std::fs;
 
-use daybook_api::edge::tls::{Certificate, TlsError};
+use daybook_edge::tls::{Certificate, TlsError};
 use rcgen::date_time_ymd;
 
-use crate::site::{Identity, Site, client_trusting, echo, files_in, write_pair};
+use crate::certificate::{client_trusting, files_in, write_pair};
+use crate::site::{Identity, Site, echo};
 
 #[tokio::test]
 async fn a_new_certificate_is_shown_to_whoever_comes_next() {
@@ -56,8 +57,8 @@ async fn files_that_are_of_no_use_leave_the_certificate_as_it_was() {
 
 #[test]
 fn files_that_are_of_no_use_are_refused_for_what_is_wrong_with_them() {
-    let folder = crate::process::folder();
-    let (folder, other) = (folder.path(), crate::process::folder());
+    let folder = tempfile::tempdir().unwrap();
+    let (folder, other) = (folder.path(), tempfile::tempdir().unwrap());
     let files = files_in(folder);
     let refused = || match Certificate::open(files.clone()) {
         Err(error) => error,

@@ -1,14 +1,15 @@
 //! `daybook serve` with its settings for the edge.
 
+use crate::certificate::{client_trusting, files_in, write_pair};
 use crate::process::{Server, daybook, failure, folder};
-use crate::site::{Identity, client_trusting, files_in, write_pair};
 use rustix::process::Signal;
 
 #[tokio::test]
 async fn it_serves_tls_and_takes_a_new_certificate_at_sighup() {
-    let mut identity = Identity::new();
-    let mut command = daybook(identity.folder());
-    let files = identity.files();
+    let folder = folder();
+    let pem = write_pair(folder.path(), |_| {});
+    let mut command = daybook(folder.path());
+    let files = files_in(folder.path());
     command
         .args(["serve", "--demo", "off"])
         .env("DAYBOOK_TLS_CERT", files.certificate)
@@ -16,7 +17,7 @@ async fn it_serves_tls_and_takes_a_new_certificate_at_sighup() {
     let mut server = Server::start_command(&mut command).await;
     assert!(server.url.starts_with("https://"), "{}", server.url);
     let url = server.url_of("/products").replace("127.0.0.1", "localhost");
-    let client = identity.client().build().unwrap();
+    let client = client_trusting(&pem).build().unwrap();
     let answer = client.get(&url).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(
@@ -24,17 +25,17 @@ async fn it_serves_tls_and_takes_a_new_certificate_at_sighup() {
         "max-age=31536000; includeSubDomains"
     );
 
-    identity.replace();
+    let pem = write_pair(folder.path(), |_| {});
     server.signal(Signal::HUP);
     server.logs("took a new TLS certificate").await;
-    let client = identity.client().build().unwrap();
+    let client = client_trusting(&pem).build().unwrap();
     assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
 
-    let broken = identity.files().key;
+    let broken = files_in(folder.path()).key;
     std::fs::write(broken, "").unwrap();
     server.signal(Signal::HUP);
     server.logs("the one before it stays").await;
-    let client = client_trusting(&identity.pem).build().unwrap();
+    let client = client_trusting(&pem).build().unwrap();
     assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
     assert!(server.stop().await.success());
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::site::Site;
 use crate::process::folder;
-use crate::site::Site;
 
 #[tokio::test]
 async fn read_models_are_verified_rebuilt_and_rolled_back() {

@@ -1,11 +1,8 @@
 //! The commands that do their work and end.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod process;
-
-use process::{daybook, failure, folder, run};
 use serde_json::Value;
+
+use crate::process::{daybook, failure, folder, run};
 
 #[tokio::test]
 async fn openapi_prints_the_document() {

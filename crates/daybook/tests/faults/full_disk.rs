@@ -64,7 +64,7 @@ fn serve(folder: &Path, listen: &str) -> Command {
         .env("DAYBOOK_LISTEN", listen)
         .env("DAYBOOK_DEMO", "off")
         // The little that says that PostgreSQL has ended.
-        .env("DAYBOOK_LOG", "daybook_api::server=error");
+        .env("DAYBOOK_LOG", "daybook::serve=error");
     command
 }
 

@@ -1,16 +1,9 @@
 //! `daybook serve` as a process with a PostgreSQL of its own: started, stopped, killed, started again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod process;
-mod redis_server;
-
 use std::net::TcpListener;
 use std::pin::pin;
 use std::time::Duration;
 
-use process::{Server, daybook, failure, folder, run};
-use redis_server::RedisServer;
 use reqwest::{Client, StatusCode};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -18,6 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::interval;
 use uuid::Uuid;
+
+use crate::process::{Server, daybook, failure, folder, run};
+use crate::redis_server::RedisServer;
 
 async fn count_products(server: &Server, at_least: Option<String>) -> String {
     let mut request = Client::new().get(server.url_of("/products"));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::get;
-use daybook_api::edge::Edge;
+use daybook_edge::Edge;
 use futures::{StreamExt, stream};
 use reqwest::Client;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

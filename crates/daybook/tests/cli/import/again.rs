@@ -7,7 +7,7 @@ use daybook_log::LOG_CHANNEL;
 use serde_json::json;
 use sqlx::postgres::PgListener;
 
-use crate::place::{Place, TAKEN, orders, summary};
+use super::place::{Place, TAKEN, orders, summary};
 
 #[tokio::test]
 async fn a_second_run_finds_everything_there() {

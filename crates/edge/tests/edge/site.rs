@@ -1,6 +1,5 @@
 //! An edge on a free port, with a certificate of its own where one is wanted.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +8,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::{get, post};
-use daybook_api::edge::tls::{Certificate, Files};
-use daybook_api::edge::{self, Edge, Limits, OverTls};
-use rcgen::{CertificateParams, KeyPair};
-use reqwest::{Client, ClientBuilder};
+use daybook_edge::tls::{Certificate, Files};
+use daybook_edge::{Edge, Limits, OverTls};
+use reqwest::ClientBuilder;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -24,6 +22,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ALL_VERSIONS, ClientConfig, RootCertStore};
 use tokio_util::sync::CancellationToken;
+
+use crate::certificate::{client_trusting, files_in, write_pair};
 
 /// Far more than anything takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,7 +42,7 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(edge::serve(listener, router, edge, stop.clone()));
+        let serving = tokio::spawn(daybook_edge::serve(listener, router, edge, stop.clone()));
         Site {
             address,
             stop,
@@ -92,7 +92,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn new() -> Identity {
-        let folder = crate::process::folder();
+        let folder = tempfile::tempdir().unwrap();
         let pem = write_pair(folder.path(), |_| {});
         Identity { folder, pem }
     }
@@ -146,28 +146,4 @@ impl Identity {
             .connect(name, stream)
             .await
     }
-}
-
-pub(crate) fn client_trusting(pem: &str) -> ClientBuilder {
-    let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
-    Client::builder().tls_certs_only([root]).no_proxy()
-}
-
-pub(crate) fn files_in(folder: &Path) -> Files {
-    Files {
-        certificate: folder.join("cert.pem"),
-        key: folder.join("key.pem"),
-    }
-}
-
-/// Writes a certificate and its key; answers the certificate.
-pub(crate) fn write_pair(folder: &Path, change: impl FnOnce(&mut CertificateParams)) -> String {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    change(&mut params);
-    let pem = params.self_signed(&key).unwrap().pem();
-    let files = files_in(folder);
-    fs::write(files.certificate, &pem).unwrap();
-    fs::write(files.key, key.serialize_pem()).unwrap();
-    pem
 }

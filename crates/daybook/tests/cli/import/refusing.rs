@@ -1,6 +1,6 @@
 //! Files and arguments that leave doubts.
 
-use crate::place::{Place, summary};
+use super::place::{Place, summary};
 use crate::process::failure;
 
 #[tokio::test]

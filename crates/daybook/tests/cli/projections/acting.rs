@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::timeout;
 
+use super::site::Site;
 use crate::process::place::Place;
 use crate::process::{failure, folder};
-use crate::site::Site;
 
 const LONG: Duration = Duration::from_secs(60);
 

@@ -1,17 +1,14 @@
 //! Moving a log: `export` and `import-log`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod process;
-
 use std::process::Stdio;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use process::place::{ADMIN, Place};
-use process::{Server, failure, folder, run};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
+
+use crate::process::place::{ADMIN, Place};
+use crate::process::{Server, failure, folder, run};
 
 #[tokio::test]
 async fn a_copy_is_the_same_and_goes_on() {

@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
+use super::site::Site;
 use crate::process::folder;
-use crate::site::Site;
 
 const LONG: Duration = Duration::from_secs(60);
 

@@ -1,20 +1,17 @@
 //! Databases that are given: what a start makes of them, and which it refuses.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod process;
-
 use std::path::Path;
 
 use daybook_log::MIGRATOR;
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_private_postgres::{Durability, PrivateServer, ServerConfig, StopMode};
-use process::{Server, daybook, failure, folder, run};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sqlx::postgres::PgListener;
 use sqlx::{Executor, PgPool, query_scalar};
 use tokio::process::Command;
+
+use crate::process::{Server, daybook, failure, folder, run};
 
 /// With nothing but one URL.
 fn serve(folder: &Path, url: &str) -> Command {

@@ -3,7 +3,7 @@
 use reqwest::Client;
 use serde_json::json;
 
-use crate::place::{PRODUCTS, TAKEN, sample, summary};
+use super::place::{PRODUCTS, TAKEN, sample, summary};
 use crate::process::{Server, daybook, folder};
 
 #[tokio::test]

@@ -1,10 +1,6 @@
 //! The keys of access tokens change under servers that go on. What a minute and an hour would bring about is brought
 //! about by the names of the files, which say when a key signs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod process;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,12 +8,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{TimeDelta, Utc};
-use process::place::{ADMIN, Place};
-use process::{Server, daybook, folder, run};
 use reqwest::Client;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
+
+use crate::process::place::{ADMIN, Place};
+use crate::process::{Server, daybook, folder, run};
 
 async fn stdout(command: &mut Command) -> String {
     let done = run(command).await;

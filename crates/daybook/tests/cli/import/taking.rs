@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{query_as, query_scalar};
 use tokio::io::AsyncWriteExt;
 
-use crate::place::{LINES, PRODUCTS, Place, TAKEN, all_reasons, orders, sample, summary};
+use super::place::{LINES, PRODUCTS, Place, TAKEN, all_reasons, orders, sample, summary};
 
 #[tokio::test]
 async fn a_file_is_taken_and_what_cannot_be_is_handed_back_with_the_reason() {
