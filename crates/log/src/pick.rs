@@ -1,4 +1,4 @@
-//! Reading events that were picked out: at positions, in stretches of several streams, by what their metadata says.
+//! Reading selected events: at given positions, in ranges of several streams, or by what their metadata says.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::event::{EVENT_COLUMNS, EventRow};
 use crate::{Actor, Feed, LogError, Position, RecordedEvent};
 
-/// A stream's events after one sequence up to another.
+/// A stream's events after one sequence and up to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
     pub stream: StreamId,
@@ -18,12 +18,12 @@ pub struct Stretch {
     pub through: i64,
 }
 
-/// Events of some streams, those that fit everything that is given.
+/// Selects events of some streams: those that match every condition that is given.
 #[derive(Clone, Debug)]
 pub struct Pick<'a> {
     pub streams: &'a [StreamId],
     pub positions: RangeInclusive<Position>,
-    /// Any of these; `None`: of all types.
+    /// Any of these types; `None`: of all types.
     pub types: Option<&'a [EventType]>,
     pub actor: Option<&'a Actor>,
     pub correlation_id: Option<Uuid>,
@@ -49,7 +49,7 @@ impl Feed {
         self.codec.decode(rows).await?.whole()
     }
 
-    /// The events of several stretches, each stream's in order. An undecodable one is an error.
+    /// The events of several ranges, each stream's in order. An undecodable one is an error.
     pub async fn read_stretches(
         &self,
         stretches: &[Stretch],
@@ -79,7 +79,7 @@ impl Feed {
         self.codec.decode(rows).await?.whole()
     }
 
-    /// Where the events are that are picked from their streams, oldest first. Looks at every event of these streams.
+    /// The positions of the events that the filter selects, oldest first. Looks at every event of these streams.
     pub async fn positions_of(&self, pick: &Pick<'_>) -> Result<Vec<Position>, LogError> {
         let positions = query_scalar(
             "select e.position

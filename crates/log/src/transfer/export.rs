@@ -1,4 +1,4 @@
-//! Writing a log out.
+//! Exporting a log.
 
 use std::io::Write;
 
@@ -20,7 +20,7 @@ const PERSON_KEYS: &str =
     "select person_id, wrapped_key, created_at from log.person_keys order by person_id";
 
 /// Writes the whole log as it is at this moment, in constant memory, while others go on appending.
-/// `connection` is one of the role that migrates: the server's may not see the settings.
+/// `connection` must be one of the role that migrates: the server's role may not read the settings.
 pub async fn export(
     connection: &mut PgConnection,
     file: impl Write,
@@ -82,7 +82,7 @@ async fn may_read(connection: &mut PgConnection) -> Result<(), TransferError> {
     }
 }
 
-/// Writes a line for each row, and answers how many there were.
+/// Writes a line for each row, and returns how many there were.
 async fn copy<T>(
     connection: &mut PgConnection,
     statement: &str,

@@ -1,4 +1,4 @@
-//! Taking a log in.
+//! Importing a log.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -12,9 +12,9 @@ use super::rows::{Rows, Table};
 use super::{Progress, TransferError, Transferred, VERSION};
 use crate::{APPEND_LOCK, LOG_CHANNEL, Position};
 
-/// Takes the whole of a file in, in constant memory and one transaction; a file that turns out to be
-/// broken leaves nothing behind. `connection` is one of the role that migrates, to a database whose log
-/// is empty; nobody can append to it meanwhile.
+/// Imports a whole file, in constant memory and one transaction; a file that turns out to be broken
+/// leaves nothing behind. `connection` must be one of the role that migrates, to a database whose log is
+/// empty; nobody can append to it meanwhile.
 pub async fn import(
     connection: &mut PgConnection,
     file: impl BufRead,
@@ -83,7 +83,7 @@ async fn may_write(connection: &mut PgConnection) -> Result<(), TransferError> {
     }
 }
 
-/// Settings may be there: a server that was started on the empty log has left its master key's check.
+/// Settings may exist: a server that was started on the empty log has left its master key's check.
 async fn must_be_empty(connection: &mut PgConnection) -> Result<(), TransferError> {
     let occupied: bool = query_scalar(
         "select exists (select from log.events) or exists (select from log.claims)
@@ -105,14 +105,15 @@ fn header(lines: &mut LineReader<impl BufRead>) -> Result<Header, TransferError>
     match lines.next()? {
         Some((_, Line::Header(header))) if header.version == VERSION => Ok(header),
         Some((_, Line::Header(_))) => Err(broken("a newer Daybook wrote the file")),
-        _ => Err(broken("it is no log that `daybook export` wrote")),
+        _ => Err(broken("it is not a log that `daybook export` wrote")),
     }
 }
 
-/// Events in the order of their positions, each stream's in the order of its sequences.
+/// Checks that events come in the order of their positions, and each stream's in the order of its
+/// sequences.
 ///
-/// A stream's events within one chunk are held against each other here, and the first of them against
-/// the chunks before by the log's own foreign key.
+/// A stream's events within one chunk are compared here; the first of them is checked against earlier
+/// chunks by the log's own foreign key.
 #[derive(Default)]
 struct Order {
     position: Position,
