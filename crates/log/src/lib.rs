@@ -34,7 +34,7 @@ pub use error::LogError;
 pub use event::{Poison, RecordedEvent};
 pub use feed::{Feed, FeedBatch, Undecoded, head};
 pub use metadata::{Actor, Means, Metadata, UnknownActor};
-pub use pick::{Pick, Stretch};
+pub use pick::{StreamFilter, StreamRange};
 pub use replay::{Replay, Selection, StoredEvent};
 pub use seal::{PersonKey, SealError};
 pub use secrets::{MasterKeyMismatch, Secrets};

@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, FromRow, PgConnection, Postgres, query_as, quer
 
 use super::line::{Format, Header, Line};
 use super::lines::LineWriter;
-use super::{Progress, TransferError, Transferred, VERSION};
+use super::{TransferError, TransferProgress, Transferred, VERSION};
 use crate::Position;
 
 const EVENTS: &str = "select position, aggregate_type, aggregate_id, sequence, event_type, event_version, event_id, \
@@ -24,7 +24,7 @@ const PERSON_KEYS: &str =
 pub async fn export(
     connection: &mut PgConnection,
     file: impl Write,
-    mut report: impl FnMut(Progress),
+    mut report: impl FnMut(TransferProgress),
 ) -> Result<Transferred, TransferError> {
     may_read(connection).await?;
     let mut snapshot = connection.begin().await?;
@@ -42,7 +42,7 @@ pub async fn export(
     };
     file.write(&Line::Header(header))?;
     copy(&mut snapshot, SETTINGS, &mut file, Line::Setting, |_| {}).await?;
-    let report = |events| report(Progress { events, head });
+    let report = |events| report(TransferProgress { events, head });
     let events = copy(&mut snapshot, EVENTS, &mut file, Line::Event, report).await?;
     let claims = copy(&mut snapshot, CLAIMS, &mut file, Line::Claim, |_| {}).await?;
     let records = copy(

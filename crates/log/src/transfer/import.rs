@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection, query, query_as, query_scalar};
 use super::line::{Event, Header, Line};
 use super::lines::LineReader;
 use super::rows::{Rows, Table};
-use super::{Progress, TransferError, Transferred, VERSION};
+use super::{TransferError, TransferProgress, Transferred, VERSION};
 use crate::{APPEND_LOCK, LOG_CHANNEL, Position};
 
 /// Imports a whole file, in constant memory and one transaction; a file that turns out to be broken
@@ -18,7 +18,7 @@ use crate::{APPEND_LOCK, LOG_CHANNEL, Position};
 pub async fn import(
     connection: &mut PgConnection,
     file: impl BufRead,
-    mut report: impl FnMut(Progress),
+    mut report: impl FnMut(TransferProgress),
 ) -> Result<Transferred, TransferError> {
     may_write(connection).await?;
     let mut transaction = connection.begin().await?;
@@ -30,7 +30,7 @@ pub async fn import(
 
     let mut lines = LineReader::new(file);
     let header = header(&mut lines)?;
-    let mut order = Order::default();
+    let mut order = EventOrder::default();
     let mut rows = Rows::default();
     while let Some((number, line)) = lines.next()? {
         if let Line::Event(event) = &line {
@@ -43,7 +43,7 @@ pub async fn import(
         if rows.is_full() {
             rows.write(&mut transaction).await?;
             order.written();
-            report(Progress {
+            report(TransferProgress {
                 events: order.position,
                 head: header.head,
             });
@@ -115,12 +115,12 @@ fn header(lines: &mut LineReader<impl BufRead>) -> Result<Header, TransferError>
 /// A stream's events within one chunk are compared here; the first of them is checked against earlier
 /// chunks by the log's own foreign key.
 #[derive(Default)]
-struct Order {
+struct EventOrder {
     position: Position,
     sequences: HashMap<(String, String), i64>,
 }
 
-impl Order {
+impl EventOrder {
     fn check(&mut self, event: &Event) -> Result<(), String> {
         if event.position != self.position + 1 {
             return Err(format!(

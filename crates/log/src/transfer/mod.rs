@@ -28,7 +28,7 @@ const VERSION: u32 = 1;
 
 /// How far a transfer is.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub struct TransferProgress {
     pub events: Position,
     pub head: Position,
 }
