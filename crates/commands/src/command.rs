@@ -1,4 +1,4 @@
-//! What a command is to the bus.
+//! What the bus expects of a command.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ pub trait Command: Send + Sync + 'static {
     /// The streams that deciding needs, to write them or only to read them.
     fn streams(&self) -> Vec<StreamUse>;
 
-    /// Streams that only the first ones' states tell of, and that never change once they do (the
-    /// products of an order).
+    /// Streams that are known only from the states of the first ones, and then never change (the products
+    /// of an order).
     fn further_streams(&self, _aggregates: &Aggregates<'_>) -> Vec<StreamUse> {
         Vec::new()
     }
 
-    /// Whose personal data the events or the answer may hold.
+    /// The person whose personal data the events or the answer may hold.
     fn person(&self) -> Option<Person> {
         None
     }
@@ -52,12 +52,12 @@ impl StreamUse {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Person {
-    /// Has no key yet; the append that makes the person known brings one.
+    /// A person who has no key yet; the append that makes them known brings one.
     New(UserId),
     Known(UserId),
 }
 
-/// What a command leads to.
+/// The result of deciding on a command.
 #[derive(Debug)]
 pub struct Decision<O> {
     pub outcome: O,
@@ -155,7 +155,7 @@ impl<'a> Aggregates<'a> {
     }
 }
 
-/// An aggregate as a command sees it; version 0 when there is none.
+/// An aggregate as a command sees it; version 0 if it does not exist.
 #[derive(Debug)]
 pub struct Seen<'a, A> {
     pub version: i64,
@@ -165,7 +165,7 @@ pub struct Seen<'a, A> {
 }
 
 impl<A: Clone> Seen<'_, A> {
-    /// The aggregate as `events` leave it.
+    /// The aggregate after `events` have been applied.
     pub fn after<E>(
         &self,
         events: &[E],
