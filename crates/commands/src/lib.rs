@@ -32,7 +32,7 @@ pub use bus::CommandBus;
 pub use by_admin::ByAdmin;
 pub use category::{ChangeCategory, CreateCategory, DeleteCategory};
 pub use claims::{ClaimKind, NewClaim};
-pub use command::{Aggregates, Command, Decision, Person, Seen, StreamUse};
+pub use command::{Aggregate, Aggregates, Command, Decision, Person, StreamUse};
 pub use import::{ImportCustomer, ImportOrder, OrderImported, OrderToImport};
 pub use order::{
     Acting, CancelOrder, DeliverOrder, OrderOutcome, PlaceOrder, ProcessOrder, ShipOrder,
