@@ -1,4 +1,4 @@
-//! The queries, and waiting until a read model has got far enough to be asked.
+//! The queries, and waiting until a read model is far enough to be queried.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub struct ReadModels {
     progress: Progress,
 }
 
-/// A read model has not got as far as it was asked to be. Worth trying again.
+/// A read model has not reached the position that was asked for. Worth trying again.
 #[derive(Debug, thiserror::Error)]
 #[error("the read model {name} is at position {position}, not yet at {wanted}")]
 pub struct Behind {

@@ -1,4 +1,4 @@
-//! Building, comparing and exchanging read models, recorded when it begins and when it ends.
+//! Building, comparing and exchanging read models. Each is recorded when it begins and when it ends.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use crate::{
 /// Who has something built, and why.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// By which [`super::outcome`] finds what came of it.
+    /// [`super::outcome`] finds the result by this id.
     pub id: Uuid,
     pub operator: Operator,
     pub reason: Option<Reason>,
 }
 
-/// Builds anew, compares and, unless it is a dry run, switches in.
+/// Builds anew, compares and, unless it is a dry run, switches in what was built.
 pub async fn rebuild(
     builder: &Builder,
     projections: &[Arc<dyn Projection>],
@@ -123,7 +123,7 @@ impl Order {
     }
 }
 
-/// What is being done, for the record.
+/// What is being done, so that it can be recorded.
 struct Deed<'a> {
     builder: &'a Builder,
     order: &'a Order,
@@ -151,7 +151,7 @@ impl Deed<'_> {
             .await
     }
 
-    /// What was done stands, recorded or not.
+    /// What was done remains done, even if it cannot be recorded.
     async fn end(&self, name: &str, result: &Result<Built, BuildError>) {
         let (began, of) = (self.order.id, self.action.as_str());
         let outcome = match result {
@@ -178,7 +178,7 @@ impl Deed<'_> {
     }
 }
 
-/// The database does not answer: told once, for the first of them.
+/// The database does not answer: the error is reported once, for the first projection.
 fn refuse(projections: &[Arc<dyn Projection>], error: sqlx::Error) -> Results {
     let mut error = Some(BuildError::from(error));
     let results = projections.iter().map(|projection| {

@@ -11,12 +11,12 @@ pub(super) struct Found {
     pub(super) version: i32,
     pub(super) position: Position,
     pub(super) state: CheckpointState,
-    /// Where it is halted, and why.
+    /// Where and why it is halted.
     pub(super) obstacle: Option<(Position, String)>,
 }
 
 impl Found {
-    /// Locks the checkpoint until the transaction ends. One that never ran is made.
+    /// Locks the checkpoint until the transaction ends. Creates it if the projection never ran.
     pub(super) async fn lock(
         conn: &mut PgConnection,
         projection: &dyn Projection,
@@ -63,7 +63,7 @@ impl Found {
         })
     }
 
-    /// Sets another state; an obstacle is forgotten with the halt.
+    /// Sets another state; leaving the halt also clears the obstacle.
     pub(super) async fn enter(
         &self,
         conn: &mut PgConnection,

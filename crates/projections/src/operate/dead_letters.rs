@@ -1,8 +1,8 @@
-//! Events that a projection does without, because an operator said so.
+//! Events that a projection leaves out, because an operator said so.
 //!
-//! A skipped event has no effect, live or in any build; what later events of its stream say takes
-//! effect as if it had never been there. Where it was the stream's first, there is nothing that they
-//! could be about: they are passed over too, and noted down as they come.
+//! A skipped event has no effect, neither live nor in any build. Later events of its stream take effect
+//! as if it had never existed. But if it was the stream's first event, there is nothing that the later
+//! ones could change: they are passed over too, and recorded as they come.
 
 use chrono::{DateTime, Utc};
 use daybook_log::Position;
@@ -39,8 +39,8 @@ pub struct DeadLetter {
     pub at: DateTime<Utc>,
 }
 
-/// Has a halted projector pass over the event at `position`, which must be the one that it is halted
-/// at, and go on. Never taken back.
+/// Has a halted projector pass over the event at `position`, which must be the one that it is halted at,
+/// and continue. This cannot be undone.
 pub async fn skip(
     pool: &PgPool,
     projection: &dyn Projection,
@@ -89,7 +89,7 @@ pub async fn skip(
     Ok(())
 }
 
-/// Notes down events that are passed over since their streams' first events were skipped.
+/// Records events that are passed over because their streams' first events were skipped.
 pub(crate) async fn note_passed_over(
     conn: &mut PgConnection,
     name: &str,
@@ -110,7 +110,7 @@ pub(crate) async fn note_passed_over(
     .await
 }
 
-/// From the log itself: what cannot be decoded has a stream and a type all the same.
+/// Read from the log itself: an event that cannot be decoded still has a stream and a type.
 async fn insert(
     conn: &mut PgConnection,
     name: &str,

@@ -51,7 +51,7 @@ async fn a_lease_is_held_by_one_until_it_expires() {
     assert!(matches!(first.renew().await, Err(LeaseError::Lost)));
     assert!(acquire(&shop.pool, "first").await.is_none());
 
-    // What is no longer one's own cannot be let go of either.
+    // A lease that is no longer one's own cannot be released either.
     first.release().await.unwrap();
     assert!(acquire(&shop.pool, "first").await.is_none());
     second.release().await.unwrap();
@@ -64,7 +64,7 @@ async fn a_holder_whose_session_ended_is_followed_at_once() {
     let shop = Shop::open().await;
     let dead = acquire(&shop.pool, "dead").await.unwrap();
     assert!(acquire(&shop.pool, "next").await.is_none());
-    // As when its process is killed: nothing is released, the connection is just gone.
+    // As if its process was killed: nothing is released, the connection just ends.
     let number = dead.fencing();
     drop(dead);
     eventually("the takeover, long before the expiry", async || {
@@ -116,7 +116,7 @@ async fn a_worker_that_stalls_with_an_open_transaction_is_replaced() {
             async move { commit_batch(&pool, &tally, &lease, &checkpoint, &events, TTL).await },
         )
     };
-    // It has written its rows, so that its locks are in its successor's way.
+    // It has written its rows, so that its locks block its successor.
     stall.reached.acquire().await.unwrap().forget();
 
     let shutdown = CancellationToken::new();
@@ -148,7 +148,7 @@ async fn a_checkpoint_never_goes_back() {
     commit_batch(&shop.pool, &tally, &lease, &start, &events, TTL)
         .await
         .unwrap();
-    // Its rows would be refused too; the checkpoint must be by itself.
+    // Its rows would be refused too; here the checkpoint alone must refuse.
     sqlx::query("delete from tally.seen")
         .execute(&shop.pool)
         .await
@@ -171,7 +171,7 @@ async fn a_worker_whose_rows_were_exchanged_meanwhile_commits_nothing() {
     let (shop, tally, events) = shop_with_events(4).await;
     let lease = acquire(&shop.pool, "only").await.unwrap();
     let before = Checkpoint::load(&shop.pool, &tally).await.unwrap();
-    // As by a switch that leaves the position where it was.
+    // As after a switch that leaves the position where it was.
     sqlx::query("update projections.checkpoints set generation = generation + 1")
         .execute(&shop.pool)
         .await

@@ -1,4 +1,4 @@
-//! Waiting for one's own writes, and hearing of everyone's.
+//! Waiting for one's own writes, and hearing of everyone's changes.
 
 use std::{
     sync::{Arc, Mutex},
@@ -185,7 +185,7 @@ async fn where_a_read_model_stands_is_told_before_anyone_who_waits() {
         progress.stand("catalog") == stand(0, first)
     })
     .await;
-    // Of no concern to the catalog.
+    // An event that does not concern the catalog.
     let other = shop
         .append([user_registered(id(), "a@example.com", &[])])
         .await;

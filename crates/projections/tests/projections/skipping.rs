@@ -57,7 +57,7 @@ async fn halted_at(shop: &Shop, name: &str) -> i64 {
     error["position"].as_i64().unwrap()
 }
 
-/// Skips whatever a projector halts at, until it gets to `last`.
+/// Skips whatever event a projector halts at, until it reaches `last`.
 async fn skip_up_to(shop: &Shop, name: &str, last: i64) -> Vec<i64> {
     let projection = projection(name).unwrap();
     let mut skipped = Vec::new();
