@@ -30,7 +30,7 @@ pub mod trail;
 pub mod users;
 
 pub use paging::{Page, Paging, QueryError, Start};
-pub use progress::{Change, Progress};
+pub use progress::{Change, ProgressTracker};
 pub use read_models::{Behind, ReadModels};
 pub use registry::registry;
 pub use runtime::{ProjectorConfig, run};

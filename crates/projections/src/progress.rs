@@ -58,7 +58,7 @@ pub enum Change {
 
 /// Tracks how far the read models are. Clones share their state. Nothing moves unless [`ProgressTracker::run`] runs.
 #[derive(Clone)]
-pub struct Progress {
+pub struct ProgressTracker {
     shared: Arc<Shared>,
 }
 
@@ -84,19 +84,19 @@ struct Tracked {
 /// A projection's name and where it is.
 type Found = (String, Stand);
 
-impl Default for Progress {
-    fn default() -> Progress {
-        Progress::new()
+impl Default for ProgressTracker {
+    fn default() -> ProgressTracker {
+        ProgressTracker::new()
     }
 }
 
-impl Progress {
-    pub fn new() -> Progress {
+impl ProgressTracker {
+    pub fn new() -> ProgressTracker {
         let projections = registry()
             .iter()
             .map(|projection| (projection.name(), Tracked::default()))
             .collect();
-        Progress {
+        ProgressTracker {
             shared: Arc::new(Shared {
                 projections,
                 listening: AtomicBool::new(false),
@@ -251,7 +251,7 @@ impl Progress {
             Err(error) => {
                 warn!(
                     error = &error as &dyn std::error::Error,
-                    "heard something that isn't a projector"
+                    "received a notification that no projector sent"
                 );
                 self.resync();
             }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use daybook_projections::Progress;
+use daybook_projections::ProgressTracker;
 
 use super::background::Background;
 use super::database::Database;
@@ -18,7 +18,7 @@ pub(super) struct Beside(Vec<Background>);
 impl Beside {
     pub(super) fn start(
         app: &App,
-        progress: Progress,
+        progress: ProgressTracker,
         database: &Database,
         data: &Path,
         certificate: Option<Arc<Certificate>>,

@@ -23,7 +23,7 @@ use std::time::Duration;
 use daybook_audit::CheckpointStore;
 use daybook_identity::Revocations;
 use daybook_identity::oidc::Provider;
-use daybook_projections::{Progress, ProjectorConfig, ReadModels, registry};
+use daybook_projections::{ProgressTracker, ProjectorConfig, ReadModels, registry};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -215,7 +215,7 @@ impl Server<'_> {
                 address: self.config.listen,
                 source,
             })?;
-        let progress = Progress::default();
+        let progress = ProgressTracker::default();
         let app = self.app(core, erasures, &progress, &sharing)?;
         let beside = Beside::start(
             &app,
@@ -250,7 +250,7 @@ impl Server<'_> {
         &self,
         core: &Core,
         erasures: Erasures,
-        progress: &Progress,
+        progress: &ProgressTracker,
         sharing: &Sharing,
     ) -> Result<App, Failure> {
         let (pool, data) = (&self.database.pool, &self.config.data);

@@ -5,7 +5,9 @@ use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{ActionKind, OperateError, Operator, Reason, actions::record, checkpoint::Found};
+use super::{
+    ActionKind, OperateError, Operator, Reason, actions::record, checkpoint::LockedCheckpoint,
+};
 use crate::{
     projection::Projection,
     rebuild::keep_builders_out,
@@ -84,7 +86,7 @@ async fn enter(
     reason: Option<&Reason>,
 ) -> Result<(), OperateError> {
     let mut transaction = begin(pool).await?;
-    let found = Found::lock(&mut transaction, projection).await?;
+    let found = LockedCheckpoint::lock(&mut transaction, projection).await?;
     found.must_be(from)?;
     found.enter(&mut transaction, to).await?;
     let detail = json!({ "position": found.position, "reason": reason.map(Reason::as_str) });
@@ -117,7 +119,7 @@ pub async fn reset(
     // Lock the tables first, as the projector's transactions do, so that the two cannot wait for each other.
     let emptied = empty(&mut transaction, name, projection.tables()).await;
     emptied.map_err(|error| busy_or_failed(name, error))?;
-    let found = Found::lock(&mut transaction, projection).await?;
+    let found = LockedCheckpoint::lock(&mut transaction, projection).await?;
     if found.version > own {
         let stored = found.version;
         return Err(OperateError::LaterVersion { name, stored, own });

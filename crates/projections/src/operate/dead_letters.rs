@@ -12,7 +12,9 @@ use serde_json::json;
 use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};
 use uuid::Uuid;
 
-use super::{ActionKind, OperateError, Operator, Reason, actions::record, checkpoint::Found};
+use super::{
+    ActionKind, OperateError, Operator, Reason, actions::record, checkpoint::LockedCheckpoint,
+};
 use crate::{
     paging::{KeyKind, Keyset, Page, Paging, QueryError, fetch_page},
     projection::Projection,
@@ -49,7 +51,7 @@ pub async fn skip(
     reason: &Reason,
 ) -> Result<(), OperateError> {
     let mut transaction = begin(pool).await?;
-    let found = Found::lock(&mut transaction, projection).await?;
+    let found = LockedCheckpoint::lock(&mut transaction, projection).await?;
     found.must_be(CheckpointState::Halted)?;
     let (halted_at, error) = found.obstacle.clone().unwrap_or_default();
     let name = found.name;

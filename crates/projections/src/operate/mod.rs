@@ -16,7 +16,7 @@ use std::{fmt, str::FromStr};
 pub(crate) use self::dead_letters::note_passed_over;
 pub use self::{
     actions::{Action, ActionKind, Detail, Outcome, actions, last_outcomes, outcome},
-    builds::{Order, as_of, rebuild, rollback, verify},
+    builds::{Instruction, as_of, rebuild, rollback, verify},
     control::{pause, reset, resume, retry},
     dead_letters::{DeadLetter, dead_letters, skip},
     error::OperateError,

@@ -7,7 +7,7 @@ use std::{
 
 use daybook_domain::ProductId;
 use daybook_projections::{
-    Change, Progress, ReadModels, Stand,
+    Change, ProgressTracker, ReadModels, Stand,
     operate::{Operator, reset},
     registry::projection,
 };
@@ -21,7 +21,7 @@ use crate::shop::{
 async fn waiting_for_what_nobody_projects_ends() {
     let mut shop = Shop::open().await;
     let position = shop.append([stock_received(id(), 1)]).await;
-    let progress = Progress::new();
+    let progress = ProgressTracker::new();
     let shutdown = CancellationToken::new();
     let tracking = tokio::spawn({
         let (progress, pool, shutdown) = (progress.clone(), shop.pool.clone(), shutdown.clone());

@@ -399,7 +399,7 @@ async fn an_erased_person_is_gone_from_a_read_model_made_afterwards() {
 
     let read_models = daybook_projections::ReadModels::new(
         shop.pool.clone(),
-        daybook_projections::Progress::new(),
+        daybook_projections::ProgressTracker::new(),
     );
     let erased = read_models.users().get(ann).await.unwrap().unwrap();
     assert_eq!(

@@ -16,7 +16,7 @@ use daybook_log::{
     append::{Append, NewEvent, append_batch},
 };
 use daybook_private_postgres::testing::TestDatabase;
-use daybook_projections::{Progress, ProjectorConfig, ReadModels};
+use daybook_projections::{ProgressTracker, ProjectorConfig, ReadModels};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -172,7 +172,7 @@ impl Shop {
 
     pub(crate) fn serve_with(&self, config: ProjectorConfig) -> Serving {
         let shutdown = CancellationToken::new();
-        let progress = Progress::new();
+        let progress = ProgressTracker::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(daybook_projections::run(
             self.fresh_feed(),

@@ -8,7 +8,7 @@ use daybook_domain::{
 };
 use daybook_projections::{
     Paging, ProjectionState, ProjectionStatus, ProjectorConfig,
-    operate::{self, DeadLetter, OperateError, Operator, Order, Reason},
+    operate::{self, DeadLetter, Instruction, OperateError, Operator, Reason},
     orders::Viewer,
     projection::Projection,
     rebuild::{Builder, Built},
@@ -85,10 +85,11 @@ async fn letters(shop: &Shop, name: &str) -> Vec<DeadLetter> {
 
 async fn rebuild(shop: &Shop, name: &str) -> Built {
     let builder = Builder::new(shop.feed(), shop.pool.clone(), "test");
-    let order = Order::new(ann(), None);
+    let instruction = Instruction::new(ann(), None);
     let projections = [projection(name).unwrap()];
     let stop = CancellationToken::new();
-    let results = operate::rebuild(&builder, &projections, false, &order, &|_| {}, &stop).await;
+    let results =
+        operate::rebuild(&builder, &projections, false, &instruction, &|_| {}, &stop).await;
     let (_, result) = results.into_iter().next().unwrap();
     result.unwrap()
 }

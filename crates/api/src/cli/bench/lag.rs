@@ -1,5 +1,5 @@
 use clap::Args;
-use daybook_projections::{Progress, ProjectorConfig, registry, run as run_projectors};
+use daybook_projections::{ProgressTracker, ProjectorConfig, registry, run as run_projectors};
 use tokio_util::sync::CancellationToken;
 
 use super::print_line;
@@ -41,7 +41,7 @@ async fn beside_projectors(
     core: &Core,
 ) -> Result<LagReport, Failure> {
     let stop = CancellationToken::new();
-    let progress = Progress::new();
+    let progress = ProgressTracker::new();
     // One connection for each projector, and one each to listen to the log and to the projectors.
     let pool = database.worker_pool(registry().len() as u32 + 3);
     let projectors = run_projectors(

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use daybook_domain::{Event, order::OrderEvent};
 use daybook_log::RecordedEvent;
 use daybook_projections::{
-    Paging, Progress, ReadModels,
+    Paging, ProgressTracker, ReadModels,
     analytics::{
         Analytics, AnalyticsQueries, CustomerFigures, CustomerRank, Interval, ProductRank, Window,
     },
@@ -45,7 +45,7 @@ async fn traded() -> Traded {
     let events = shop.all_events().await;
     Traded {
         ledger: Ledger::of(&events),
-        reports: ReadModels::new(shop.pool.clone(), Progress::new()),
+        reports: ReadModels::new(shop.pool.clone(), ProgressTracker::new()),
         events,
         shop,
     }
