@@ -1,4 +1,4 @@
-//! Proofs as documents: JSON that can be checked without a database, by anyone who trusts a public key.
+//! Proofs as documents: JSON that anyone who trusts a public key can check without a database.
 
 mod consistency;
 mod encoded;
@@ -30,7 +30,7 @@ pub enum ProofError {
     Hashes(#[from] Unproven),
 }
 
-/// Demands the format that is expected.
+/// Checks that the format is the expected one.
 fn demand_format(found: &str, expected: &'static str) -> Result<(), ProofError> {
     if found == expected {
         Ok(())

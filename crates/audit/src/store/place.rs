@@ -15,15 +15,15 @@ use url::Url;
 use super::StoreError;
 use super::object::{LATEST, Objects};
 
-/// Of one request to a bucket.
+/// The limit for one request to a bucket.
 const REQUEST_TIMEOUT: &str = "10 seconds";
 const CONNECT_TIMEOUT: &str = "5 seconds";
-/// Longer than any call lasts that may still be at work on it.
+/// Longer than any call that may still be working on it.
 const DRAFT_IS_LEFT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(super) enum Place {
-    /// What it holds is looked up anew each time: it may be mounted, or made, later.
+    /// The folder is looked up anew each time: it may be mounted, or created, later.
     Folder {
         location: String,
         path: PathBuf,
@@ -63,7 +63,7 @@ impl Place {
         }
     }
 
-    /// `None` where nothing was ever written.
+    /// `None` if nothing was ever written.
     pub(super) fn to_read(&self) -> Result<Option<Objects>, StoreError> {
         match self {
             Place::Folder { path, .. } if !path.exists() => Ok(None),
@@ -88,7 +88,7 @@ impl Place {
         }
     }
 
-    /// Removes what processes that were killed while they wrote `latest` have left beside it.
+    /// Removes temporary files beside `latest` that were left by processes killed while they wrote it.
     pub(super) fn sweep(&self) {
         let Place::Folder { path, .. } = self else {
             return;
@@ -97,13 +97,14 @@ impl Place {
             return;
         };
         for entry in entries.flatten().filter(is_left_draft) {
-            // Whoever else sweeps may have been faster.
+            // Another process that cleans up may have been faster.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// A file is written under its name with `#` and a number, and renamed: one that is old will never be.
+/// A file is written under its name with `#` and a number, then renamed: an old one will never be
+/// renamed.
 fn is_left_draft(entry: &fs::DirEntry) -> bool {
     let name = entry.file_name();
     let draft = name.to_str().and_then(|name| name.strip_prefix(LATEST));

@@ -10,7 +10,7 @@ use super::chunk::{self, CHUNK, Checked};
 use super::snapshot::Snapshot;
 use super::{Told, VerifyError};
 
-/// What was found in each chunk, in their order. Each job takes the next chunk that nobody has.
+/// The result of each chunk, in order. Each job takes the next chunk that nobody has taken.
 pub(super) async fn scan(
     snapshot: &Snapshot,
     size: u64,
@@ -36,7 +36,7 @@ pub(super) async fn scan(
         });
     }
     let mut all = Vec::new();
-    // The first failure ends the others.
+    // The first failure ends the other jobs.
     while let Some(ended) = workers.join_next().await {
         let checked: Result<Vec<Checked>, VerifyError> = ended?;
         all.extend(checked?);
