@@ -45,7 +45,7 @@ pub(super) fn size_of(path: String) -> Option<KeptNote> {
 impl CheckpointStore {
     /// The notes that stay permanently, the smallest tree first.
     pub async fn kept(&self) -> Result<Vec<KeptNote>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(Vec::new());
         };
         let mut kept = Vec::new();
@@ -61,7 +61,7 @@ impl CheckpointStore {
 
     /// The note's text; its signatures have not been checked.
     pub async fn read_kept(&self, note: &KeptNote) -> Result<Option<String>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(None);
         };
         Ok(objects.text(&note.path).await?.map(|(text, _)| text))
@@ -75,7 +75,7 @@ impl CheckpointStore {
         acceptance: &Acceptance,
         newest: Option<&SignedCheckpoint>,
     ) -> Result<Abandoned, StoreError> {
-        let objects = self.place.to_write()?;
+        let objects = self.location.to_write()?;
         let at = acceptance.accepted_at.format("%Y-%m-%dT%H-%M-%S%.3fZ");
         let folder = format!("abandoned/{at}");
         let path = format!("{folder}/acceptance.json");

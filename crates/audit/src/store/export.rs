@@ -20,7 +20,7 @@ impl CheckpointStore {
     /// Makes a checkpoint the newest, unless a newer one is there. If two processes export at the same time the greater
     /// tree stays: in a bucket always, in a folder except in the short moment between the check and the rename.
     pub async fn export(&self, checkpoint: &SignedCheckpoint) -> Result<Exported, StoreError> {
-        let objects = self.place.to_write()?;
+        let objects = self.location.to_write()?;
         for _ in 0..ATTEMPTS {
             let note = checkpoint.to_string();
             let replaced = match objects.text(LATEST).await? {
@@ -45,8 +45,8 @@ impl CheckpointStore {
         checkpoint: &SignedCheckpoint,
         on: NaiveDate,
     ) -> Result<(), StoreError> {
-        let objects = self.place.to_write()?;
-        self.place.sweep();
+        let objects = self.location.to_write()?;
+        self.location.sweep();
         let path = format!("{KEPT}/{}/{:012}", on.format("%Y-%m-%d"), checkpoint.size());
         objects.put_new(&path, checkpoint.to_string()).await?;
         Ok(())

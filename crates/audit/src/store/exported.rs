@@ -22,7 +22,7 @@ impl CheckpointStore {
     /// Costs a request for each day on which something was exported. A permanent note that is stored under another size
     /// than its own is [`StoreError::Malformed`].
     pub async fn exported(&self) -> Result<Vec<ExportedNote>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(Vec::new());
         };
         // Read first: a note that is exported in the meantime may be of a greater tree, and then both are returned.

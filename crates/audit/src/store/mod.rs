@@ -14,8 +14,8 @@ mod abandon;
 mod export;
 mod exported;
 pub mod exporter;
+mod location;
 mod object;
-mod place;
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ use uuid::Uuid;
 pub use self::abandon::{Abandoned, Acceptance, KeptNote};
 pub use self::export::Exported;
 pub use self::exported::ExportedNote;
+use self::location::StoreLocation;
 use self::object::{LATEST, Objects};
-use self::place::Place;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -53,7 +53,7 @@ pub enum StoreError {
 /// Clones share the folder or bucket.
 #[derive(Clone, Debug)]
 pub struct CheckpointStore {
-    place: Arc<Place>,
+    location: Arc<StoreLocation>,
 }
 
 /// A person who was erased.
@@ -71,19 +71,19 @@ impl CheckpointStore {
     /// credentials, region and endpoint come from the `AWS_…` variables. Sends nothing.
     pub fn open(location: &str) -> Result<CheckpointStore, StoreError> {
         Ok(CheckpointStore {
-            place: Arc::new(Place::of(location)?),
+            location: Arc::new(StoreLocation::of(location)?),
         })
     }
 
     /// The location as it was given, for messages.
     pub fn location(&self) -> &str {
-        self.place.location()
+        self.location.location()
     }
 
     /// The text of `latest` as it is stored: its signatures have not been checked. What a log must lead to is
     /// [`CheckpointStore::exported`].
     pub async fn latest(&self) -> Result<Option<String>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(None);
         };
         Ok(objects.text(LATEST).await?.map(|(text, _)| text))
@@ -91,7 +91,7 @@ impl CheckpointStore {
 
     /// Every recorded erasure, in no order.
     pub async fn erasures(&self) -> Result<Vec<Erasure>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(Vec::new());
         };
         let paths = objects.list("erasures").await?;
@@ -107,7 +107,7 @@ impl CheckpointStore {
 
     /// Writing the same again changes nothing.
     pub async fn put_erasure(&self, erasure: &Erasure) -> Result<(), StoreError> {
-        let objects = self.place.to_write()?;
+        let objects = self.location.to_write()?;
         let path = format!("erasures/{}.json", erasure.user_id);
         let text = serde_json::to_string_pretty(erasure).map_err(|_| objects.malformed(&path))?;
         objects.put(&path, text + "\n").await

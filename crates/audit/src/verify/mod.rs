@@ -91,7 +91,7 @@ pub enum VerifyError {
 }
 
 /// Called with how many more events were read.
-type Told = Arc<dyn Fn(u64) + Send + Sync>;
+type ProgressCallback = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Verifies the whole log. `progress` is called with how many of the sealed events were read, and how many there are.
 /// If the future is dropped before its end, nothing is left behind.
@@ -107,7 +107,7 @@ pub async fn verify(
     let verified = async {
         let verification = Verification::begin(options, settings).await?;
         let (read, total) = (AtomicU64::new(0), verification.size());
-        let told: Told = Arc::new(move |events| {
+        let told: ProgressCallback = Arc::new(move |events| {
             progress(read.fetch_add(events, Ordering::Relaxed) + events, total);
         });
         verification.run(&told).await

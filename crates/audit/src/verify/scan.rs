@@ -8,14 +8,14 @@ use tokio::task::JoinSet;
 
 use super::chunk::{self, CHUNK, Checked};
 use super::snapshot::Snapshot;
-use super::{Told, VerifyError};
+use super::{ProgressCallback, VerifyError};
 
 /// The result of each chunk, in order. Each job takes the next chunk that nobody has taken.
 pub(super) async fn scan(
     snapshot: &Snapshot,
     size: u64,
     jobs: usize,
-    progress: &Told,
+    progress: &ProgressCallback,
 ) -> Result<Vec<Checked>, VerifyError> {
     let chunks = size.div_ceil(CHUNK);
     let next = Arc::new(AtomicU64::new(0));

@@ -15,7 +15,7 @@ use super::roots::{Leaves, Source, stored};
 use super::scan::scan;
 use super::snapshot::Snapshot;
 use super::trace::Tracer;
-use super::{Settings, Told, VerifyError};
+use super::{ProgressCallback, Settings, VerifyError};
 use crate::tiles::WIDTH;
 use crate::tree::{Hash, root_of};
 
@@ -94,7 +94,7 @@ impl<'s> Verification<'s> {
         self.anchors.first().map_or(0, |anchor| anchor.size)
     }
 
-    pub(super) async fn run(mut self, progress: &Told) -> Result<Report, VerifyError> {
+    pub(super) async fn run(mut self, progress: &ProgressCallback) -> Result<Report, VerifyError> {
         let size = self.size();
         let chunks = scan(&self.snapshot, size, self.settings.jobs, progress).await?;
         let mut leaves = Leaves::new(size, chunks);

@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: &str = "5 seconds";
 const DRAFT_IS_LEFT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum StoreLocation {
     /// The folder is looked up anew each time: it may be mounted, or created, later.
     Folder {
         location: String,
@@ -31,14 +31,14 @@ pub(super) enum Place {
     Bucket(Objects),
 }
 
-impl Place {
-    pub(super) fn of(location: &str) -> Result<Place, StoreError> {
+impl StoreLocation {
+    pub(super) fn of(location: &str) -> Result<StoreLocation, StoreError> {
         let refused = |source| StoreError::Location {
             location: location.to_owned(),
             source,
         };
         if !location.contains("://") {
-            return Ok(Place::Folder {
+            return Ok(StoreLocation::Folder {
                 location: location.to_owned(),
                 path: PathBuf::from(location),
             });
@@ -50,7 +50,7 @@ impl Place {
             ObjectStoreScheme::AmazonS3 => {
                 let bucket = bucket(location).map_err(|error| refused(error.into()))?;
                 let bucket = Arc::new(PrefixStore::new(bucket, prefix));
-                Ok(Place::Bucket(Objects::new(location, bucket)))
+                Ok(StoreLocation::Bucket(Objects::new(location, bucket)))
             }
             _ => Err(refused("only s3:// is known".into())),
         }
@@ -58,23 +58,23 @@ impl Place {
 
     pub(super) fn location(&self) -> &str {
         match self {
-            Place::Folder { location, .. } => location,
-            Place::Bucket(objects) => objects.location(),
+            StoreLocation::Folder { location, .. } => location,
+            StoreLocation::Bucket(objects) => objects.location(),
         }
     }
 
     /// `None` if nothing was ever written.
     pub(super) fn to_read(&self) -> Result<Option<Objects>, StoreError> {
         match self {
-            Place::Folder { path, .. } if !path.exists() => Ok(None),
-            Place::Folder { location, path } => folder(location, path).map(Some),
-            Place::Bucket(objects) => Ok(Some(objects.clone())),
+            StoreLocation::Folder { path, .. } if !path.exists() => Ok(None),
+            StoreLocation::Folder { location, path } => folder(location, path).map(Some),
+            StoreLocation::Bucket(objects) => Ok(Some(objects.clone())),
         }
     }
 
     pub(super) fn to_write(&self) -> Result<Objects, StoreError> {
         match self {
-            Place::Folder { location, path } => {
+            StoreLocation::Folder { location, path } => {
                 fs::create_dir_all(path).map_err(|source| StoreError::Unavailable {
                     location: location.clone(),
                     source: object_store::Error::Generic {
@@ -84,13 +84,13 @@ impl Place {
                 })?;
                 folder(location, path)
             }
-            Place::Bucket(objects) => Ok(objects.clone()),
+            StoreLocation::Bucket(objects) => Ok(objects.clone()),
         }
     }
 
     /// Removes temporary files beside `latest` that were left by processes killed while they wrote it.
     pub(super) fn sweep(&self) {
-        let Place::Folder { path, .. } = self else {
+        let StoreLocation::Folder { path, .. } = self else {
             return;
         };
         let Ok(entries) = fs::read_dir(path) else {
