@@ -10,14 +10,14 @@ use uuid::Uuid;
 
 use super::Kind;
 
-/// Above this nobody counts.
+/// Larger numbers are not counted exactly.
 const COUNTED_TO: i64 = 10_000;
 
-/// What events are to fit; what is not given fits.
+/// Conditions for events; those that are not given match every event.
 #[derive(Clone, Debug, Default)]
 pub struct Criteria {
     pub kind: Option<Kind>,
-    /// Whom they concern, or who did it.
+    /// The user whom they concern, or who caused them.
     pub user_id: Option<UserId>,
     pub address: Option<IpAddr>,
     /// Inclusive.
@@ -26,13 +26,13 @@ pub struct Criteria {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// Where a page is.
+/// Which page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     First,
-    /// Of what is older than the event with this id.
+    /// The page of events older than the one with this id.
     After(i64),
-    /// Of what is newer.
+    /// The page of newer events.
     Before(i64),
 }
 
@@ -50,7 +50,7 @@ pub struct KeptEvent {
     pub route: Option<String>,
     pub request_id: Option<String>,
     pub detail: Json<serde_json::Value>,
-    /// How often, within the minute.
+    /// How often it happened within the minute.
     pub times: i32,
 }
 
@@ -115,7 +115,7 @@ pub async fn search(
     })
 }
 
-/// How many there are; `None` for more than anybody counts.
+/// How many there are; `None` if there are more than are counted.
 pub async fn count(pool: &PgPool, criteria: &Criteria) -> Result<Option<i64>, sqlx::Error> {
     let statement = format!(
         "select count(*) from (select from auth.security_events e where {FITS} limit $6) counted"
@@ -132,7 +132,7 @@ pub async fn count(pool: &PgPool, criteria: &Criteria) -> Result<Option<i64>, sq
     Ok(Some(found).filter(|found| *found <= COUNTED_TO))
 }
 
-/// What concerns a person, the oldest first, after the event with this id.
+/// The events that concern a person, the oldest first, after the event with this id.
 pub async fn of_user(
     pool: &PgPool,
     user_id: UserId,
