@@ -41,7 +41,7 @@ pub enum GuessError {
 
 /// Whose password is tried, and from where. Both are pseudonyms: keyed hashes of the real values.
 #[derive(Clone, Debug)]
-pub struct Claim {
+pub struct GuessContext {
     pub account: Vec<u8>,
     /// The network combined with this account; `None` if the network is not known.
     pub network: Option<Vec<u8>>,
@@ -69,7 +69,7 @@ pub enum Admission {
 pub struct Attempt {
     permit: Permit,
     pool: PgPool,
-    claim: Claim,
+    context: GuessContext,
     counter: Vec<u8>,
     _turn: OwnedMutexGuard<()>,
 }
@@ -93,20 +93,20 @@ impl Guessing {
 
     /// Asks for permission to check a password, and counts it as wrong until it proves right. No hash is computed for a
     /// guess that has to wait.
-    pub async fn admit(&self, claim: Claim) -> Result<Admission, GuessError> {
+    pub async fn admit(&self, context: GuessContext) -> Result<Admission, GuessError> {
         let deadline = Instant::now() + PATIENCE;
-        let turn = timeout_at(deadline, self.turn(&claim))
+        let turn = timeout_at(deadline, self.turn(&context))
             .await
             .map_err(|_| PasswordError::Busy)?;
         loop {
             // Get the permit to hash first, so that a counted guess is checked at once.
             let permit = password::permit().await?;
-            match count(&self.0.pool, &claim).await? {
+            match count(&self.0.pool, &context).await? {
                 Counted::Now(counter) => {
                     return Ok(Admission::Granted(Attempt {
                         permit,
                         pool: self.0.pool.clone(),
-                        claim,
+                        context,
                         counter,
                         _turn: turn,
                     }));
@@ -123,12 +123,12 @@ impl Guessing {
 
     /// The owner of the account has proven in another way who they are, such as by a link in their mail: wrong guesses
     /// by strangers do not delay them here and now.
-    pub async fn forgive(&self, claim: &Claim) -> Result<(), sqlx::Error> {
-        for counter in [Some(&Vec::new()), claim.network.as_ref()]
+    pub async fn forgive(&self, context: &GuessContext) -> Result<(), sqlx::Error> {
+        for counter in [Some(&Vec::new()), context.network.as_ref()]
             .into_iter()
             .flatten()
         {
-            forget(&self.0.pool, claim, counter).await?;
+            forget(&self.0.pool, context, counter).await?;
         }
         Ok(())
     }
@@ -153,10 +153,10 @@ impl Guessing {
     }
 
     /// By network, so that many strangers do not form a queue in which the owner has to wait.
-    async fn turn(&self, claim: &Claim) -> OwnedMutexGuard<()> {
+    async fn turn(&self, context: &GuessContext) -> OwnedMutexGuard<()> {
         let key = [
-            &claim.account[..],
-            claim.network.as_deref().unwrap_or_default(),
+            &context.account[..],
+            context.network.as_deref().unwrap_or_default(),
         ]
         .concat();
         self.0.turns.get_with(key, Arc::default).lock_owned().await
@@ -169,8 +169,8 @@ impl Attempt {
     pub async fn check(self, password: &str, hash: Option<&str>) -> Result<bool, GuessError> {
         let is_right = self.permit.verify(password, hash).await?;
         match is_right {
-            true => forget(&self.pool, &self.claim, &self.counter).await?,
-            false => settle(&self.pool, &self.claim, &self.counter).await?,
+            true => forget(&self.pool, &self.context, &self.counter).await?,
+            false => settle(&self.pool, &self.context, &self.counter).await?,
         }
         Ok(is_right)
     }
@@ -178,8 +178,8 @@ impl Attempt {
 
 /// One statement: of several guesses at the same time, the row lets one through. The statement writes even if it lets
 /// none through, so guesses that have to wait anyway are found by reading first.
-async fn count(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
-    if let Some(obstacle) = obstacle(pool, claim).await? {
+async fn count(pool: &PgPool, context: &GuessContext) -> Result<Counted, sqlx::Error> {
+    if let Some(obstacle) = obstacle(pool, context).await? {
         return Ok(obstacle);
     }
     let counted: Option<(Vec<u8>,)> = query_as(
@@ -201,9 +201,9 @@ async fn count(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
              and f.failed_at + auth.sign_in_delay(f.failures) <= clock_timestamp()
          returning f.network",
     )
-    .bind(&claim.account)
-    .bind(&claim.network)
-    .bind(claim.user_id.map(UserId::as_uuid))
+    .bind(&context.account)
+    .bind(&context.network)
+    .bind(context.user_id.map(UserId::as_uuid))
     .bind(KNOWN_FOR.as_secs_f64())
     .bind(CHECKED_WITHIN.as_secs_f64())
     .bind(FORGOTTEN_AFTER.as_secs_f64())
@@ -214,7 +214,7 @@ async fn count(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
 }
 
 /// What prevents a guess from being counted.
-async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Option<Counted>, sqlx::Error> {
+async fn obstacle(pool: &PgPool, context: &GuessContext) -> Result<Option<Counted>, sqlx::Error> {
     let found: Option<(bool, f64)> = query_as(
         "select f.trying_until > clock_timestamp(),
                 extract(epoch from f.failed_at + auth.sign_in_delay(f.failures) - clock_timestamp())::float8
@@ -224,8 +224,8 @@ async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Option<Counted>, sqlx:
               where k.account = $1 and k.network = $2
                   and k.seen_at > clock_timestamp() - make_interval(secs => $3)), '')",
     )
-    .bind(&claim.account)
-    .bind(&claim.network)
+    .bind(&context.account)
+    .bind(&context.network)
     .bind(KNOWN_FOR.as_secs_f64())
     .fetch_optional(pool)
     .await?;
@@ -237,19 +237,19 @@ async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Option<Counted>, sqlx:
 }
 
 /// The password was wrong, as it was counted before; the next may be checked.
-async fn settle(pool: &PgPool, claim: &Claim, counter: &[u8]) -> Result<(), sqlx::Error> {
+async fn settle(pool: &PgPool, context: &GuessContext, counter: &[u8]) -> Result<(), sqlx::Error> {
     query(
         "update auth.sign_in_failures set trying_until = clock_timestamp()
          where account = $1 and network = $2",
     )
-    .bind(&claim.account)
+    .bind(&context.account)
     .bind(counter)
     .execute(pool)
     .await?;
     Ok(())
 }
 
-async fn forget(pool: &PgPool, claim: &Claim, counter: &[u8]) -> Result<(), sqlx::Error> {
+async fn forget(pool: &PgPool, context: &GuessContext, counter: &[u8]) -> Result<(), sqlx::Error> {
     query(
         "with forgotten as (
              delete from auth.sign_in_failures where account = $1 and network = $2
@@ -260,10 +260,10 @@ async fn forget(pool: &PgPool, claim: &Claim, counter: &[u8]) -> Result<(), sqlx
              and not exists (select from log.erasures where person_id = $4)
          on conflict (account, network) do update set user_id = excluded.user_id, seen_at = excluded.seen_at",
     )
-    .bind(&claim.account)
+    .bind(&context.account)
     .bind(counter)
-    .bind(&claim.network)
-    .bind(claim.user_id.map(UserId::as_uuid))
+    .bind(&context.network)
+    .bind(context.user_id.map(UserId::as_uuid))
     .execute(pool)
     .await?;
     Ok(())

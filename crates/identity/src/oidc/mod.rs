@@ -33,7 +33,7 @@ pub struct OidcConfig {
 
 /// The beginning of a sign-in.
 #[derive(Debug)]
-pub struct Begun {
+pub struct StartedSignIn {
     /// The client must keep this, and show it to nobody else.
     pub attempt: String,
     /// The address to go to.

@@ -17,7 +17,8 @@ use secrecy::ExposeSecret;
 use sqlx::PgPool;
 
 use super::{
-    Attempt, Begun, HttpError, OidcConfig, OidcConfigError, OidcError, Subject, http, safe_url,
+    Attempt, HttpError, OidcConfig, OidcConfigError, OidcError, StartedSignIn, Subject, http,
+    safe_url,
 };
 
 /// How long the provider's metadata is kept before it is fetched again, its keys included.
@@ -78,7 +79,7 @@ impl Provider {
     }
 
     /// Begins a sign-in.
-    pub async fn begin(&self, pool: &PgPool) -> Result<Begun, OidcError> {
+    pub async fn begin(&self, pool: &PgPool) -> Result<StartedSignIn, OidcError> {
         let client = self.client(KNOWN_FOR).await?;
         let attempt = Attempt::begin(pool).await?;
         let (state, nonce) = (attempt.state(), attempt.nonce());
@@ -93,7 +94,7 @@ impl Provider {
                 &attempt.verifier(),
             ))
             .url();
-        Ok(Begun {
+        Ok(StartedSignIn {
             attempt: attempt.to_text(),
             authorization_url,
         })

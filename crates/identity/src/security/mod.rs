@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::log::SecurityLog;
-pub use self::search::{Criteria, KeptEvent, Page, Place, count, of_user, search};
+pub use self::search::{Criteria, KeptEvent, Page, PageStart, count, of_user, search};
 
 /// How long events are kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);

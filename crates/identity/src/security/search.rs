@@ -28,7 +28,7 @@ pub struct Criteria {
 
 /// Which page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PageStart {
     First,
     /// The page of events older than the one with this id.
     After(i64),
@@ -74,16 +74,16 @@ const FITS: &str = "($1::text is null or e.kind = $1)
 pub async fn search(
     pool: &PgPool,
     criteria: &Criteria,
-    place: Place,
+    start: PageStart,
     limit: u32,
 ) -> Result<Page, sqlx::Error> {
-    let (side, direction) = match place {
-        Place::First | Place::After(_) => ("e.id < $6", "desc"),
-        Place::Before(_) => ("e.id > $6", "asc"),
+    let (side, direction) = match start {
+        PageStart::First | PageStart::After(_) => ("e.id < $6", "desc"),
+        PageStart::Before(_) => ("e.id > $6", "asc"),
     };
-    let id = match place {
-        Place::First => i64::MAX,
-        Place::After(id) | Place::Before(id) => id,
+    let id = match start {
+        PageStart::First => i64::MAX,
+        PageStart::After(id) | PageStart::Before(id) => id,
     };
     let statement = format!(
         "select {COLUMNS} from auth.security_events e where {FITS} and {side} order by e.id {direction} limit $7"
@@ -100,10 +100,10 @@ pub async fn search(
         .await?;
     let has_more = events.len() > limit as usize;
     events.truncate(limit as usize);
-    let (has_next, has_prev) = match place {
-        Place::First => (has_more, false),
-        Place::After(_) => (has_more, true),
-        Place::Before(_) => {
+    let (has_next, has_prev) = match start {
+        PageStart::First => (has_more, false),
+        PageStart::After(_) => (has_more, true),
+        PageStart::Before(_) => {
             events.reverse();
             (true, has_more)
         }
