@@ -15,4 +15,4 @@ mod store;
 pub use event::{Times, UsageEvent};
 pub use person::{KeptEvent, Mark};
 pub use sessions::Sessions;
-pub use store::{Recorded, Room, UsageStore};
+pub use store::{BatchPermit, Recorded, UsageStore};

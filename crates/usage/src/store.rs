@@ -26,7 +26,7 @@ pub struct UsageStore {
 }
 
 /// Permission to bring in one batch.
-pub struct Room(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+pub struct BatchPermit(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
 /// The result of writing a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,11 @@ impl UsageStore {
     }
 
     /// Must be called before a batch is received; `None` if too many are in progress.
-    pub fn room(&self) -> Option<Room> {
-        Arc::clone(&self.room).try_acquire_owned().ok().map(Room)
+    pub fn room(&self) -> Option<BatchPermit> {
+        Arc::clone(&self.room)
+            .try_acquire_owned()
+            .ok()
+            .map(BatchPermit)
     }
 
     /// Writes a batch, all of it or nothing. Of several events with the same id the first that came is kept, across
