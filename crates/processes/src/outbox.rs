@@ -47,7 +47,7 @@ pub struct SealedMessage {
 
 /// A message without its content.
 #[derive(Clone, Debug, PartialEq, FromRow)]
-pub struct Waiting {
+pub struct MessageSummary {
     pub id: Uuid,
     #[sqlx(rename = "person_id")]
     pub person: Uuid,
@@ -143,7 +143,7 @@ impl Outbox {
     }
 
     /// The messages that wait to be sent, the oldest first.
-    pub async fn waiting(&self, limit: i64) -> Result<Vec<Waiting>, OutboxError> {
+    pub async fn waiting(&self, limit: i64) -> Result<Vec<MessageSummary>, OutboxError> {
         Ok(query_as(
             "select id, person_id, channel, template, created_at, sent_at from outbox.messages
              where sent_at is null order by created_at, id limit $1",
@@ -153,7 +153,7 @@ impl Outbox {
         .await?)
     }
 
-    pub async fn find(&self, id: Uuid) -> Result<Option<Waiting>, OutboxError> {
+    pub async fn find(&self, id: Uuid) -> Result<Option<MessageSummary>, OutboxError> {
         Ok(query_as(
             "select id, person_id, channel, template, created_at, sent_at from outbox.messages where id = $1",
         )
