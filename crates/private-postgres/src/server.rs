@@ -15,10 +15,10 @@ use crate::roles::{
     self, DATABASE, MAINTENANCE_DATABASE, MIGRATION_ROLE, Origin, SERVER_ROLE, SUPERUSER,
 };
 
-/// How a server ends.
+/// How to stop a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopMode {
-    /// Ends every session, writes a checkpoint: the next start has nothing to recover.
+    /// Ends every session and writes a checkpoint: the next start has nothing to recover.
     Fast,
     /// Like pulling the plug: the next start recovers from the write-ahead log.
     Immediate,
@@ -36,17 +36,17 @@ impl StopMode {
 /// A server that runs until it is stopped or dropped; dropping blocks until it has stopped (fast).
 #[derive(Debug)]
 pub struct PrivateServer {
-    // Dropped in this order: the server ends before the folder is given up.
+    // Dropped in this order: the server ends before the folder is unlocked.
     postmaster: Postmaster,
     place: Place,
 }
 
 impl PrivateServer {
-    /// Makes the data folder where it is missing, ends what a killed owner left behind, starts the
-    /// server, waits until it takes connections, and sees to the roles and the database `daybook`.
+    /// Creates the data folder if it is missing, ends what a killed owner left behind, starts the server,
+    /// waits until it accepts connections, and ensures that the roles and the database `daybook` exist.
     ///
     /// # Errors
-    /// Each says what to do about it: see [`PrivateServerError`].
+    /// Each one says what to do about it: see [`PrivateServerError`].
     pub async fn start(config: ServerConfig) -> Result<Self, PrivateServerError> {
         let place = Place::prepare(config).await?;
         let postmaster = place.launch().await?;
@@ -63,16 +63,16 @@ impl PrivateServer {
         Ok(server)
     }
 
-    /// Starts the server anew on the same folder, under the same URLs; stops it (fast) first where it
-    /// still runs.
+    /// Starts the server again on the same folder, under the same URLs; stops it (fast) first if it still
+    /// runs.
     pub async fn restart(&mut self) -> Result<(), PrivateServerError> {
         self.postmaster.stop(Signal::INT).await;
         self.postmaster = self.place.launch().await?;
         Ok(())
     }
 
-    /// Waits until the server's process has ended, for whatever reason; `None` where the system
-    /// could not tell how.
+    /// Waits until the server's process has ended, for whatever reason; `None` if the system could not
+    /// tell how.
     pub async fn exited(&self) -> Option<ExitStatus> {
         self.postmaster.exited().await
     }
@@ -82,7 +82,7 @@ impl PrivateServer {
         self.postmaster.stop(mode.signal()).await;
     }
 
-    /// The number of the server's main process.
+    /// The id of the server's main process.
     pub fn pid(&self) -> i32 {
         self.postmaster.pid().as_raw_pid()
     }
@@ -118,7 +118,7 @@ impl PrivateServer {
     }
 
     /// Creates a database that `daybook_migrator` owns and `daybook` may connect to, as a copy of the
-    /// template where one is named. Nobody may be connected to the template meanwhile.
+    /// template if one is named. Nobody may be connected to the template meanwhile.
     pub async fn create_database(
         &self,
         name: &str,

@@ -15,10 +15,10 @@ use crate::roles;
 use crate::server::{PrivateServer, StopMode};
 
 /// The environment variable with a superuser's URL of the server to use. That server must trust its
-/// clients, and may be any but one whose roles `daybook` and `daybook_migrator` are somebody's.
+/// clients. It can be any server whose roles `daybook` and `daybook_migrator` nobody else uses.
 pub const TEST_POSTGRES: &str = "DAYBOOK_TEST_POSTGRES";
 
-/// Enough for all tests that run at once, each with a pool for each of its roles.
+/// Enough for all tests that run at the same time, each with a pool for each of its roles.
 const MAX_CONNECTIONS: u32 = 500;
 
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl TestServer {
         )))
     }
 
-    /// The superuser in the maintenance database, which is what [`TEST_POSTGRES`] takes.
+    /// The superuser's URL of the maintenance database, in the form that [`TEST_POSTGRES`] takes.
     pub fn superuser_url(&self) -> String {
         self.address.maintenance_url()
     }
@@ -100,7 +100,7 @@ impl TestServer {
         &self.address
     }
 
-    /// Stops the server where it is ours, and removes its folder.
+    /// Stops the server if it is ours, and removes its folder.
     pub async fn finish(self) -> Result<(), PrivateServerError> {
         let Some(running) = self.running else {
             return Ok(());
