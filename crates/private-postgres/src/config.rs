@@ -14,7 +14,7 @@ pub enum Durability {
 }
 
 #[derive(Clone, Debug)]
-pub struct ServerConfig {
+pub struct PrivateServerConfig {
     /// Holds the cluster, the socket, the lock and `postgres.log`; created if it is missing.
     pub data_dir: PathBuf,
     pub durability: Durability,
@@ -23,7 +23,7 @@ pub struct ServerConfig {
     pub settings: Vec<(String, String)>,
 }
 
-impl ServerConfig {
+impl PrivateServerConfig {
     /// A durable server with room for 200 connections.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {

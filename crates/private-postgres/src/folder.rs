@@ -3,8 +3,7 @@
 //! ```text
 //! lock           held by the process that owns the server
 //! postgres.log   the server's log
-//! cluster/       PostgreSQL's own data, 0700, owned by the server's user; or a link to where it had to
-//! go
+//! cluster/       PostgreSQL's own data, 0700, owned by the server's user; or a link to where it is
 //! socket/        0700, owned by the server's user; absent if its path would be too long for a socket
 //! ```
 

@@ -16,7 +16,7 @@ mod config;
 mod error;
 mod folder;
 mod initialise;
-mod place;
+mod prepared;
 mod previous;
 mod process;
 mod roles;
@@ -25,7 +25,7 @@ mod settings;
 pub mod testing;
 mod url;
 
-pub use config::{Durability, ServerConfig};
+pub use config::{Durability, PrivateServerConfig};
 pub use error::PrivateServerError;
 pub use roles::{MIGRATION_ROLE, SERVER_ROLE, grant_server_role};
 pub use server::{PrivateServer, StopMode};

@@ -7,9 +7,9 @@ use rustix::process::Signal;
 use sqlx::{Connection, PgConnection};
 use tracing::info;
 
-use crate::config::ServerConfig;
+use crate::config::PrivateServerConfig;
 use crate::error::PrivateServerError;
-use crate::place::Place;
+use crate::prepared::PreparedServer;
 use crate::process::Postmaster;
 use crate::roles::{
     self, DATABASE, MAINTENANCE_DATABASE, MIGRATION_ROLE, Origin, SERVER_ROLE, SUPERUSER,
@@ -38,7 +38,7 @@ impl StopMode {
 pub struct PrivateServer {
     // Dropped in this order: the server ends before the folder is unlocked.
     postmaster: Postmaster,
-    place: Place,
+    prepared: PreparedServer,
 }
 
 impl PrivateServer {
@@ -47,17 +47,20 @@ impl PrivateServer {
     ///
     /// # Errors
     /// Each one says what to do about it: see [`PrivateServerError`].
-    pub async fn start(config: ServerConfig) -> Result<Self, PrivateServerError> {
-        let place = Place::prepare(config).await?;
-        let postmaster = place.launch().await?;
-        let server = Self { postmaster, place };
+    pub async fn start(config: PrivateServerConfig) -> Result<Self, PrivateServerError> {
+        let prepared = PreparedServer::prepare(config).await?;
+        let postmaster = prepared.launch().await?;
+        let server = Self {
+            postmaster,
+            prepared,
+        };
         server
             .ensure_database()
             .await
             .map_err(PrivateServerError::database("set up the database"))?;
         info!(
             pid = server.pid(),
-            folder = %server.place.data_dir().display(),
+            folder = %server.prepared.data_dir().display(),
             "started a private PostgreSQL"
         );
         Ok(server)
@@ -67,7 +70,7 @@ impl PrivateServer {
     /// runs.
     pub async fn restart(&mut self) -> Result<(), PrivateServerError> {
         self.postmaster.stop(Signal::INT).await;
-        self.postmaster = self.place.launch().await?;
+        self.postmaster = self.prepared.launch().await?;
         Ok(())
     }
 
@@ -89,32 +92,32 @@ impl PrivateServer {
 
     /// Where the server logs to.
     pub fn log_path(&self) -> PathBuf {
-        self.place.log_path()
+        self.prepared.log_path()
     }
 
     /// The restricted role `daybook` in the database `daybook`.
     pub fn server_url(&self) -> String {
-        self.place.url(SERVER_ROLE, DATABASE)
+        self.prepared.url(SERVER_ROLE, DATABASE)
     }
 
     /// The role `daybook_migrator` in the database `daybook`, which it owns.
     pub fn migration_url(&self) -> String {
-        self.place.url(MIGRATION_ROLE, DATABASE)
+        self.prepared.url(MIGRATION_ROLE, DATABASE)
     }
 
     /// The superuser in the maintenance database.
     pub fn superuser_url(&self) -> String {
-        self.place.url(SUPERUSER, MAINTENANCE_DATABASE)
+        self.prepared.url(SUPERUSER, MAINTENANCE_DATABASE)
     }
 
     /// The superuser in that database.
     pub fn url(&self, database: &str) -> String {
-        self.place.url(SUPERUSER, database)
+        self.prepared.url(SUPERUSER, database)
     }
 
     /// Any role in any database.
     pub fn url_as(&self, role: &str, database: &str) -> String {
-        self.place.url(role, database)
+        self.prepared.url(role, database)
     }
 
     /// Creates a database that `daybook_migrator` owns and `daybook` may connect to, as a copy of the

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
 use daybook_private_postgres::testing::{TEST_POSTGRES, TestServer};
-use daybook_private_postgres::{PrivateServer, ServerConfig, StopMode};
+use daybook_private_postgres::{PrivateServer, PrivateServerConfig, StopMode};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,7 +63,7 @@ async fn run(arguments: Arguments) -> Result<ExitStatus, Box<dyn Error>> {
     let signals = (interrupts, terminations);
     match &arguments.folder {
         Some(folder) => {
-            let server = PrivateServer::start(ServerConfig::new(folder)).await?;
+            let server = PrivateServer::start(PrivateServerConfig::new(folder)).await?;
             let status = run_command(&arguments, server.superuser_url(), signals).await?;
             server.stop(StopMode::Fast).await;
             Ok(status)

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::address::Address;
 use super::guard::Guard;
 use super::template::with_lock;
-use crate::config::{Durability, ServerConfig};
+use crate::config::{Durability, PrivateServerConfig};
 use crate::error::PrivateServerError;
 use crate::roles;
 use crate::server::{PrivateServer, StopMode};
@@ -56,7 +56,7 @@ impl TestServer {
             .map_err(PrivateServerError::io("make a temporary folder"))?;
         let guard = Guard::watch(folder.path())
             .map_err(PrivateServerError::io("run a shell as a guard"))?;
-        let config = ServerConfig::new(folder.path())
+        let config = PrivateServerConfig::new(folder.path())
             .durability(Durability::FastForTests)
             .max_connections(MAX_CONNECTIONS);
         let server = PrivateServer::start(config).await?;

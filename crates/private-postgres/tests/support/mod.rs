@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use daybook_private_postgres::{Durability, ServerConfig};
+use daybook_private_postgres::{Durability, PrivateServerConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
@@ -22,8 +22,8 @@ pub(crate) fn folder() -> TempDir {
         .unwrap()
 }
 
-pub(crate) fn config(folder: &Path) -> ServerConfig {
-    ServerConfig::new(folder)
+pub(crate) fn config(folder: &Path) -> PrivateServerConfig {
+    PrivateServerConfig::new(folder)
         .durability(Durability::FastForTests)
         .max_connections(20)
 }

@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::account::Account;
 use crate::binaries::Binaries;
-use crate::config::ServerConfig;
+use crate::config::PrivateServerConfig;
 use crate::error::PrivateServerError;
 use crate::folder::{DataFolder, socket_dir};
 use crate::initialise::{initialise, version_of};
@@ -25,8 +25,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const SAY_SO_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-pub(crate) struct Place {
-    config: ServerConfig,
+pub(crate) struct PreparedServer {
+    config: PrivateServerConfig,
     account: Account,
     binaries: Binaries,
     cluster: PathBuf,
@@ -35,15 +35,15 @@ pub(crate) struct Place {
     folder: DataFolder,
 }
 
-impl Place {
+impl PreparedServer {
     /// Locks the data folder and makes sure that it has a cluster.
-    pub(crate) async fn prepare(config: ServerConfig) -> Result<Self, PrivateServerError> {
+    pub(crate) async fn prepare(config: PrivateServerConfig) -> Result<Self, PrivateServerError> {
         spawn_blocking(move || Self::prepare_blocking(config))
             .await
             .unwrap_or_else(|ended| Err(interrupted(ended)))
     }
 
-    fn prepare_blocking(config: ServerConfig) -> Result<Self, PrivateServerError> {
+    fn prepare_blocking(config: PrivateServerConfig) -> Result<Self, PrivateServerError> {
         let (folder, account) = DataFolder::open(&config.data_dir)?;
         let cluster = folder.cluster(&account)?;
         let version = version_of(&cluster)?;
@@ -138,7 +138,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for PreparedServer {
     /// The server has ended by now. A folder outside of the data folder that was made only for its socket
     /// is no longer needed; if it is not empty it stays.
     fn drop(&mut self) {
