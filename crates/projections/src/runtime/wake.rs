@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use super::backoff::Backoff;
 
-/// Where every action of an operator on a projection is announced, as the projection's name.
+/// The channel where every action of an operator on a projection is announced, as the projection's name.
 const OPERATION_CHANNEL: &str = "daybook_operation";
 
 /// Listens for all workers of this process.
@@ -25,7 +25,7 @@ pub(super) struct Wake {
     operations: watch::Sender<()>,
 }
 
-/// What a worker hears.
+/// What wakes a worker.
 pub(super) struct Heard {
     pub(super) head: watch::Receiver<Position>,
     pub(super) operations: watch::Receiver<()>,
