@@ -130,7 +130,7 @@ pub(super) async fn between(
         .map(|signed| anchor(&signed, IN_THE_DATABASE.to_owned(), false)))
 }
 
-/// The checkpoints of so many events or fewer, the greatest first.
+/// The checkpoints of at most `size` events, the greatest first.
 async fn before(
     connection: &mut PgConnection,
     size: i64,
@@ -142,7 +142,7 @@ async fn before(
     Ok(rows.bind(size).bind(limit).fetch_all(connection).await?)
 }
 
-/// The checkpoints of more events, the smallest first.
+/// The checkpoints of more than `size` events, the smallest first.
 async fn after(
     connection: &mut PgConnection,
     size: i64,
