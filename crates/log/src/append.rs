@@ -44,7 +44,7 @@ pub struct NewEvent {
     pub occurred_at: DateTime<Utc>,
 }
 
-/// A value that at most one owner of its kind holds at a time.
+/// A value of some kind. At most one owner holds it at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     pub kind: &'static str,

@@ -57,7 +57,7 @@ impl Customers {
         ],
     );
 
-    /// `ordered_at`: when the order that the figures are about was placed.
+    /// `ordered_at`: if the figures count an order, when that order was placed.
     pub(super) fn add(
         &mut self,
         user_id: Uuid,
