@@ -147,7 +147,7 @@ impl Revocations {
         }
     }
 
-    /// Subscribes before it looks, so that none is missed. Ends when the connection does.
+    /// Subscribes before it looks, so that none goes unheard. Ends when the connection does.
     async fn listen(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(CHANNEL).await?;

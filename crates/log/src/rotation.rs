@@ -35,8 +35,8 @@ pub enum RotationError {
     NotPermitted { role: String },
 }
 
-/// Makes the database belong to `new` instead of `old`; if it does already, nothing changes. `connection` must be one
-/// of the role that migrates.
+/// Makes the database belong to `new` instead of `old`; done already, it changes nothing. `connection` is one of
+/// the role that migrates.
 pub async fn rotate(
     connection: &mut PgConnection,
     old: &[u8; 32],

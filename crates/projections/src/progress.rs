@@ -180,7 +180,7 @@ impl ProgressTracker {
     async fn listen(&self, pool: &PgPool, backoff: &mut Backoff) -> Result<(), sqlx::Error> {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(PROJECTION_CHANNEL).await?;
-        // Subscribes first, so that everything that is committed after this look is heard.
+        // Subscribed first, so that whatever is committed after this look is heard.
         let found = load_checkpoints(pool).await?;
         self.resync();
         for (name, stand) in &found {

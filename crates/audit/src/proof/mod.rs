@@ -30,7 +30,7 @@ pub enum ProofError {
     Hashes(#[from] Unproven),
 }
 
-/// Checks that the format is the expected one.
+/// Demands the format that is expected.
 fn demand_format(found: &str, expected: &'static str) -> Result<(), ProofError> {
     if found == expected {
         Ok(())

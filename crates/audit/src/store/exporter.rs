@@ -56,7 +56,7 @@ struct Exporter {
     kept: Option<Arc<SignedCheckpoint>>,
     /// When the next one is to be kept.
     keep_at: Instant,
-    /// The pause after the next failure, while the store cannot be reached.
+    /// The pause after the next failure, while the store is away.
     failing: Option<Duration>,
 }
 

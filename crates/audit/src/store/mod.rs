@@ -50,7 +50,7 @@ pub enum StoreError {
     Forked { location: String, size: u64 },
 }
 
-/// Clones share the folder or bucket.
+/// Clones share what is beneath.
 #[derive(Clone, Debug)]
 pub struct CheckpointStore {
     location: Arc<StoreLocation>,

@@ -16,15 +16,14 @@ use crate::answer::describe;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// A call that takes longer is treated as a broken connection.
+/// A call that takes longer is taken for a broken connection.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) struct Connection {
     options: PgConnectOptions,
     open: Option<PgConnection>,
     abandon: CancellationToken,
-    /// The pause before the next attempt at a call. The first attempt follows at once: that repairs what a restart
-    /// broke.
+    /// Before the next attempt at a call. The first follows at once: it mends what a restart broke.
     pause: Duration,
 }
 

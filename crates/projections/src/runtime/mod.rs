@@ -44,7 +44,7 @@ pub use self::{
 use self::{wake::Wake, worker::Worker};
 use crate::{measure, projection::Projection, registry::registry};
 
-/// Runs every projector until `shutdown`, and returns when each has released its lease.
+/// Runs every projector until `shutdown`, and returns when each has let go of its lease.
 ///
 /// `pool` needs a connection for each projection and one to listen with.
 pub async fn run(feed: Feed, pool: PgPool, config: ProjectorConfig, shutdown: CancellationToken) {

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use super::backoff::Backoff;
 
-/// The channel where every action of an operator on a projection is announced, as the projection's name.
+/// Where every action of an operator on a projection is announced, as the projection's name.
 const OPERATION_CHANNEL: &str = "daybook_operation";
 
 /// Listens for all workers of this process.

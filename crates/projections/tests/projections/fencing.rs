@@ -51,7 +51,7 @@ async fn a_lease_is_held_by_one_until_it_expires() {
     assert!(matches!(first.renew().await, Err(LeaseError::Lost)));
     assert!(acquire(&shop.pool, "first").await.is_none());
 
-    // A lease that is no longer one's own cannot be released either.
+    // What is no longer one's own cannot be let go of either.
     first.release().await.unwrap();
     assert!(acquire(&shop.pool, "first").await.is_none());
     second.release().await.unwrap();
@@ -64,7 +64,7 @@ async fn a_holder_whose_session_ended_is_followed_at_once() {
     let shop = Shop::open().await;
     let dead = acquire(&shop.pool, "dead").await.unwrap();
     assert!(acquire(&shop.pool, "next").await.is_none());
-    // As if its process was killed: nothing is released, the connection just ends.
+    // As when its process is killed: nothing is released, the connection is just gone.
     let number = dead.fencing();
     drop(dead);
     eventually("the takeover, long before the expiry", async || {
