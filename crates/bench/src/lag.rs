@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use daybook_commands::CommandBus;
 use daybook_log::Position;
-use daybook_projections::{Progress, registry};
+use daybook_projections::{ProgressTracker, registry};
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -36,7 +36,7 @@ pub struct LagReport {
 /// Places single-unit orders of many products at a steady pace, while projectors are at work.
 pub async fn run(
     bus: &CommandBus,
-    progress: &Progress,
+    progress: &ProgressTracker,
     per_second: f64,
     duration: Duration,
 ) -> Result<LagReport, BenchError> {
@@ -73,7 +73,7 @@ struct Model {
 }
 
 impl Model {
-    fn watch(progress: &Progress, name: &'static str) -> Result<Model, BenchError> {
+    fn watch(progress: &ProgressTracker, name: &'static str) -> Result<Model, BenchError> {
         let position = progress.watch(name).ok_or_else(|| {
             BenchError::Meaningless(format!("nobody keeps the read model {name}"))
         })?;

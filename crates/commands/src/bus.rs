@@ -23,9 +23,9 @@ use crate::slot::{Slot, Slots};
 use crate::tasks::BusTasks;
 use crate::writer::{Job, LockedJob, Pending, Settled};
 
-/// Streams kept in memory. A cold one costs a query, no more.
+/// Streams kept in memory. Loading another one costs only a query.
 const CACHED_STREAMS: u64 = 50_000;
-/// After so many lost tries a command is decided under the log's lock.
+/// After losing this many tries a command is decided under the log's lock.
 const TRIES_IN_MEMORY: u32 = 2;
 
 /// Executes commands. Cheap to clone.
@@ -43,8 +43,7 @@ struct Bus {
 }
 
 impl CommandBus {
-    /// Starts the tasks. `pool` is what reads go through; the writer has a connection of its own with
-    /// the same options.
+    /// Starts the tasks. Reads go through `pool`; the writer has a connection of its own with the same options.
     pub fn start(pool: PgPool, codec: Codec) -> (CommandBus, BusTasks) {
         let (tasks, handles) = BusTasks::start(&pool, &codec);
         let bus = Bus {
@@ -59,9 +58,8 @@ impl CommandBus {
         (CommandBus(Arc::new(bus)), tasks)
     }
 
-    /// Carries a command out, or answers why not; either way once everything that the answer rests on
-    /// is durable. `respond` may be called more than once: a command is decided again when another
-    /// one was faster.
+    /// Carries a command out, or returns why not; either way only once everything on which the answer depends is
+    /// durable. `respond` may be called more than once: a command is decided again if another one was faster.
     pub async fn execute<C: Command>(
         &self,
         command: C,
@@ -88,7 +86,7 @@ impl CommandBus {
         Ok(answered)
     }
 
-    /// A stream's state as the log has it at the time of the call.
+    /// A stream's state, as the log has it at the time of the call.
     pub async fn load(&self, stream: StreamId) -> Result<Versioned<State>, CommandError> {
         let bus = &self.0;
         let known = bus.slots.find(stream).and_then(|slot| slot.confirmed());
@@ -103,7 +101,7 @@ impl CommandBus {
             .unwrap_or_else(|| Versioned::empty(stream.aggregate_type)))
     }
 
-    /// Whose e-mail address it is.
+    /// The user to whom the e-mail address belongs.
     pub async fn email_owner(&self, email: &Email) -> Result<Option<UserId>, CommandError> {
         let kind = ClaimKind::Email;
         let value = kind.stored(&email.canonical(), self.0.codec.secrets());
@@ -111,13 +109,13 @@ impl CommandBus {
         Ok(owner.and_then(|owner| owner.parse().ok()))
     }
 
-    /// What stands for a personal value wherever it must be recognised and not be known: the same for the same
-    /// value of a kind, and of no use without the key.
+    /// A stand-in for a personal value where it must be recognised but not known: always the same for the same value of
+    /// a kind, and useless without the key.
     pub fn pseudonym(&self, kind: &str, value: &str) -> Vec<u8> {
         self.0.codec.secrets().claim_value(kind, value)
     }
 
-    /// The products that are sold under these SKUs, where there are any.
+    /// The products with these SKUs; SKUs without a product are left out.
     pub async fn sku_owners<'s>(
         &self,
         skus: impl IntoIterator<Item = &'s str>,
@@ -134,17 +132,17 @@ impl CommandBus {
             .collect())
     }
 
-    /// Forgets, in this process, what is remembered of a person who was erased: the key of their data, the
-    /// states of their streams, and the answers that speak of them. For every process of a database.
+    /// Forgets what this process remembers of a person who was erased: the key of their data, the states of their
+    /// streams, and the answers that are about them. Every process of a database must call it.
     pub fn forget(&self, person: UserId) {
-        // The key first: what is loaded from now on is loaded without it.
+        // The key first: whatever is loaded from now on is loaded without it.
         self.0.codec.forget(person);
         self.0.slots.forget(person);
         self.0.keys.forget(person);
     }
 
-    /// The id of a customer of another system: always the same, and without the master key it does not
-    /// tell what they are called there.
+    /// The id of a customer of another system. It is always the same, and without the master key it does not reveal
+    /// their identifier there.
     pub fn imported_customer(&self, source: &str, external_id: &str) -> UserId {
         let value = format!("{source}\n{external_id}");
         let tag = self
@@ -200,7 +198,7 @@ impl Bus {
                 }
                 Settled::KeyTaken => match self.recorded(circumstances.key.as_ref()).await? {
                     Some(answered) => return Ok(answered),
-                    // It was forgotten in between: the key is free.
+                    // The record was deleted in between: the key is free.
                     None => continue,
                 },
                 Settled::ClaimTaken(kind) => match ClaimKind::named(kind) {
@@ -220,8 +218,8 @@ impl Bus {
         }
     }
 
-    /// A refusal that only the append brought to light goes through the writer too: to be recorded,
-    /// and because the key must be looked at before any claim or rule is answered.
+    /// A refusal that only the append brought to light also goes through the writer: to be recorded, and because the
+    /// key must be checked before any claim or rule is answered.
     async fn refuse<O: Send + Sync + 'static>(
         &self,
         refusal: Refusal,
@@ -260,7 +258,7 @@ impl Bus {
     ) -> Result<Settled, CommandError> {
         let mut thaws = None;
         loop {
-            // A place in the queue first: once decided, an append must not be turned away.
+            // Reserve a place in the queue first: once decided, an append must not be turned away.
             let place = self.jobs.try_reserve().map_err(full_or_closed)?;
             let (reply, settled) = oneshot::channel();
             let mut queued = Some((place, reply));

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::http::StatusCode;
 use daybook_domain::{Email, UserId};
 use daybook_edge::network_of;
-use daybook_identity::guessing::{Admission, Claim, GuessError};
+use daybook_identity::guessing::{Admission, GuessContext, GuessError};
 use daybook_identity::password::{self, PasswordError, PasswordRule};
 use daybook_identity::security::Kind;
 use daybook_identity::{credentials, session};
@@ -78,7 +78,7 @@ fn bad_password(rule: PasswordRule, pointer: &'static str) -> Problem {
 }
 
 /// Pseudonyms, so that nothing tells whose password is guessed from where.
-fn claim(app: &App, email: &str, owner: Option<UserId>, origin: &Origin) -> Claim {
+fn claim(app: &App, email: &str, owner: Option<UserId>, origin: &Origin) -> GuessContext {
     let address = email
         .parse::<Email>()
         .map_or_else(|_| email.to_lowercase(), |email| email.canonical());
@@ -87,7 +87,7 @@ fn claim(app: &App, email: &str, owner: Option<UserId>, origin: &Origin) -> Clai
         app.commands
             .pseudonym("network", &format!("{network} {address}"))
     };
-    Claim {
+    GuessContext {
         account: app.commands.pseudonym("guessed", &address),
         network: origin.address.map(network_of).map(network),
         user_id: owner,

@@ -98,9 +98,9 @@ async fn list_security_events(
 ) -> ApiResult {
     let (criteria, limit) = (query.criteria()?, limit(query.limit)?);
     let place = match place_of(query.cursor.as_deref())? {
-        Place::First => security::Place::First,
-        Place::After(id) => security::Place::After(id),
-        Place::Before(id) => security::Place::Before(id),
+        Place::First => security::PageStart::First,
+        Place::After(id) => security::PageStart::After(id),
+        Place::Before(id) => security::PageStart::Before(id),
     };
     app.security.flushed().await;
     let page = security::search(&app.pool, &criteria, place, limit).await;

@@ -21,7 +21,7 @@ use daybook_identity::{Means, Principal, Revocations};
 use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_processes::outbox::Outbox;
-use daybook_projections::{Progress, ProjectorConfig, ReadModels};
+use daybook_projections::{ProgressTracker, ProjectorConfig, ReadModels};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -144,7 +144,7 @@ impl Shop {
             Server::Another(admin_id) | Server::Deaf(admin_id) => admin_id,
         };
         let feed = Feed::new(pool.clone(), codec);
-        let progress = Progress::new();
+        let progress = ProgressTracker::new();
         let token_key = TokenKeys::generate().unwrap();
         let keys = TokenKeys::from_pkcs8(&token_key).unwrap();
         let checkpoint_key = SigningKey::generate("shop").unwrap();

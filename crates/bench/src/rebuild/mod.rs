@@ -18,7 +18,7 @@ use daybook_import as import;
 use daybook_import::{Options, Progress as ImportProgress};
 use daybook_log::{Feed, Position};
 use daybook_projections::rebuild::{Builder, rebuild};
-use daybook_projections::{Progress, ProjectorConfig, registry, run as run_projectors};
+use daybook_projections::{ProgressTracker, ProjectorConfig, registry, run as run_projectors};
 use serde::Serialize;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -145,7 +145,7 @@ impl Bench<'_> {
     /// Lets the projectors catch up.
     async fn project(&self, head: Position) -> Result<f64, BenchError> {
         let stop = CancellationToken::new();
-        let progress = Progress::new();
+        let progress = ProgressTracker::new();
         let began = Instant::now();
         let read_models = daybook_projections::ReadModels::new(self.pool.clone(), progress.clone());
         let waiting = async {

@@ -1,7 +1,7 @@
 //! Deciding under the log's lock: for commands that lost twice to another process.
 //!
-//! Nobody can append while the lock is held, so what is decided on the streams' tails cannot lose
-//! again. It is the one place where the lock is held across round trips, and it is rare.
+//! Nobody can append while the lock is held, so whatever is decided on the streams' tails cannot lose again. This is
+//! the only place where the lock is held across round trips, and it is rare.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Writer {
         };
         match outcome {
             Outcome::Written { drafted, head } => self.settle_written(drafted, head),
-            // A claim or a key is in the way, or the outcome is unknown: the ordinary path sorts it out.
+            // A claim or a key conflicts, or the outcome is unknown: the ordinary path resolves it.
             Outcome::Refused { drafted } => self.write(drafted).await,
             Outcome::Away { drafted } => {
                 self.connection
@@ -53,7 +53,7 @@ impl Writer {
         }
         slots.values().for_each(|slot| slot.thaw());
         self.thaws.send_modify(|count| *count += 1);
-        // Those that were not reached are tried again.
+        // Jobs that were not reached are tried again.
         waiting
             .into_iter()
             .filter_map(|(_, _, reply)| reply)
@@ -67,7 +67,7 @@ type Waiting = (
     Option<oneshot::Sender<Settled>>,
 );
 
-/// Decides on frozen slots; what cannot be drafted is answered at once.
+/// Decides on frozen slots; a command that cannot be drafted is answered at once.
 fn decide_one((attempt, slots, reply): &mut Waiting) -> Option<Pending> {
     let mut draft = None;
     let tried = attempt.run(slots, Mode::UnderLock, &mut |decided| draft = Some(decided));
@@ -160,6 +160,6 @@ async fn freeze(
 }
 
 fn answer(reply: oneshot::Sender<Settled>, settled: Settled) {
-    // Whoever asked may have given up waiting.
+    // The requester may have given up waiting.
     let _ = reply.send(settled);
 }

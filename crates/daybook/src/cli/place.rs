@@ -6,7 +6,7 @@ use clap::Args;
 use daybook_keys::MasterKey;
 use daybook_log::{Codec, Feed, Secrets};
 use daybook_projections::operate::Operator;
-use daybook_projections::{Progress, ReadModels};
+use daybook_projections::{ProgressTracker, ReadModels};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -103,7 +103,7 @@ impl Site {
 
     /// The queries on what is there, whether a projector is at work on it or not.
     pub(crate) fn read_models(&self) -> ReadModels {
-        ReadModels::new(self.database.worker_pool(2), Progress::new())
+        ReadModels::new(self.database.worker_pool(2), ProgressTracker::new())
     }
 
     /// A feed that opens personal data, as read models hold it.

@@ -10,7 +10,7 @@ use daybook_edge::Edge;
 use daybook_edge::tls::{Certificate, Files};
 use daybook_identity::Revocations;
 use daybook_identity::oidc::Provider;
-use daybook_projections::{Progress, ReadModels};
+use daybook_projections::{ProgressTracker, ReadModels};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -78,7 +78,7 @@ impl ApiRole {
         };
         let accounts = accounts?;
         let sharing = Sharing::start(config, database, master_key).await?;
-        let progress = Progress::default();
+        let progress = ProgressTracker::default();
         let parts = parts(server, core, erasures, &progress, &sharing, self.recorder)?;
         let listener = self.port.listen()?;
         let address = listener
@@ -118,7 +118,7 @@ fn parts(
     server: &Server<'_>,
     core: &Core,
     erasures: Erasures,
-    progress: &Progress,
+    progress: &ProgressTracker,
     sharing: &Sharing,
     recorder: Option<PrometheusHandle>,
 ) -> Result<AppParts, Failure> {

@@ -7,7 +7,7 @@ use daybook_api::account_messages::answer_forgotten_passwords;
 use daybook_api::app::{self, App};
 use daybook_edge::tls::{self, Certificate};
 use daybook_keys as keys;
-use daybook_projections::Progress;
+use daybook_projections::ProgressTracker;
 
 use super::background::Background;
 use crate::site::database::Database;
@@ -18,7 +18,7 @@ pub(super) struct Tasks(Vec<Background>);
 impl Tasks {
     pub(super) fn start(
         app: &App,
-        progress: Progress,
+        progress: ProgressTracker,
         database: &Database,
         data: &Path,
         certificate: Option<Arc<Certificate>>,

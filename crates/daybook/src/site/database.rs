@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use daybook_private_postgres::{PrivateServer, PrivateServerError, ServerConfig as PrivateConfig};
+use daybook_private_postgres::{PrivateServer, PrivateServerConfig, PrivateServerError};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 use tokio::fs;
@@ -145,7 +145,7 @@ async fn private_server(
     data: &Path,
     if_running: IfRunning,
 ) -> Result<(String, String, Option<Supervisor>), Failure> {
-    match PrivateServer::start(PrivateConfig::new(data.join("postgres"))).await {
+    match PrivateServer::start(PrivateServerConfig::new(data.join("postgres"))).await {
         Ok(server) => {
             let urls = (server.server_url(), server.migration_url());
             publish_urls(data, &urls.0, &urls.1).await?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use daybook_log::MIGRATOR;
 use daybook_private_postgres::testing::TestDatabase;
-use daybook_private_postgres::{Durability, PrivateServer, ServerConfig, StopMode};
+use daybook_private_postgres::{Durability, PrivateServer, PrivateServerConfig, StopMode};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sqlx::postgres::PgListener;
@@ -120,7 +120,7 @@ async fn a_database_of_a_newer_daybook_is_left_alone() {
 async fn a_postgresql_that_forgets_is_refused() {
     for setting in ["fsync", "full_page_writes"] {
         let (postgres, shop) = (folder(), folder());
-        let config = ServerConfig::new(postgres.path())
+        let config = PrivateServerConfig::new(postgres.path())
             .durability(Durability::FastForTests)
             .setting(setting, "off");
         let server = PrivateServer::start(config).await.unwrap();

@@ -1,6 +1,6 @@
 //! `kill -9` of the server and of PostgreSQL, under load, again and again.
 
-use daybook_private_postgres::{Durability, PrivateServer, ServerConfig};
+use daybook_private_postgres::{Durability, PrivateServer, PrivateServerConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::PgPool;
 
@@ -40,7 +40,8 @@ async fn what_was_acknowledged_survives_the_death_of_the_server() {
 async fn what_was_acknowledged_survives_the_death_of_postgres_and_the_server_comes_back_by_itself()
 {
     let folder = process::folder();
-    let config = ServerConfig::new(folder.path().join("postgres")).durability(Durability::Durable);
+    let config =
+        PrivateServerConfig::new(folder.path().join("postgres")).durability(Durability::Durable);
     let mut postgres = PrivateServer::start(config).await.unwrap();
     let mut command = serve(
         folder.path(),

@@ -1,6 +1,6 @@
 //! Workers of which there are two, that die, that are frozen and come back, and whose database goes away.
 
-use daybook_private_postgres::{Durability, PrivateServer, ServerConfig};
+use daybook_private_postgres::{Durability, PrivateServer, PrivateServerConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{PgPool, query_scalar};
 
@@ -229,7 +229,8 @@ async fn blocks_anyone(pool: &PgPool, session: i32) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_outlive_every_kind_of_restart_of_their_database() {
     let folder = process::folder();
-    let config = ServerConfig::new(folder.path().join("postgres")).durability(Durability::Durable);
+    let config =
+        PrivateServerConfig::new(folder.path().join("postgres")).durability(Durability::Durable);
     let mut postgres = PrivateServer::start(config).await.unwrap();
     let (url, migration) = (postgres.server_url(), postgres.migration_url());
     let command = || serve(folder.path(), &url, &migration, "127.0.0.1:0");

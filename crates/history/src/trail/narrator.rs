@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use daybook_domain::{State, StreamId, Versioned};
-use daybook_log::{Feed, LogError, RecordedEvent, Stretch};
+use daybook_log::{Feed, LogError, RecordedEvent, StreamRange};
 
 use super::{Entry, TrailError};
 
@@ -70,7 +70,7 @@ impl Narrator {
             missing.extend(self.begin(*stream, versions, &mut past));
         }
         for stretches in in_portions(&missing) {
-            for event in self.feed.read_stretches(&stretches).await? {
+            for event in self.feed.read_ranges(&stretches).await? {
                 self.apply(&event, &wanted, &mut past);
             }
         }
@@ -83,7 +83,7 @@ impl Narrator {
         stream: StreamId,
         versions: &BTreeSet<i64>,
         past: &mut Past,
-    ) -> Option<Stretch> {
+    ) -> Option<StreamRange> {
         let (first, last) = (*versions.first()?, *versions.last()?);
         let empty = || Versioned::empty(stream.aggregate_type);
         let state = self.known.entry(stream).or_insert_with(empty);
@@ -93,7 +93,7 @@ impl Narrator {
         if versions.contains(&state.version) {
             past.insert((stream, state.version), state.state.clone());
         }
-        let stretch = Stretch {
+        let stretch = StreamRange {
             stream,
             after: state.version,
             through: last,
@@ -120,14 +120,14 @@ impl Narrator {
 }
 
 /// Cuts stretches up so that none of the portions, in order, has more events than are loaded at once.
-fn in_portions(stretches: &[Stretch]) -> Vec<Vec<Stretch>> {
+fn in_portions(stretches: &[StreamRange]) -> Vec<Vec<StreamRange>> {
     let mut portions = vec![Vec::new()];
     let mut room = LOADED;
     for stretch in stretches {
         let mut rest = *stretch;
         while rest.length() > 0 {
             let through = rest.through.min(rest.after + room);
-            let part = Stretch { through, ..rest };
+            let part = StreamRange { through, ..rest };
             room -= part.length();
             rest.after = through;
             if let Some(portion) = portions.last_mut() {
@@ -150,8 +150,8 @@ mod tests {
 
     use super::*;
 
-    fn stretch(id: u128, after: i64, through: i64) -> Stretch {
-        Stretch {
+    fn stretch(id: u128, after: i64, through: i64) -> StreamRange {
+        StreamRange {
             stream: StreamId::new(AggregateType::Product, Uuid::from_u128(id)),
             after,
             through,

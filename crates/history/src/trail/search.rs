@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use daybook_domain::StreamId;
-use daybook_log::{Pick, Position};
+use daybook_log::{Position, StreamFilter};
 use daybook_projections::trail::{TrailFilter, TrailOrder};
 
 use super::criteria::Criteria;
@@ -71,7 +71,7 @@ impl Trail {
         streams: &[StreamId],
         filter: &TrailFilter,
     ) -> Result<Vec<Position>, TrailError> {
-        let pick = Pick {
+        let pick = StreamFilter {
             streams,
             positions: filter.from..=filter.through,
             types: filter.types.as_deref(),

@@ -6,7 +6,7 @@ mod readable;
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use daybook_usage::{Recorded, Room, Times, UsageEvent};
+use daybook_usage::{BatchPermit, Recorded, Times, UsageEvent};
 use metrics::counter;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -97,7 +97,7 @@ impl Receipt {
 }
 
 /// Room for the batch. Comes before the body, which is only received where there is room for it.
-struct UsageRoom(#[allow(dead_code, reason = "held, not read")] Room);
+struct UsageRoom(#[allow(dead_code, reason = "held, not read")] BatchPermit);
 
 impl FromRequestParts<App> for UsageRoom {
     type Rejection = Problem;

@@ -1,7 +1,7 @@
 use clap::Args;
 use daybook_bench::lag;
 use daybook_bench::lag::LagReport;
-use daybook_projections::{Progress, ProjectorConfig, registry, run as run_projectors};
+use daybook_projections::{ProgressTracker, ProjectorConfig, registry, run as run_projectors};
 use tokio_util::sync::CancellationToken;
 
 use super::print_line;
@@ -42,7 +42,7 @@ async fn beside_projectors(
     core: &Core,
 ) -> Result<LagReport, Failure> {
     let stop = CancellationToken::new();
-    let progress = Progress::new();
+    let progress = ProgressTracker::new();
     // One connection for each projector, and one each to listen to the log and to the projectors.
     let pool = database.worker_pool(registry().len() as u32 + 3);
     let projectors = run_projectors(

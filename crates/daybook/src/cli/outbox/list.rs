@@ -1,6 +1,6 @@
 use clap::Args;
 use daybook_contract::Timestamp;
-use daybook_processes::outbox::{Outbox, Waiting};
+use daybook_processes::outbox::{MessageSummary, Outbox};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -59,8 +59,8 @@ fn in_words(messages: &[Told]) -> String {
     table(&["ID", "WRITTEN", "CHANNEL", "TEMPLATE", "PERSON"], rows)
 }
 
-impl From<Waiting> for Told {
-    fn from(message: Waiting) -> Told {
+impl From<MessageSummary> for Told {
+    fn from(message: MessageSummary) -> Told {
         Told {
             id: message.id,
             person: message.person,

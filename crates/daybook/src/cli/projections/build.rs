@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{ArgGroup, Args};
 use daybook_log::{Feed, Position};
-use daybook_projections::operate::{self, Order, Reason};
+use daybook_projections::operate::{self, Instruction, Reason};
 use daybook_projections::projection::Projection;
 use daybook_projections::rebuild::{BuildError, Builder, Results};
 use daybook_projections::registry::{projection, registry};
@@ -147,7 +147,10 @@ pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
         };
         return build_as_of(&arguments, projection, as_of, into);
     }
-    let (place, order) = (&arguments.place, Order::new(operator(), arguments.reason));
+    let (place, order) = (
+        &arguments.place,
+        Instruction::new(operator(), arguments.reason),
+    );
     place.run(|site, stop| async move {
         let builder = builder(&site).await?;
         let reporter = Reporter::new();
@@ -169,7 +172,7 @@ pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
 
 pub(super) fn verify(arguments: VerifyArguments) -> Result<(), Failure> {
     let projections = arguments.which.projections()?;
-    let (place, order) = (&arguments.place, Order::new(operator(), None));
+    let (place, order) = (&arguments.place, Instruction::new(operator(), None));
     place.run(|site, stop| async move {
         let builder = builder(&site).await?;
         let reporter = Reporter::new();
@@ -183,7 +186,10 @@ pub(super) fn verify(arguments: VerifyArguments) -> Result<(), Failure> {
 
 pub(super) fn rollback(arguments: RollbackArguments) -> Result<(), Failure> {
     let projection = projection(&arguments.name)?;
-    let (place, order) = (&arguments.place, Order::new(operator(), arguments.reason));
+    let (place, order) = (
+        &arguments.place,
+        Instruction::new(operator(), arguments.reason),
+    );
     place.run(|site, stop| async move {
         let builder = builder(&site).await?;
         let reporter = Reporter::new();
@@ -201,7 +207,7 @@ fn build_as_of(
     as_of: AsOf,
     schema: &SchemaName,
 ) -> Result<(), Failure> {
-    let order = Order::new(operator(), arguments.reason.clone());
+    let order = Instruction::new(operator(), arguments.reason.clone());
     let place = &arguments.place;
     place.run(|site, stop| async move {
         let builder = builder(&site).await?;

@@ -2,7 +2,7 @@
 
 mod shop;
 
-use daybook_private_postgres::{Durability, PrivateServer, ServerConfig};
+use daybook_private_postgres::{Durability, PrivateServer, PrivateServerConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{PgPool, query_scalar};
 
@@ -111,7 +111,8 @@ async fn a_rebuild_frozen_at_the_switch_does_not_stop_the_projector() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_whose_database_dies_fails_and_the_next_one_succeeds() {
     let folder = process::folder();
-    let config = ServerConfig::new(folder.path().join("postgres")).durability(Durability::Durable);
+    let config =
+        PrivateServerConfig::new(folder.path().join("postgres")).durability(Durability::Durable);
     let mut postgres = PrivateServer::start(config).await.unwrap();
     let (url, migration) = (postgres.server_url(), postgres.migration_url());
     let server =

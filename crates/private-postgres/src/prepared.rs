@@ -1,4 +1,4 @@
-//! All that is needed to start the server, again and again.
+//! Everything that is needed to start the server, again and again.
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::account::Account;
 use crate::binaries::Binaries;
-use crate::config::ServerConfig;
+use crate::config::PrivateServerConfig;
 use crate::error::PrivateServerError;
 use crate::folder::{DataFolder, socket_dir};
 use crate::initialise::{initialise, version_of};
@@ -19,14 +19,14 @@ use crate::process::{Postmaster, server_command};
 use crate::settings::{PORT, settings};
 use crate::url::socket_url;
 
-/// Recovery after a crash reads what was written since the last checkpoint: seconds, not minutes.
+/// After a crash, recovery reads what was written since the last checkpoint: seconds, not minutes.
 const READY_WITHIN: Duration = Duration::from_secs(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const SAY_SO_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-pub(crate) struct Place {
-    config: ServerConfig,
+pub(crate) struct PreparedServer {
+    config: PrivateServerConfig,
     account: Account,
     binaries: Binaries,
     cluster: PathBuf,
@@ -35,15 +35,15 @@ pub(crate) struct Place {
     folder: DataFolder,
 }
 
-impl Place {
-    /// Takes the data folder and sees to it that there is a cluster.
-    pub(crate) async fn prepare(config: ServerConfig) -> Result<Self, PrivateServerError> {
+impl PreparedServer {
+    /// Locks the data folder and makes sure that it has a cluster.
+    pub(crate) async fn prepare(config: PrivateServerConfig) -> Result<Self, PrivateServerError> {
         spawn_blocking(move || Self::prepare_blocking(config))
             .await
             .unwrap_or_else(|ended| Err(interrupted(ended)))
     }
 
-    fn prepare_blocking(config: ServerConfig) -> Result<Self, PrivateServerError> {
+    fn prepare_blocking(config: PrivateServerConfig) -> Result<Self, PrivateServerError> {
         let (folder, account) = DataFolder::open(&config.data_dir)?;
         let cluster = folder.cluster(&account)?;
         let version = version_of(&cluster)?;
@@ -84,7 +84,7 @@ impl Place {
         self.folder.log_path()
     }
 
-    /// Ends what was left behind, starts the server and waits until it takes connections.
+    /// Ends what was left behind, starts the server and waits until it accepts connections.
     pub(crate) async fn launch(&self) -> Result<Postmaster, PrivateServerError> {
         let (cluster, socket_dir) = (self.cluster.clone(), self.socket_dir.clone());
         spawn_blocking(move || previous::settle(&cluster, &socket_dir))
@@ -138,9 +138,9 @@ impl Place {
     }
 }
 
-impl Drop for Place {
-    /// The server is gone by now. A folder made for its socket alone outside of the data folder is
-    /// of no more use; with anything in it it stays.
+impl Drop for PreparedServer {
+    /// The server has ended by now. A folder outside of the data folder that was made only for its socket
+    /// is no longer needed; if it is not empty it stays.
     fn drop(&mut self) {
         if self.socket_dir.parent() != self.cluster.parent() {
             let _ = fs::remove_dir(&self.socket_dir);
@@ -156,13 +156,13 @@ fn interrupted(ended: tokio::task::JoinError) -> PrivateServerError {
     }
 }
 
-/// What the server said last before it gave up.
+/// The last thing that the server logged before it stopped.
 fn reason(log: &Path, said_before: u64) -> String {
     let mut said = String::new();
     if let Ok(mut file) = fs::File::open(log)
         && file.seek(SeekFrom::Start(said_before)).is_ok()
     {
-        // Whatever could be read is what there is to tell.
+        // Use whatever could be read.
         let _ = file.read_to_string(&mut said);
     }
     let fatal = said.lines().rfind(|line| line.contains("FATAL:"));

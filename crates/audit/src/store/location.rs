@@ -15,15 +15,15 @@ use url::Url;
 use super::StoreError;
 use super::object::{LATEST, Objects};
 
-/// Of one request to a bucket.
+/// The limit for one request to a bucket.
 const REQUEST_TIMEOUT: &str = "10 seconds";
 const CONNECT_TIMEOUT: &str = "5 seconds";
-/// Longer than any call lasts that may still be at work on it.
+/// Longer than any call that may still be working on it.
 const DRAFT_IS_LEFT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(super) enum Place {
-    /// What it holds is looked up anew each time: it may be mounted, or made, later.
+pub(super) enum StoreLocation {
+    /// The folder is looked up anew each time: it may be mounted, or created, later.
     Folder {
         location: String,
         path: PathBuf,
@@ -31,14 +31,14 @@ pub(super) enum Place {
     Bucket(Objects),
 }
 
-impl Place {
-    pub(super) fn of(location: &str) -> Result<Place, StoreError> {
+impl StoreLocation {
+    pub(super) fn of(location: &str) -> Result<StoreLocation, StoreError> {
         let refused = |source| StoreError::Location {
             location: location.to_owned(),
             source,
         };
         if !location.contains("://") {
-            return Ok(Place::Folder {
+            return Ok(StoreLocation::Folder {
                 location: location.to_owned(),
                 path: PathBuf::from(location),
             });
@@ -50,7 +50,7 @@ impl Place {
             ObjectStoreScheme::AmazonS3 => {
                 let bucket = bucket(location).map_err(|error| refused(error.into()))?;
                 let bucket = Arc::new(PrefixStore::new(bucket, prefix));
-                Ok(Place::Bucket(Objects::new(location, bucket)))
+                Ok(StoreLocation::Bucket(Objects::new(location, bucket)))
             }
             _ => Err(refused("only s3:// is known".into())),
         }
@@ -58,23 +58,23 @@ impl Place {
 
     pub(super) fn location(&self) -> &str {
         match self {
-            Place::Folder { location, .. } => location,
-            Place::Bucket(objects) => objects.location(),
+            StoreLocation::Folder { location, .. } => location,
+            StoreLocation::Bucket(objects) => objects.location(),
         }
     }
 
-    /// `None` where nothing was ever written.
+    /// `None` if nothing was ever written.
     pub(super) fn to_read(&self) -> Result<Option<Objects>, StoreError> {
         match self {
-            Place::Folder { path, .. } if !path.exists() => Ok(None),
-            Place::Folder { location, path } => folder(location, path).map(Some),
-            Place::Bucket(objects) => Ok(Some(objects.clone())),
+            StoreLocation::Folder { path, .. } if !path.exists() => Ok(None),
+            StoreLocation::Folder { location, path } => folder(location, path).map(Some),
+            StoreLocation::Bucket(objects) => Ok(Some(objects.clone())),
         }
     }
 
     pub(super) fn to_write(&self) -> Result<Objects, StoreError> {
         match self {
-            Place::Folder { location, path } => {
+            StoreLocation::Folder { location, path } => {
                 fs::create_dir_all(path).map_err(|source| StoreError::Unavailable {
                     location: location.clone(),
                     source: object_store::Error::Generic {
@@ -84,26 +84,27 @@ impl Place {
                 })?;
                 folder(location, path)
             }
-            Place::Bucket(objects) => Ok(objects.clone()),
+            StoreLocation::Bucket(objects) => Ok(objects.clone()),
         }
     }
 
-    /// Removes what processes that were killed while they wrote `latest` have left beside it.
+    /// Removes temporary files beside `latest` that were left by processes killed while they wrote it.
     pub(super) fn sweep(&self) {
-        let Place::Folder { path, .. } = self else {
+        let StoreLocation::Folder { path, .. } = self else {
             return;
         };
         let Ok(entries) = fs::read_dir(path) else {
             return;
         };
         for entry in entries.flatten().filter(is_left_draft) {
-            // Whoever else sweeps may have been faster.
+            // Another process that cleans up may have been faster.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// A file is written under its name with `#` and a number, and renamed: one that is old will never be.
+/// A file is written under its name with `#` and a number, then renamed: an old one will never be
+/// renamed.
 fn is_left_draft(entry: &fs::DirEntry) -> bool {
     let name = entry.file_name();
     let draft = name.to_str().and_then(|name| name.strip_prefix(LATEST));
