@@ -5,8 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use daybook_commands::fixed_id;
-use daybook_commands::{ClaimKind, CreateProduct, ImportCustomer, Refusal};
+use daybook_commands::{ClaimKind, CreateProduct, ImportCustomer, Refusal, fixed_id};
 use daybook_domain::product::ProductRejection;
 use daybook_domain::user::UserRejection;
 use daybook_domain::{Money, ProductId, Rejection, UserId};

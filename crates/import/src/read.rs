@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::progress::Progress;
 
-use super::Options;
 use super::columns::{Columns, Field};
 use super::dates::{DateSurvey, Format};
 use super::error::ImportError;
@@ -16,7 +15,7 @@ use super::numbers::MarkSurvey;
 use super::rejects::Rejects;
 use super::rows::Rows;
 use super::sort::{Entry, Sorted, Sorter};
-use super::{encoding, separator};
+use super::{Options, encoding, separator};
 
 /// Of the text, to find the separator in.
 const BEGINNING: u64 = 64 << 10;

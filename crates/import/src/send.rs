@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use crate::progress::Progress;
 use chrono::{DateTime, Utc};
-use daybook_commands::fixed_id;
-use daybook_commands::{ImportOrder, OrderImported, OrderToImport};
+use daybook_commands::{ImportOrder, OrderImported, OrderToImport, fixed_id};
 use daybook_domain::OrderId;
 use daybook_domain::order::ImportedLine;
 use tokio::sync::{Semaphore, mpsc};

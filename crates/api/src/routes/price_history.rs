@@ -3,8 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use chrono::{DateTime, Utc};
-use daybook_contract::Amount;
-use daybook_contract::Timestamp;
+use daybook_contract::{Amount, Timestamp};
 use daybook_domain::ProductId;
 use daybook_history::past::{Period, PriceHistory, price_history};
 use serde::Serialize;

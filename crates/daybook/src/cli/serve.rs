@@ -4,7 +4,7 @@ use tracing::warn;
 use super::runtime;
 use crate::config::ServerConfig;
 use crate::failure::Failure;
-use crate::serve as server;
+use crate::serve;
 use crate::serve::welcome;
 
 /// Serve the shop; without DATABASE_URL with a private PostgreSQL and a demo shop.
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let over_tls = arguments.server.edge.is_over_tls();
     runtime::run(&arguments.server.log, |stop| {
-        server::serve(&arguments.server, stop, |address, accounts| {
+        serve::serve(&arguments.server, stop, |address, accounts| {
             // Nobody has to listen to us: the shop is open all the same.
             if let Err(error) = welcome::print(address, over_tls, accounts) {
                 warn!(%error, "could not print where the shop is");

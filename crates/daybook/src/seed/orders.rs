@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chrono::Duration;
-use daybook_commands::fixed_id;
-use daybook_commands::{Acting, CancelOrder, DeliverOrder, PlaceOrder, ProcessOrder, ShipOrder};
+use daybook_commands::{
+    Acting, CancelOrder, DeliverOrder, PlaceOrder, ProcessOrder, ShipOrder, fixed_id,
+};
 use daybook_domain::order::OrderStatus;
 use daybook_domain::{OrderId, StreamId};
 use serde::Deserialize;

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::accounts;
 use chrono::Duration;
-use daybook_commands::RegisterUser;
-use daybook_commands::fixed_id;
+use daybook_commands::{RegisterUser, fixed_id};
 use daybook_domain::user::Role;
 use daybook_domain::{Email, StreamId, UserId};
 use daybook_identity::credentials;

@@ -3,8 +3,7 @@
 use std::sync::LazyLock;
 
 use chrono::Duration;
-use daybook_commands::fixed_id;
-use daybook_commands::{CreateCategory, CreateProduct};
+use daybook_commands::{CreateCategory, CreateProduct, fixed_id};
 use daybook_contract::DecimalNumber;
 use daybook_domain::order::Address;
 use daybook_domain::{CategoryId, Currency, Money, ProductId, StreamId};

@@ -1,9 +1,8 @@
 //! The two files, and what is wrong with them.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use chrono::{DateTime, SecondsFormat, Utc};

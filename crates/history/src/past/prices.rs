@@ -5,9 +5,8 @@
 //! One that was replaced at the same instant was never applied.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daybook_domain::Event;
 use daybook_domain::product::ProductEvent;
-use daybook_domain::{Money, ProductId, StreamId};
+use daybook_domain::{Event, Money, ProductId, StreamId};
 use daybook_log::{Feed, LogError, RecordedEvent};
 
 /// How far back a prior price reaches.

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use daybook_contract::Amount;
-use daybook_contract::Timestamp;
+use daybook_contract::{Amount, Timestamp};
 use daybook_domain::category::Category;
 use daybook_domain::order::{Address, ImportedLine, Order, OrderLine, OrderStatus};
 use daybook_domain::product::Product;

@@ -3,8 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::IntoResponse;
-use daybook_contract::Amount;
-use daybook_contract::Timestamp;
+use daybook_contract::{Amount, Timestamp};
 use daybook_domain::UserId;
 use daybook_projections::analytics::{self, CustomerFigures, CustomerRank};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,7 @@
 //! Sales by day, week or month.
 
 use axum::extract::State;
-use daybook_contract::Amount;
-use daybook_contract::Timestamp;
+use daybook_contract::{Amount, Timestamp};
 use daybook_projections::analytics::{self, Interval, SalesFigures};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -1,8 +1,7 @@
 //! Orders as they are answered. Where an order is shipped to is not part of it.
 
 use daybook_commands::OrderOutcome;
-use daybook_contract::Amount;
-use daybook_contract::Timestamp;
+use daybook_contract::{Amount, Timestamp};
 use daybook_domain::order::{ImportedLine, Order, OrderLine, OrderStatus};
 use daybook_domain::{OrderId, ProductId, UserId, Versioned};
 use daybook_history::past::PastOrder;

@@ -1,6 +1,5 @@
 use clap::Args;
-use daybook_bench::append;
-use daybook_bench::append::Spread;
+use daybook_bench::append::{self, Spread};
 use daybook_commands::CommandBus;
 use serde_json::json;
 

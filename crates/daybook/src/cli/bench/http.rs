@@ -2,8 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::Args;
 use daybook_api::gateway::TrustedProxies;
-use daybook_bench::http;
-use daybook_bench::http::{AdminAccount, HttpReport, Target};
+use daybook_bench::http::{self, AdminAccount, HttpReport, Target};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +16,7 @@ use crate::config::{
     secret,
 };
 use crate::failure::Failure;
-use crate::serve as server;
+use crate::serve;
 
 /// The whole over HTTP, with keep-alive connections.
 ///
@@ -115,7 +114,7 @@ async fn in_this_process(
     };
     let stop_server = CancellationToken::new();
     let (open, opened) = oneshot::channel();
-    let serving = server::serve(&config, stop_server.clone(), |address, _| {
+    let serving = serve::serve(&config, stop_server.clone(), |address, _| {
         // Fails only when nobody waits any more.
         let _ = open.send(address);
     });

@@ -1,6 +1,5 @@
 use clap::Args;
-use daybook_bench::lag;
-use daybook_bench::lag::LagReport;
+use daybook_bench::lag::{self, LagReport};
 use daybook_projections::{ProgressTracker, ProjectorConfig, registry, run as run_projectors};
 use tokio_util::sync::CancellationToken;
 
