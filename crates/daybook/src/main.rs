@@ -3,7 +3,6 @@
 //! Only here are settings read, arguments parsed, roles started and parts put together; whatever is put together stands
 //! in crates of its own.
 
-mod accounts;
 mod cli;
 mod config;
 mod failure;

@@ -1,6 +1,6 @@
 //! What every server does about erased persons, whatever else its role is.
 
-use daybook_api::erasure::{Erasures, Sweeper};
+use daybook_accounts::erasure::{Erasures, Sweeper};
 use daybook_audit::store::CheckpointStore;
 
 use super::background::Background;

@@ -44,7 +44,7 @@ pub struct RateLimiter {
 
 /// A request that this process's count of its address lets through.
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) class: Class,
     pub(super) client: Option<ClientAddress>,
     pub(super) verdict: Verdict,
@@ -91,7 +91,7 @@ impl RateLimiter {
     }
 
     /// By who it is, and by the count of all servers together.
-    pub(super) async fn check_caller(
+    pub(crate) async fn check_caller(
         &self,
         asked: Asked,
         principal: Option<&Principal>,
