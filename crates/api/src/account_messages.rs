@@ -52,7 +52,7 @@ pub(crate) async fn write(
     let Some(message) = sealed else {
         return Ok(false);
     };
-    let mut transaction = daybook_transaction::begin(&app.pool).await?;
+    let mut transaction = daybook_database::begin(&app.pool).await?;
     if !one_time::issue(&mut transaction, &token, id, purpose, email).await? {
         return Ok(false);
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use daybook_database::begin;
 use daybook_domain::UserId;
-use daybook_transaction::begin;
 use moka::sync::Cache;
 use sqlx::postgres::PgListener;
 use sqlx::{PgConnection, PgPool, query_as, query_scalar};

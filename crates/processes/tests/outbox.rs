@@ -80,7 +80,7 @@ impl Site {
     }
 
     async fn put(&self, message: &SealedMessage) {
-        let mut transaction = daybook_transaction::begin(&self.pool).await.unwrap();
+        let mut transaction = daybook_database::begin(&self.pool).await.unwrap();
         self.outbox.put(&mut transaction, message).await.unwrap();
         transaction.commit().await.unwrap();
     }

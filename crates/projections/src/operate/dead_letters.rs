@@ -5,8 +5,8 @@
 //! could be about: they are passed over too, and noted down as they come.
 
 use chrono::{DateTime, Utc};
+use daybook_database::begin;
 use daybook_log::Position;
-use daybook_transaction::begin;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};

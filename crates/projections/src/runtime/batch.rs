@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use daybook_database::begin;
 use daybook_log::{Position, RecordedEvent};
-use daybook_transaction::begin;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 

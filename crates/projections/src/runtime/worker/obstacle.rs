@@ -1,7 +1,7 @@
 //! What a worker does about events that it cannot project.
 
+use daybook_database::begin;
 use daybook_log::{Poison, RecordedEvent};
-use daybook_transaction::begin;
 use tracing::{error, info, warn};
 
 use super::{Worker, WorkerError};
