@@ -2,7 +2,10 @@
 //!
 //! What holds:
 //! - A transaction that is given up while it begins leaves nothing open ([`begin`]).
+//! - A lease is held by one, and its fencing number is never given out twice ([`Lease`]).
 
+mod lease;
 mod transaction;
 
+pub use lease::{Lease, LeaseError, LeaseTable};
 pub use transaction::begin;

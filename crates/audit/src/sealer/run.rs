@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daybook_database::Lease;
 use daybook_log::{LOG_CHANNEL, Position};
 use sqlx::postgres::PgListener;
 use sqlx::{PgConnection, query};
@@ -12,8 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::lease::Lease;
-use super::{Refusal, SealError, Sealer, SealerState, batch, start};
+use super::{LEASES, ONLY_ROW, Refusal, SealError, Sealer, SealerState, batch, start};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -51,24 +51,26 @@ async fn hold(sealer: &Sealer, shutdown: &CancellationToken) -> Result<(), SealE
     let Some(acquired) = acquired else {
         return Ok(());
     };
-    let mut lease = acquired?;
+    let lease = acquired?;
     info!(fencing = lease.fencing(), "this process seals the log");
     let fencing = lease.fencing();
     let heard = watch::Sender::new(());
     let ended = tokio::select! {
         () = shutdown.cancelled() => Ok(()),
-        Err(error) = lease.keep() => Err(error),
+        Err(error) = lease.keep() => Err(error.into()),
         Err(error) = listen(sealer, &heard) => Err(error),
         Err(error) = seal(sealer, fencing, heard.subscribe()) => Err(error),
     };
-    lease.release().await;
+    // Where this fails, the end of the session says the same.
+    let _ = timeout(lease.ttl(), lease.release()).await;
     ended
 }
 
 async fn acquire(sealer: &Sealer) -> Result<Lease, SealError> {
     let (holder, ttl) = (sealer.holder(), sealer.config.lease_ttl);
     loop {
-        if let Some(lease) = Lease::acquire(&sealer.pool, &holder, ttl).await? {
+        let acquired = LEASES.acquire(&sealer.pool, ONLY_ROW, &holder, ttl).await?;
+        if let Some(lease) = acquired {
             return Ok(lease);
         }
         sleep(sealer.config.poll_interval.min(ttl / 4)).await;

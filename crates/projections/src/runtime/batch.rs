@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use daybook_database::begin;
+use daybook_database::{Lease, LeaseError, begin};
 use daybook_log::{Position, RecordedEvent};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
 use super::{
     checkpoint::{Checkpoint, configure_transaction},
-    lease::{Lease, LeaseError},
     wake::announce_operation,
 };
 use crate::{

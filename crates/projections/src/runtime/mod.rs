@@ -14,13 +14,13 @@ mod backoff;
 mod batch;
 mod checkpoint;
 mod config;
-mod lease;
 mod obstacle;
 mod wake;
 mod worker;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use daybook_database::LeaseTable;
 use daybook_log::Feed;
 use futures::FutureExt;
 use sqlx::PgPool;
@@ -39,10 +39,16 @@ pub use self::{
     batch::{BatchError, PROJECTION_CHANNEL, commit_batch},
     checkpoint::{Checkpoint, CheckpointState, UnknownState},
     config::ProjectorConfig,
-    lease::{Lease, LeaseError},
 };
 use self::{wake::Wake, worker::Worker};
 use crate::{measure, projection::Projection, registry::registry};
+
+/// Who may write to a read model, by its name.
+pub const LEASES: LeaseTable = LeaseTable {
+    table: "projections.leases",
+    key_column: "name",
+    key_type: "text",
+};
 
 /// Runs every projector until `shutdown`, and returns when each has let go of its lease.
 ///

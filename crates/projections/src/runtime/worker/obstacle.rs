@@ -1,6 +1,6 @@
 //! What a worker does about events that it cannot project.
 
-use daybook_database::begin;
+use daybook_database::{Lease, begin};
 use daybook_log::{Poison, RecordedEvent};
 use tracing::{error, info, warn};
 
@@ -10,7 +10,6 @@ use crate::{
     runtime::{
         batch::{BatchError, commit_skip},
         checkpoint::{Checkpoint, CheckpointState, configure_transaction},
-        lease::Lease,
         obstacle::{Obstacle, blames_the_data},
     },
 };
