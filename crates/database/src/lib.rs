@@ -4,8 +4,10 @@
 //! - A transaction that is given up while it begins leaves nothing open ([`begin`]).
 //! - A lease is held by one, and its fencing number is never given out twice ([`Lease`]).
 
+mod backoff;
 mod lease;
 mod transaction;
 
+pub use backoff::Backoff;
 pub use lease::{Lease, LeaseError, LeaseTable};
 pub use transaction::begin;

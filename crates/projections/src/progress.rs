@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use daybook_database::Backoff;
 use daybook_log::Position;
 use parking_lot::{Mutex, RwLock};
 use sqlx::{PgPool, postgres::PgListener};
@@ -29,7 +30,7 @@ use tracing::{debug, warn};
 
 use crate::{
     registry::registry,
-    runtime::{Backoff, Notification, PROJECTION_CHANNEL},
+    runtime::{Notification, PROJECTION_CHANNEL},
     stand::Stand,
 };
 

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use daybook_audit::store::{CheckpointStore, Erasure};
+use daybook_database::Backoff;
 use daybook_log::LogError;
 use daybook_log::erasure::{self, Erased};
 use daybook_projections::users;
@@ -43,12 +44,13 @@ impl Sweeper {
     }
 
     pub(crate) async fn run(self, erasures: Erasures, stop: CancellationToken) {
-        let (mut swept_once, mut pause) = (HashSet::new(), FIRST_PAUSE);
+        let mut swept_once = HashSet::new();
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while !stop.is_cancelled() {
             match stop.run_until_cancelled(self.sweep(&mut swept_once)).await {
                 // What cannot be done now is tried less and less often.
-                Some(Ok(Left::Stuck)) => pause = (pause * 2).min(LONGEST_PAUSE),
-                Some(Ok(Left::Nothing | Left::Waiting)) => pause = FIRST_PAUSE,
+                Some(Ok(Left::Stuck)) => backoff.lengthen(),
+                Some(Ok(Left::Nothing | Left::Waiting)) => backoff.reset(),
                 Some(Err(error)) => warn!(
                     error = chain(&error),
                     "could not look for what is left of erased persons"
@@ -58,7 +60,7 @@ impl Sweeper {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = erasures.announced() => {}
-                () = sleep(pause) => {}
+                () = sleep(backoff.pause()) => {}
             }
         }
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_database::Lease;
+use daybook_database::{Backoff, Lease};
 use daybook_log::{LOG_CHANNEL, Position};
 use sqlx::postgres::PgListener;
 use sqlx::{PgConnection, query};
@@ -15,11 +15,11 @@ use tracing::{error, info, warn};
 
 use super::{LEASES, ONLY_ROW, Refusal, SealError, Sealer, SealerState, batch, start};
 
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Whoever sealed for so long is not failing time after time.
+const STEADY_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(sealer: Sealer, shutdown: CancellationToken) {
-    let mut wait = FIRST_WAIT;
+    let mut backoff = Backoff::default();
     while !shutdown.is_cancelled() {
         let begun = Instant::now();
         let ended = hold(&sealer, &shutdown).await;
@@ -37,11 +37,10 @@ pub(super) async fn run(sealer: Sealer, shutdown: CancellationToken) {
             ),
         }
         sealer.enter(SealerState::Waiting);
-        if begun.elapsed() > LONGEST_WAIT {
-            wait = FIRST_WAIT;
+        if begun.elapsed() > STEADY_AFTER {
+            backoff.reset();
         }
-        shutdown.run_until_cancelled(sleep(wait)).await;
-        wait = (wait * 2).min(LONGEST_WAIT);
+        backoff.wait(&shutdown).await;
     }
 }
 

@@ -1,10 +1,12 @@
 //! Exports each checkpoint as it is made. Sealing never waits for it: while the store is away, checkpoints are
 //! passed over, and the newest goes out as soon as it is back.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use daybook_database::Backoff;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -39,7 +41,8 @@ pub async fn run(store: CheckpointStore, sealed: watch::Receiver<Sealed>, stop: 
         exported: None,
         kept: None,
         keep_at: Instant::now(),
-        failing: None,
+        backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+        is_failing: false,
     };
     let _ = stop.run_until_cancelled(exporter.follow()).await;
     exporter.keep_at = Instant::now();
@@ -56,8 +59,9 @@ struct Exporter {
     kept: Option<Arc<SignedCheckpoint>>,
     /// When the next is to stay.
     keep_at: Instant,
-    /// The pause after the next failure, while the store is away.
-    failing: Option<Duration>,
+    backoff: Backoff,
+    /// Whether the store is away.
+    is_failing: bool,
 }
 
 impl Exporter {
@@ -85,8 +89,9 @@ impl Exporter {
         let newest = self.sealed.borrow_and_update().checkpoint.clone()?;
         match self.export(newest).await {
             Ok(()) => {
-                if self.failing.take().is_some() {
+                if mem::take(&mut self.is_failing) {
                     info!("checkpoints are exported again");
+                    self.backoff.reset();
                 }
                 None
             }
@@ -110,16 +115,15 @@ impl Exporter {
 
     fn failed(&mut self, failure: &StoreError) -> Duration {
         counter!(FAILURES).increment(1);
-        let pause = self.failing.unwrap_or(FIRST_PAUSE);
         let error = failure as &dyn std::error::Error;
         match failure {
-            StoreError::Malformed { .. } | StoreError::Forked { .. } if self.failing.is_none() => {
+            StoreError::Malformed { .. } | StoreError::Forked { .. } if !self.is_failing => {
                 error!(
                     error,
                     "checkpoints are not exported: the store holds another log's"
                 );
             }
-            _ if self.failing.is_none() => {
+            _ if !self.is_failing => {
                 warn!(
                     error,
                     "checkpoints are not exported until the store is back"
@@ -127,7 +131,9 @@ impl Exporter {
             }
             _ => {}
         }
-        self.failing = Some((pause * 2).min(LONGEST_PAUSE));
+        self.is_failing = true;
+        let pause = self.backoff.pause();
+        self.backoff.lengthen();
         pause
     }
 }

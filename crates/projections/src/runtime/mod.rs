@@ -10,7 +10,6 @@
 //! - An event that cannot be projected halts its projector only. A database that is away halts
 //!   nobody: workers try again until it is back.
 
-mod backoff;
 mod batch;
 mod checkpoint;
 mod config;
@@ -20,7 +19,7 @@ mod worker;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use daybook_database::LeaseTable;
+use daybook_database::{Backoff, LeaseTable};
 use daybook_log::Feed;
 use futures::FutureExt;
 use sqlx::PgPool;
@@ -28,17 +27,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-pub(crate) use self::{
-    backoff::Backoff,
-    batch::{Notification, announce_switch},
-    checkpoint::RATE_SECONDS,
-    obstacle::chain,
-    wake::announce_operation,
-};
 pub use self::{
     batch::{BatchError, PROJECTION_CHANNEL, commit_batch},
     checkpoint::{Checkpoint, CheckpointState, UnknownState},
     config::ProjectorConfig,
+};
+pub(crate) use self::{
+    batch::{Notification, announce_switch},
+    checkpoint::RATE_SECONDS,
+    obstacle::chain,
+    wake::announce_operation,
 };
 use self::{wake::Wake, worker::Worker};
 use crate::{measure, projection::Projection, registry::registry};

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use daybook_database::Backoff;
 use daybook_log::{Feed, LogError, Position};
 use sqlx::PgConnection;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-
-use super::backoff::Backoff;
 
 /// Where every action of an operator on a projection is announced, as the projection's name.
 const OPERATION_CHANNEL: &str = "daybook_operation";

@@ -6,7 +6,7 @@ mod version;
 
 use std::{error::Error, sync::Arc, time::Instant};
 
-use daybook_database::{Lease, LeaseError};
+use daybook_database::{Backoff, Lease, LeaseError};
 use daybook_log::{Feed, LogError, Position, RecordedEvent};
 use sqlx::PgPool;
 use tokio::time::{sleep, timeout};
@@ -15,7 +15,6 @@ use tracing::{debug, info, warn};
 
 use super::{
     LEASES,
-    backoff::Backoff,
     batch::{BatchError, commit_batch},
     checkpoint::{Checkpoint, CheckpointState},
     config::ProjectorConfig,
