@@ -2,12 +2,15 @@
 //!
 //! What holds:
 //! - A transaction that is given up while it begins leaves nothing open ([`begin`]).
+//! - Whoever listens learns that the connection broke, and looks again ([`Listening`], [`Touch`]).
 //! - A lease is held by one, and its fencing number is never given out twice ([`Lease`]).
 
 mod backoff;
 mod lease;
+mod listen;
 mod transaction;
 
 pub use backoff::Backoff;
 pub use lease::{Lease, LeaseError, LeaseTable};
+pub use listen::{Heard, Listening, Touch};
 pub use transaction::begin;

@@ -17,10 +17,10 @@ use std::{
     time::Duration,
 };
 
-use daybook_database::Backoff;
+use daybook_database::{Backoff, Heard, Listening, Touch};
 use daybook_log::Position;
 use parking_lot::{Mutex, RwLock};
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::PgPool;
 use tokio::{
     sync::{broadcast, watch},
     time::{MissedTickBehavior, interval, timeout},
@@ -157,32 +157,21 @@ impl Progress {
     /// Tracks until `shutdown`. Occupies one connection of `pool`, and a second one now and then.
     pub async fn run(&self, pool: PgPool, shutdown: CancellationToken) {
         let deaf = self.poll_while_deaf(&pool);
-        let hear = async {
-            let mut backoff = Backoff::default();
-            loop {
-                if let Err(error) = self.listen(&pool, &mut backoff).await {
-                    warn!(
-                        error = &error as &dyn std::error::Error,
-                        "lost touch with the projectors"
-                    );
-                }
-                self.lose_track();
-                backoff.wait(&shutdown).await;
-            }
+        let touch = Touch {
+            pool: &pool,
+            channels: &[PROJECTION_CHANNEL],
+            with: "the projectors",
+            backoff: Backoff::default(),
         };
+        let hear = |listening| self.listen(&pool, listening);
         tokio::select! {
             () = deaf => {}
-            () = hear => {}
-            () = shutdown.cancelled() => {}
+            () = touch.keep(&shutdown, hear, || self.lose_track()) => {}
         }
-        self.lose_track();
     }
 
     /// Listens until the connection breaks or falls silent.
-    async fn listen(&self, pool: &PgPool, backoff: &mut Backoff) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(PROJECTION_CHANNEL).await?;
-        // Subscribed first, so that whatever is committed after this look is heard.
+    async fn listen(&self, pool: &PgPool, mut listening: Listening) -> Result<(), sqlx::Error> {
         let found = load_checkpoints(pool).await?;
         self.resync();
         for (name, stand) in &found {
@@ -190,7 +179,6 @@ impl Progress {
         }
         self.learn(&found);
         self.shared.listening.store(true, Ordering::SeqCst);
-        backoff.reset();
 
         let mut poll = interval(POLL_LISTENING);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -198,9 +186,9 @@ impl Progress {
         loop {
             tokio::select! {
                 biased;
-                received = listener.try_recv() => match received? {
-                    Some(notification) => self.hear(notification.payload()),
-                    None => return Ok(()),
+                heard = listening.next(POLL_LISTENING) => match heard? {
+                    Heard::Notification(notification) => self.hear(notification.payload()),
+                    Heard::Silence => {}
                 },
                 _ = poll.tick() => {
                     // What the last poll saw must have been heard by now.

@@ -4,9 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_database::{Backoff, Lease};
+use daybook_database::{Backoff, Lease, Listening};
 use daybook_log::{LOG_CHANNEL, Position};
-use sqlx::postgres::PgListener;
 use sqlx::{PgConnection, query};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -78,18 +77,10 @@ async fn acquire(sealer: &Sealer) -> Result<Lease, SealError> {
 
 /// Says "look again" at each append, and once every poll interval without one.
 async fn listen(sealer: &Sealer, heard: &watch::Sender<()>) -> Result<Infallible, SealError> {
-    let mut listener = PgListener::connect_with(&sealer.pool).await?;
-    listener.listen(LOG_CHANNEL).await?;
+    let mut listening = Listening::subscribe(&sealer.pool, &[LOG_CHANNEL]).await?;
     loop {
         heard.send_replace(());
-        let received = timeout(sealer.config.poll_interval, listener.try_recv()).await;
-        if let Ok(received) = received
-            && received?.is_none()
-        {
-            return Err(SealError::Database(sqlx::Error::Io(
-                std::io::ErrorKind::ConnectionReset.into(),
-            )));
-        }
+        listening.next(sealer.config.poll_interval).await?;
     }
 }
 
