@@ -28,6 +28,7 @@ mod secrets;
 pub mod snapshot;
 pub mod stream;
 pub mod transfer;
+mod wake;
 
 pub use codec::Codec;
 pub use database::database_identity;
@@ -39,6 +40,7 @@ pub use pick::{Pick, Stretch};
 pub use replay::{Replay, Selection, StoredEvent};
 pub use seal::{PersonKey, SealError};
 pub use secrets::{MasterKeyMismatch, Secrets};
+pub use wake::Wake;
 
 /// A place in the log: 1 is the first event, 0 stands before it.
 pub type Position = i64;

@@ -15,15 +15,12 @@ use super::VerifyError;
 use super::chunk::{CHUNK, Checked, Sealed, leaves_of, positions, row_hashes};
 use super::classify::{Missing, Stray, Trace};
 use super::order::{self, Run};
-use super::segment::Segment;
+use super::segment::{Segment, keep};
 use super::tail::Tail;
 use crate::tree::Hash;
 
 /// Dirty chunks whose leaves are in memory at a time: a million leaves.
 const SEGMENT: usize = 16;
-
-/// Rows and leaves that are kept because they fit nowhere; what is beyond is counted only.
-const MOST_KEPT: usize = 1 << 20;
 
 /// What was found, and how much was too much to be told apart.
 pub(super) struct Traced {
@@ -232,13 +229,6 @@ impl Hashed {
                 stream: row.stream(),
             });
         }
-    }
-}
-
-pub(super) fn keep<T>(kept: &mut Vec<T>, untold: &mut u64, one: T) {
-    match kept.len() < MOST_KEPT {
-        true => kept.push(one),
-        false => *untold += 1,
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 
 use super::{
     checkpoint::{Checkpoint, configure_transaction},
-    wake::announce_operation,
+    operation::announce_operation,
 };
 use crate::{
     operate::note_passed_over,

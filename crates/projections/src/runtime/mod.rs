@@ -14,13 +14,13 @@ mod batch;
 mod checkpoint;
 mod config;
 mod obstacle;
-mod wake;
+mod operation;
 mod worker;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use daybook_database::{Backoff, LeaseTable};
-use daybook_log::Feed;
+use daybook_log::{Feed, Wake};
 use futures::FutureExt;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
@@ -36,9 +36,9 @@ pub(crate) use self::{
     batch::{Notification, announce_switch},
     checkpoint::RATE_SECONDS,
     obstacle::chain,
-    wake::announce_operation,
+    operation::announce_operation,
 };
-use self::{wake::Wake, worker::Worker};
+use self::{operation::Heard, worker::Worker};
 use crate::{measure, projection::Projection, registry::registry};
 
 /// Who may write to a read model, by its name.
@@ -66,7 +66,8 @@ pub async fn run_projections(
     measure::describe();
     let holder: Arc<str> = config.holder().into();
     let config = Arc::new(config);
-    let wake = Wake::new(feed.clone(), config.poll_interval);
+    let mut wake = Wake::new(feed.clone(), config.poll_interval);
+    let heard = Heard::of(&mut wake);
     let mut tasks = JoinSet::new();
     for projection in projections {
         let worker = Worker::new(
@@ -75,7 +76,7 @@ pub async fn run_projections(
             pool.clone(),
             Arc::clone(&config),
             Arc::clone(&holder),
-            wake.subscribe(),
+            heard.clone(),
             shutdown.clone(),
         );
         tasks.spawn(keep_running(worker, shutdown.clone()));

@@ -18,7 +18,7 @@ use super::{
     batch::{BatchError, commit_batch},
     checkpoint::{Checkpoint, CheckpointState},
     config::ProjectorConfig,
-    wake::Heard,
+    operation::Heard,
 };
 use crate::{measure, projection::Projection, rebuild::BuildError};
 
