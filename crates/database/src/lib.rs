@@ -8,9 +8,11 @@
 mod backoff;
 mod lease;
 mod listen;
+mod passing;
 mod transaction;
 
 pub use backoff::Backoff;
 pub use lease::{Lease, LeaseError, LeaseTable};
 pub use listen::{Heard, Listening, Touch};
+pub use passing::is_passing;
 pub use transaction::begin;

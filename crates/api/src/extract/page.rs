@@ -2,9 +2,9 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
+use daybook_database::is_passing;
 use daybook_projections::{Page, Paging, QueryError, Start};
 use serde::Serialize;
-use sqlx::error::DatabaseError;
 use tracing::warn;
 
 use super::query::invalid;
@@ -110,18 +110,15 @@ impl From<QueryError> for Problem {
 /// A database error that a query met, logged here as nobody else handles it.
 pub(crate) fn of_database(error: &sqlx::Error) -> Problem {
     match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed => {
-            warn!(error = chain(error), "a query found no database");
-            unreachable_database()
-        }
-        sqlx::Error::Database(refusal) if is_passing(refusal.as_ref()) => {
+        sqlx::Error::Database(_) if is_passing(error) => {
             warn!(
                 error = chain(error),
                 "the database could not answer a query"
             );
+            unreachable_database()
+        }
+        _ if is_passing(error) => {
+            warn!(error = chain(error), "a query found no database");
             unreachable_database()
         }
         _ => {
@@ -129,15 +126,6 @@ pub(crate) fn of_database(error: &sqlx::Error) -> Problem {
             Problem::internal()
         }
     }
-}
-
-/// Whether the server is to blame and not the statement, so that it may be answered later: a connection
-/// that broke, a disk that is full, a shutdown, an error of the system's.
-fn is_passing(refusal: &dyn DatabaseError) -> bool {
-    let code = refusal.code().unwrap_or_default();
-    ["08", "53", "57", "58"]
-        .iter()
-        .any(|class| code.starts_with(class))
 }
 
 #[cfg(test)]

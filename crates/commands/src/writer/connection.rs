@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daybook_database::Backoff;
+use daybook_database::{Backoff, is_passing};
 use daybook_log::Position;
 use daybook_log::append::{Append, append_batch};
 use daybook_log::conflict::{self, Conflicts};
@@ -156,13 +156,7 @@ impl Connection {
 /// broke, a server that shuts down, starts up, or is out of memory or disk) says nothing of the outcome.
 pub(super) fn is_verdict(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => {
-            let code = error.code().unwrap_or_default();
-            !["08", "40", "53", "57", "58"]
-                .iter()
-                .any(|class| code.starts_with(class))
-                && code != "25006"
-        }
+        sqlx::Error::Database(_) => !is_passing(error),
         sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound => {
             true
         }
