@@ -6,7 +6,7 @@ mod process;
 
 use std::path::Path;
 
-use daybook_log::MIGRATOR;
+use daybook_database::MIGRATOR;
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_private_postgres::{Durability, PrivateServer, ServerConfig, StopMode};
 use process::{Server, daybook, failure, folder, run};

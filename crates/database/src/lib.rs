@@ -8,11 +8,15 @@
 mod backoff;
 mod lease;
 mod listen;
+mod migrations;
 mod passing;
+mod rights;
 mod transaction;
 
 pub use backoff::Backoff;
 pub use lease::{Lease, LeaseError, LeaseTable};
 pub use listen::{Heard, Listening, Touch};
+pub use migrations::MIGRATOR;
 pub use passing::is_passing;
+pub use rights::{grant_server_role, quoted};
 pub use transaction::begin;

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use daybook_database::{Lease, LeaseError, LeaseTable};
-use daybook_log::MIGRATOR;
+use daybook_database::{Lease, LeaseError, LeaseTable, MIGRATOR, begin};
 use daybook_private_postgres::testing::TestDatabase;
 use sqlx::{PgPool, query};
 use tokio::time::{Instant, sleep, timeout};
@@ -148,12 +147,12 @@ async fn a_transaction_is_refused_once_the_lease_is_anothers() {
     let pool = database.server_pool().unwrap();
     for place in places {
         let first = place.acquire("first").await.unwrap();
-        let mut transaction = daybook_database::begin(&pool).await.unwrap();
+        let mut transaction = begin(&pool).await.unwrap();
         first.check(&mut transaction).await.unwrap();
         transaction.commit().await.unwrap();
         place.expire().await;
         let second = place.acquire("second").await.unwrap();
-        let mut transaction = daybook_database::begin(&pool).await.unwrap();
+        let mut transaction = begin(&pool).await.unwrap();
         let refused = first.check(&mut transaction).await;
         assert!(matches!(refused, Err(LeaseError::Lost)), "{refused:?}");
         second.check(&mut transaction).await.unwrap();

@@ -45,9 +45,6 @@ pub use wake::Wake;
 /// A place in the log: 1 is the first event, 0 stands before it.
 pub type Position = i64;
 
-/// The database's schema, in the order in which it came to be.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
-
 /// Where [`append::append_batch`] announces the log's new head, as text.
 pub const LOG_CHANNEL: &str = "daybook_log";
 

@@ -135,9 +135,10 @@ mod tests {
 
     use chrono::Utc;
     use daybook_commands::{CommandBus, EraseUser, RegisterUser};
+    use daybook_database::MIGRATOR;
     use daybook_domain::UserId;
     use daybook_domain::user::Role;
-    use daybook_log::{Codec, Feed, MIGRATOR, Secrets};
+    use daybook_log::{Codec, Feed, Secrets};
     use daybook_private_postgres::testing::TestDatabase;
     use daybook_projections::ProjectorConfig;
     use sqlx::query_scalar;
