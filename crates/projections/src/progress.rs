@@ -19,6 +19,7 @@ use std::{
 
 use daybook_database::{Backoff, Heard, Listening, Touch};
 use daybook_log::Position;
+use error_reporter::Report;
 use parking_lot::{Mutex, RwLock};
 use sqlx::PgPool;
 use tokio::{
@@ -218,7 +219,7 @@ impl Progress {
                     }
                 }
                 Err(error) => debug!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Report::new(&error),
                     "could not look at the checkpoints"
                 ),
             }
@@ -240,7 +241,7 @@ impl Progress {
             }
             Err(error) => {
                 warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Report::new(&error),
                     "heard something that isn't a projector"
                 );
                 self.resync();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use daybook_database::{Backoff, Lease, Listening};
 use daybook_log::{LOG_CHANNEL, Position};
+use error_reporter::Report;
 use sqlx::{PgConnection, query};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -31,7 +32,7 @@ pub(super) async fn run(sealer: Sealer, shutdown: CancellationToken) {
                 return shutdown.cancelled().await;
             }
             Err(error) => warn!(
-                error = &error as &dyn std::error::Error,
+                error = %Report::new(&error),
                 "sealing is interrupted"
             ),
         }

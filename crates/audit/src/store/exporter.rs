@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use daybook_database::Backoff;
+use error_reporter::Report;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -115,17 +116,16 @@ impl Exporter {
 
     fn failed(&mut self, failure: &StoreError) -> Duration {
         counter!(FAILURES).increment(1);
-        let error = failure as &dyn std::error::Error;
         match failure {
             StoreError::Malformed { .. } | StoreError::Forked { .. } if !self.is_failing => {
                 error!(
-                    error,
+                    error = %Report::new(failure),
                     "checkpoints are not exported: the store holds another log's"
                 );
             }
             _ if !self.is_failing => {
                 warn!(
-                    error,
+                    error = %Report::new(failure),
                     "checkpoints are not exported until the store is back"
                 );
             }

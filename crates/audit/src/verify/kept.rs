@@ -1,5 +1,6 @@
 //! The checkpoints that stay in the store: to how many of them the log still leads.
 
+use error_reporter::Report;
 use sqlx::PgConnection;
 use tracing::warn;
 
@@ -23,7 +24,7 @@ pub(super) async fn agreed(
         Ok(kept) => kept,
         Err(error) => {
             warn!(
-                error = &error as &dyn std::error::Error,
+                error = %Report::new(&error),
                 "the kept checkpoints could not be read"
             );
             return Ok(0);

@@ -6,14 +6,13 @@ use daybook_database::{Backoff, is_passing};
 use daybook_log::Position;
 use daybook_log::append::{Append, append_batch};
 use daybook_log::conflict::{self, Conflicts};
+use error_reporter::Report;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-
-use crate::answer::describe;
 
 /// Between attempts that fail one after another.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
@@ -60,7 +59,7 @@ impl Connection {
                 match timeout(CALL_TIMEOUT, PgConnection::connect_with(&self.options)).await {
                     Ok(Ok(open)) => break open,
                     Ok(Err(error)) => warn!(
-                        error = describe(&error),
+                        error = %Report::new(&error),
                         "the writer cannot reach the database"
                     ),
                     Err(_) => warn!("the writer cannot reach the database in time"),
@@ -121,7 +120,7 @@ impl Connection {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if is_verdict(&error) => Err(Refused::ByDatabase(error)),
             Ok(Err(error)) => {
-                self.broken(&describe(&error));
+                self.broken(&Report::new(&error).to_string());
                 return None;
             }
             Err(_) => {

@@ -35,7 +35,6 @@ pub use self::{
 pub(crate) use self::{
     batch::{Notification, announce_switch},
     checkpoint::RATE_SECONDS,
-    obstacle::chain,
     operation::announce_operation,
 };
 use self::{operation::Heard, worker::Worker};

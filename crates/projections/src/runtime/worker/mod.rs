@@ -4,10 +4,11 @@ mod hold;
 mod obstacle;
 mod version;
 
-use std::{error::Error, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use daybook_database::{Backoff, Lease, LeaseError};
 use daybook_log::{Feed, LogError, Position, RecordedEvent};
+use error_reporter::Report;
 use sqlx::PgPool;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -87,7 +88,7 @@ impl Worker {
             if let Err(error) = self.take_turn(&mut backoff).await {
                 warn!(
                     projection = self.name(),
-                    error = &error as &dyn Error,
+                    error = %Report::new(&error),
                     "a projector starts over"
                 );
                 backoff.wait(&self.shutdown).await;
@@ -140,7 +141,7 @@ impl Worker {
                 Err(error) => {
                     warn!(
                         projection = self.name(),
-                        error = &error as &dyn Error,
+                        error = %Report::new(&error),
                         "could not ask for the lease"
                     );
                     backoff.wait(&self.shutdown).await;
