@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
 use daybook_log::{LogError, Metadata, Position};
+use error_reporter::Report;
 
 /// The circumstances of a command.
 #[derive(Clone, Debug)]
@@ -77,20 +78,8 @@ impl From<LogError> for CommandError {
         match &error {
             LogError::Database(_) => CommandError::Unavailable(Some(error)),
             LogError::Undecodable { .. } | LogError::Encode { .. } | LogError::Seal(_) => {
-                CommandError::Internal(describe(&error))
+                CommandError::Internal(Report::new(&error).to_string())
             }
         }
     }
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use daybook_commands::{Answer, BusTasks, Command, CommandBus, Context, EraseUser, RegisterUser};
+use daybook_database::MIGRATOR;
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
-use daybook_log::{Actor, Codec, MIGRATOR, Metadata, Secrets};
+use daybook_log::{Actor, Codec, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_processes::outbox::{Content, Outbox, OutboxError, SealedMessage, Template};
 use sqlx::{PgPool, query, query_scalar};
@@ -80,7 +81,7 @@ impl Site {
     }
 
     async fn put(&self, message: &SealedMessage) {
-        let mut transaction = daybook_transaction::begin(&self.pool).await.unwrap();
+        let mut transaction = daybook_database::begin(&self.pool).await.unwrap();
         self.outbox.put(&mut transaction, message).await.unwrap();
         transaction.commit().await.unwrap();
     }

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use daybook_audit::store::{CheckpointStore, Erasure};
+use daybook_database::Backoff;
 use daybook_log::LogError;
 use daybook_log::erasure::{self, Erased};
 use daybook_projections::users;
@@ -43,12 +44,13 @@ impl Sweeper {
     }
 
     pub async fn run(self, erasures: Erasures, stop: CancellationToken) {
-        let (mut swept_once, mut pause) = (HashSet::new(), FIRST_PAUSE);
+        let mut swept_once = HashSet::new();
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while !stop.is_cancelled() {
             match stop.run_until_cancelled(self.sweep(&mut swept_once)).await {
                 // What cannot be done now is tried less and less often.
-                Some(Ok(Left::Stuck)) => pause = (pause * 2).min(LONGEST_PAUSE),
-                Some(Ok(Left::Nothing | Left::Waiting)) => pause = FIRST_PAUSE,
+                Some(Ok(Left::Stuck)) => backoff.lengthen(),
+                Some(Ok(Left::Nothing | Left::Waiting)) => backoff.reset(),
                 Some(Err(error)) => warn!(
                     error = %Report::new(&error),
                     "could not look for what is left of erased persons"
@@ -58,7 +60,7 @@ impl Sweeper {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = erasures.announced() => {}
-                () = sleep(pause) => {}
+                () = sleep(backoff.pause()) => {}
             }
         }
     }
@@ -133,9 +135,10 @@ mod tests {
 
     use chrono::Utc;
     use daybook_commands::{CommandBus, EraseUser, RegisterUser};
+    use daybook_database::MIGRATOR;
     use daybook_domain::UserId;
     use daybook_domain::user::Role;
-    use daybook_log::{Codec, Feed, MIGRATOR, Secrets};
+    use daybook_log::{Codec, Feed, Secrets};
     use daybook_private_postgres::testing::TestDatabase;
     use daybook_projections::ProjectorConfig;
     use sqlx::query_scalar;

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use daybook_domain::StreamId;
 use daybook_log::append::{Append, append_batch};
 use daybook_log::{APPEND_LOCK, Codec, LogError, Position, RecordedEvent, stream};
+use error_reporter::Report;
 use metrics::counter;
 use sqlx::{Connection as _, PgConnection, query};
 use tokio::sync::oneshot;
 
 use super::connection::is_verdict;
 use super::{LockedJob, Pending, Settled, Writer};
-use crate::answer::describe;
 use crate::attempt::{Attempt, AttemptError, Mode};
 use crate::slot::Slot;
 
@@ -74,7 +74,7 @@ fn decide_one((attempt, slots, reply): &mut Waiting) -> Option<Pending> {
     let reply = reply.take()?;
     let settled = match (tried, draft) {
         (Ok(()), Some(draft)) => return Some(Pending { draft, reply }),
-        (Err(AttemptError::Encode(error)), _) => Settled::Failed(describe(&error)),
+        (Err(AttemptError::Encode(error)), _) => Settled::Failed(Report::new(&error).to_string()),
         // A second slot of the same stream was in use: the next try finds the right one.
         (Err(AttemptError::NotCurrent | AttemptError::Frozen) | Ok(()), _) => Settled::Outrun,
     };
@@ -115,7 +115,7 @@ async fn under_lock(
     }
     if let Err(error) = freeze(&mut transaction, codec, slots).await {
         tracing::warn!(
-            error = describe(&error),
+            error = %Report::new(&error),
             "tails could not be loaded under the log's lock"
         );
         return away(Vec::new());

@@ -7,13 +7,13 @@ use daybook_domain::StreamId;
 use daybook_log::Position;
 use daybook_log::append::Append;
 use daybook_log::conflict::Conflicts;
+use error_reporter::Report;
 use metrics::{counter, histogram};
 use tracing::error;
 
 use super::batch::{uses_any, written};
 use super::connection::Refused;
 use super::{Pending, Settled, Writer};
-use crate::answer::describe;
 use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Trust};
 
 /// How often a batch that nothing stands in the way of (any more) is sent whole before it is halved.
@@ -101,7 +101,7 @@ impl Writer {
                     unexplained,
                 });
             } else {
-                let reason = describe(&refusal);
+                let reason = Report::new(&refusal).to_string();
                 error!(error = reason, "the database refused an append");
                 void.extend(pending.iter().flat_map(written));
                 failed.extend(

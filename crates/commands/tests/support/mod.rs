@@ -9,9 +9,10 @@ use daybook_commands::{
     Answer, Answered, BusTasks, Command, CommandBus, CommandError, Context, CreateProduct,
     IdempotencyKey, PlaceOrder, Refusal, RegisterUser,
 };
+use daybook_database::MIGRATOR;
 use daybook_domain::user::Role;
 use daybook_domain::{Currency, Money, OrderId, ProductId, State, StreamId, UserId};
-use daybook_log::{Actor, Codec, MIGRATOR, Metadata, Secrets};
+use daybook_log::{Actor, Codec, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use sqlx::PgPool;
 use uuid::Uuid;

@@ -1,7 +1,6 @@
 //! The database's schema and the rights on it, brought to where this binary expects them.
 
-use daybook_log::MIGRATOR;
-use daybook_private_postgres::grant_server_role;
+use daybook_database::{MIGRATOR, grant_server_role};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use tracing::info;

@@ -1,7 +1,7 @@
 //! An event that a read model cannot take: its projector halts, everything else goes on, and an operator
 //! sets it going again.
 
-use daybook_transaction::begin;
+use daybook_database::begin;
 use reqwest::Method;
 use serde_json::Value;
 use sqlx::{Executor, PgPool, query_scalar};
