@@ -7,6 +7,7 @@
 mod batch;
 mod connection;
 mod locked;
+mod settle;
 mod write;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::attempt::{Attempt, Draft};
 use crate::slot::Slot;
 use batch::Gathering;
 use connection::Connection;
+use settle::Failures;
 
 /// Appends that may wait. Beyond that the server says so instead of making everyone wait longer.
 pub(crate) const QUEUE: usize = 8192;
@@ -121,8 +123,9 @@ impl Writer {
             if !batch.is_empty() {
                 self.write(batch).await;
             }
-            let outrun = gathering.take_outrun();
-            self.settle_failures(outrun);
+            let mut failures = Failures::default();
+            failures.add_outrun(gathering.take_outrun());
+            failures.settle();
             let locked = gathering.take_locked();
             if !locked.is_empty() {
                 self.write_locked(locked).await;
