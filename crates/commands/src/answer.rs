@@ -1,4 +1,4 @@
-//! What goes into the bus beside a command, and what comes out.
+//! What the bus takes together with a command, and what it returns.
 
 use std::fmt;
 
@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
 use daybook_log::{LogError, Metadata, Position};
 
-/// The circumstances of a command.
+use crate::refusal::Refusal;
+
+/// The circumstances of a command that is to be answered.
 #[derive(Clone, Debug)]
 pub struct Context {
     pub metadata: Metadata,
@@ -15,11 +17,12 @@ pub struct Context {
     pub key: Option<IdempotencyKey>,
 }
 
-/// A key under which a request is carried out once and answered the same each time. Prints nothing of either.
+/// A key under which a request is carried out once and answered the same each time. `Debug` shows neither key nor
+/// request.
 #[derive(Clone)]
 pub struct IdempotencyKey {
-    /// Who sends it; one principal's keys are no other's. None for anonymous callers, whose keys are
-    /// told apart by the request itself.
+    /// The principal who sends it; different principals may use the same key independently. `None` for anonymous
+    /// callers, whose keys are told apart by the request itself.
     pub principal: Option<String>,
     pub route: String,
     pub key: String,
@@ -39,20 +42,29 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Whose personal data the body holds: it is then sealed in the record.
+    /// The person whose personal data the body holds: it is then sealed in the record.
     pub person: Option<UserId>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Answered {
     pub answer: Answer,
-    /// A read model at this position has seen all that the answer speaks of.
+    /// A read model at this position includes everything that the answer is about.
     pub position: Position,
     /// The answer was recorded earlier and is repeated.
     pub replayed: bool,
 }
 
-/// Why there is no answer. Only the first three are of the client's request.
+/// How a command ended, for a sender that is not answered in bytes.
+#[derive(Clone, Debug)]
+pub struct Sent<O> {
+    /// Of the decision that was written. A refusal is durable, too: the append confirmed what it depends on.
+    pub outcome: Result<O, Refusal>,
+    /// A read model at this position includes everything that the outcome is about.
+    pub position: Position,
+}
+
+/// Why there is no answer. Only the first three are caused by the client's request.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     #[error("the idempotency key was used for another request")]
@@ -82,7 +94,7 @@ impl From<LogError> for CommandError {
     }
 }
 
-/// An error with its sources, on one line.
+/// An error with its causes, on one line.
 pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,7 +1,7 @@
 //! Deciding under the log's lock: for commands that lost twice to another process.
 //!
-//! Nobody can append while the lock is held, so what is decided on the streams' tails cannot lose
-//! again. It is the one place where the lock is held across round trips, and it is rare.
+//! Nobody can append while the lock is held, so whatever is decided on the streams' tails cannot lose again. This is
+//! the only place where the lock is held across round trips, and it is rare.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use sqlx::{Connection as _, PgConnection, query};
 use tokio::sync::oneshot;
 
 use super::connection::is_verdict;
-use super::{LockedJob, Pending, Settled, Writer};
+use super::{LockedJob, NotWritten, Pending, Settled, Writer};
 use crate::answer::describe;
-use crate::attempt::{Attempt, AttemptError, Mode};
+use crate::attempt::AttemptError;
 use crate::slot::Slot;
 
 impl Writer {
-    pub(super) async fn write_locked(&mut self, jobs: Vec<LockedJob>) {
+    pub(super) async fn write_locked(&mut self, mut jobs: Vec<LockedJob>) {
         counter!("daybook_commands_decided_under_lock_total").increment(jobs.len() as u64);
         let slots: BTreeMap<StreamId, Arc<Slot>> = jobs
             .iter()
@@ -28,13 +28,9 @@ impl Writer {
             .map(|slot| (slot.stream, Arc::clone(slot)))
             .collect();
         let codec = self.codec.clone();
-        let mut waiting = jobs
-            .into_iter()
-            .map(|job| (job.attempt, job.slots, Some(job.reply)))
-            .collect::<Vec<Waiting>>();
         let outcome = match self.connection.get().await {
             Ok(connection) => {
-                let decide = || waiting.iter_mut().filter_map(decide_one).collect();
+                let decide = || jobs.drain(..).filter_map(decide_one).collect();
                 under_lock(connection, &codec, &slots, decide).await
             }
             Err(_) => Outcome::Away {
@@ -43,7 +39,7 @@ impl Writer {
         };
         match outcome {
             Outcome::Written { drafted, head } => self.settle_written(drafted, head),
-            // A claim or a key is in the way, or the outcome is unknown: the ordinary path sorts it out.
+            // A claim or a key conflicts, or the outcome is unknown: the ordinary path resolves it.
             Outcome::Refused { drafted } => self.write(drafted).await,
             Outcome::Away { drafted } => {
                 self.connection
@@ -53,32 +49,26 @@ impl Writer {
         }
         slots.values().for_each(|slot| slot.thaw());
         self.thaws.send_modify(|count| *count += 1);
-        // Those that were not reached are tried again.
-        waiting
-            .into_iter()
-            .filter_map(|(_, _, reply)| reply)
-            .for_each(|reply| answer(reply, Settled::Outrun));
+        // Jobs that were not reached are tried again.
+        jobs.into_iter()
+            .for_each(|job| answer(job.reply, NotWritten::Outrun));
     }
 }
 
-type Waiting = (
-    Arc<dyn Attempt>,
-    Vec<Arc<Slot>>,
-    Option<oneshot::Sender<Settled>>,
-);
-
-/// Decides on frozen slots; what cannot be drafted is answered at once.
-fn decide_one((attempt, slots, reply): &mut Waiting) -> Option<Pending> {
-    let mut draft = None;
-    let tried = attempt.run(slots, Mode::UnderLock, &mut |decided| draft = Some(decided));
-    let reply = reply.take()?;
-    let settled = match (tried, draft) {
-        (Ok(()), Some(draft)) => return Some(Pending { draft, reply }),
-        (Err(AttemptError::Encode(error)), _) => Settled::Failed(describe(&error)),
+/// Decides on frozen slots; a command that cannot be drafted is answered at once.
+fn decide_one(job: LockedJob) -> Option<Pending> {
+    let LockedJob {
+        decide,
+        slots,
+        reply,
+    } = job;
+    let why = match decide(&slots) {
+        Ok(draft) => return Some(Pending { draft, reply }),
+        Err(AttemptError::Encode(error)) => NotWritten::Refused(describe(&error)),
         // A second slot of the same stream was in use: the next try finds the right one.
-        (Err(AttemptError::NotCurrent | AttemptError::Frozen) | Ok(()), _) => Settled::Outrun,
+        Err(AttemptError::NotCurrent | AttemptError::Frozen) => NotWritten::Outrun,
     };
-    answer(reply, settled);
+    answer(reply, why);
     None
 }
 
@@ -159,7 +149,7 @@ async fn freeze(
     Ok(())
 }
 
-fn answer(reply: oneshot::Sender<Settled>, settled: Settled) {
-    // Whoever asked may have given up waiting.
-    let _ = reply.send(settled);
+fn answer(reply: oneshot::Sender<Settled>, why: NotWritten) {
+    // The requester may have given up waiting.
+    let _ = reply.send(Err(why));
 }

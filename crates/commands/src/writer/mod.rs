@@ -17,8 +17,8 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::Answer;
-use crate::attempt::{Attempt, Draft};
+use crate::attempt::AttemptError;
+use crate::draft::Draft;
 use crate::slot::Slot;
 use batch::Gathering;
 use connection::Connection;
@@ -29,12 +29,11 @@ pub(crate) const QUEUE: usize = 8192;
 /// Appends in one round trip.
 const MOST_AT_ONCE: usize = 1000;
 
-/// How an append ended.
-pub(crate) enum Settled {
-    Written {
-        answer: Answer,
-        position: Position,
-    },
+/// How an append ended: the position up to which it is in the log, or why it is not in it.
+pub(crate) type Settled = Result<Position, NotWritten>;
+
+#[derive(Debug)]
+pub(crate) enum NotWritten {
     /// A stream had grown elsewhere, or something that the append rested on failed.
     Outrun,
     ClaimTaken(&'static str),
@@ -44,7 +43,7 @@ pub(crate) enum Settled {
     /// Personal data of someone whose key is gone, so that it cannot be sealed.
     NoKey,
     /// The database will not have it.
-    Failed(String),
+    Refused(String),
     /// The server is going down and the database is away: the outcome may be unknown.
     Abandoned,
 }
@@ -54,9 +53,12 @@ pub(crate) struct Pending {
     pub(crate) reply: oneshot::Sender<Settled>,
 }
 
+pub(crate) type DecideUnderLock =
+    Box<dyn FnOnce(&[Arc<Slot>]) -> Result<Draft, AttemptError> + Send>;
+
 /// A command that lost twice and is now decided under the log's lock.
 pub(crate) struct LockedJob {
-    pub(crate) attempt: Arc<dyn Attempt>,
+    pub(crate) decide: DecideUnderLock,
     pub(crate) slots: Vec<Arc<Slot>>,
     pub(crate) reply: oneshot::Sender<Settled>,
 }

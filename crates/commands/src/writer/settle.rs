@@ -1,4 +1,4 @@
-//! What follows once it is known how appends ended: slots are brought in line, and those who wait are told.
+//! What follows once it is known how appends ended: slots are brought up to date, and the requesters are told.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use daybook_log::conflict::Conflicts;
 use metrics::counter;
 
 use super::batch::{uses_any, written};
-use super::{Pending, Settled, Writer};
+use super::{NotWritten, Pending, Writer};
 use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Trust};
 
 impl Writer {
@@ -39,11 +39,8 @@ impl Writer {
                 let _ = self.snapshots.try_send(Arc::clone(slot));
             }
         }
-        // Whoever asked may have given up waiting; the append stands.
-        let _ = reply.send(Settled::Written {
-            answer: draft.answer,
-            position,
-        });
+        // The requester may have given up waiting; the append stands.
+        let _ = reply.send(Ok(position));
     }
 }
 
@@ -51,19 +48,19 @@ impl Writer {
 #[derive(Default)]
 pub(super) struct Failures {
     failed: Vec<Failed>,
-    /// Streams that failed appends were to write: what rests on these is void.
+    /// Streams that failed appends were to write: whatever depends on these is void.
     void: HashSet<StreamId>,
 }
 
 struct Failed {
     pending: Pending,
-    settled: Settled,
+    why: NotWritten,
     /// Streams known to have grown elsewhere.
     grown: Arc<HashSet<StreamId>>,
 }
 
 impl Failures {
-    /// Takes out of a part what rests on appends that failed.
+    /// Takes out of a part what depends on appends that failed.
     pub(super) fn set_apart_void(&mut self, part: Vec<Pending>) -> Vec<Pending> {
         if self.void.is_empty() {
             return part;
@@ -72,7 +69,7 @@ impl Failures {
         for pending in part {
             if uses_any(&pending, &self.void) {
                 self.void.extend(written(&pending));
-                self.add(pending, Settled::Outrun);
+                self.add(pending, NotWritten::Outrun);
             } else {
                 kept.push(pending);
             }
@@ -80,7 +77,7 @@ impl Failures {
         kept
     }
 
-    /// Takes out of a part what the conflicts name; answers the rest, of which some may rest on that.
+    /// Takes out of a part what the conflicts name; returns the rest, of which some may depend on that.
     pub(super) fn add_named(&mut self, part: Vec<Pending>, conflicts: Conflicts) -> Vec<Pending> {
         let Conflicts {
             streams,
@@ -93,14 +90,14 @@ impl Failures {
         let mut rest = Vec::with_capacity(part.len());
         for (n, pending) in part.into_iter().enumerate() {
             // The key comes first: what was answered once is not judged a second time.
-            let settled = if keys.contains(&n) {
-                Settled::KeyTaken
+            let why = if keys.contains(&n) {
+                NotWritten::KeyTaken
             } else if uses_any(&pending, &grown) {
-                Settled::Outrun
+                NotWritten::Outrun
             } else if let Some(claim) = claims.get(&n) {
-                Settled::ClaimTaken(claim.kind)
+                NotWritten::ClaimTaken(claim.kind)
             } else if vacancies.contains_key(&n) {
-                Settled::Occupied
+                NotWritten::Occupied
             } else {
                 rest.push(pending);
                 continue;
@@ -108,38 +105,38 @@ impl Failures {
             self.void.extend(written(&pending));
             self.failed.push(Failed {
                 pending,
-                settled,
+                why,
                 grown: Arc::clone(&grown),
             });
         }
         rest
     }
 
-    /// What the database refuses for a reason of its own.
+    /// Appends that the database refuses for another reason than a conflict.
     pub(super) fn add_refused(&mut self, part: Vec<Pending>, reason: &str) {
         for pending in part {
             self.void.extend(written(&pending));
-            self.add(pending, Settled::Failed(reason.to_owned()));
+            self.add(pending, NotWritten::Refused(reason.to_owned()));
         }
     }
 
     pub(super) fn add_abandoned(&mut self, part: Vec<Pending>) {
         for pending in part {
-            self.add(pending, Settled::Abandoned);
+            self.add(pending, NotWritten::Abandoned);
         }
     }
 
     /// Appends that rested on what another had already lost.
     pub(super) fn add_outrun(&mut self, part: Vec<Pending>) {
         for pending in part {
-            self.add(pending, Settled::Outrun);
+            self.add(pending, NotWritten::Outrun);
         }
     }
 
-    fn add(&mut self, pending: Pending, settled: Settled) {
+    fn add(&mut self, pending: Pending, why: NotWritten) {
         self.failed.push(Failed {
             pending,
-            settled,
+            why,
             grown: Arc::default(),
         });
     }
@@ -147,15 +144,11 @@ impl Failures {
     /// Voids the slots of what failed, and only then tells those who wait.
     pub(super) fn settle(self) {
         for failed in &self.failed {
-            counter!("daybook_appends_failed_total", "reason" => failed.settled.reason())
-                .increment(1);
+            counter!("daybook_appends_failed_total", "reason" => failed.why.reason()).increment(1);
             failed.void_slots();
         }
-        for Failed {
-            pending, settled, ..
-        } in self.failed
-        {
-            let _ = pending.reply.send(settled);
+        for Failed { pending, why, .. } in self.failed {
+            let _ = pending.reply.send(Err(why));
         }
     }
 }
@@ -174,7 +167,7 @@ impl Failed {
     }
 
     fn trust(&self, stream: StreamId) -> Trust {
-        if matches!(self.settled, Settled::Failed(_) | Settled::Abandoned) {
+        if matches!(self.why, NotWritten::Refused(_) | NotWritten::Abandoned) {
             Trust::Nothing
         } else if self.grown.contains(&stream) {
             Trust::ConfirmedUpToItsTail
@@ -184,17 +177,16 @@ impl Failed {
     }
 }
 
-impl Settled {
+impl NotWritten {
     fn reason(&self) -> &'static str {
         match self {
-            Settled::Written { .. } => "none",
-            Settled::Outrun => "outrun",
-            Settled::ClaimTaken(_) => "claim",
-            Settled::Occupied => "occupied",
-            Settled::KeyTaken => "key",
-            Settled::NoKey => "no-key",
-            Settled::Failed(_) => "refused",
-            Settled::Abandoned => "abandoned",
+            NotWritten::Outrun => "outrun",
+            NotWritten::ClaimTaken(_) => "claim",
+            NotWritten::Occupied => "occupied",
+            NotWritten::KeyTaken => "key",
+            NotWritten::NoKey => "no-key",
+            NotWritten::Refused(_) => "refused",
+            NotWritten::Abandoned => "abandoned",
         }
     }
 }

@@ -44,7 +44,7 @@ impl Writer {
         failures.settle();
     }
 
-    /// Finds out why the database refused a part. Answers what is still to be written of it, the next part last.
+    /// Finds out why the database refused a part. Returns what is still to be written of it, the next part last.
     async fn explain(
         &mut self,
         mut part: Part,
