@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::failure::Failure;
 use crate::fixed_id::fixed_id;
 use crate::keys::MasterKey;
-use crate::{seed, system};
+use crate::seed;
 
 /// The admin of a demo for which none was asked for.
 pub(crate) const DEMO_ADMIN: &str = "admin@daybook.example";
@@ -47,12 +47,14 @@ pub(crate) async fn ensure_admin(
         last_name: "Admin".to_owned(),
         roles: BTreeSet::from([Role::User, Role::Admin]),
     };
-    let made = system::execute(bus, "first-start", Utc::now(), command).await?;
-    match made {
-        Ok(()) => info!(user.id = %id, "made the first admin"),
+    let sent = bus
+        .send_as_system("first-start", Utc::now(), command)
+        .await?;
+    match sent.outcome {
+        Ok(_) => info!(user.id = %id, "made the first admin"),
         // Another process that started with us was faster.
         Err(_) if bus.load(StreamId::user(id)).await?.version > 0 => {}
-        Err(refused) => return Err(failed(refused.to_string())),
+        Err(refusal) => return Err(failed(refusal.code().to_owned())),
     }
     Ok(())
 }

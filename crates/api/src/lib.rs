@@ -38,7 +38,6 @@ mod report;
 mod routes;
 pub mod seed;
 mod server;
-mod system;
 mod timestamp;
 mod trail;
 

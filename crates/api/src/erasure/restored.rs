@@ -7,7 +7,6 @@ use daybook_domain::StreamId;
 use tracing::warn;
 
 use crate::failure::Failure;
-use crate::system;
 
 /// Erases everybody who was exported as erased and is not, in this log. To be called before anything is served.
 /// Answers how many that were.
@@ -25,14 +24,13 @@ pub(crate) async fn repeat(bus: &CommandBus, store: &CheckpointStore) -> Result<
             expected_version: None,
         };
         let at = Utc::now().trunc_subsecs(3);
-        system::execute(bus, "erasure", at, command)
-            .await?
-            .map_err(|refused| Failure::Refused {
-                what: format!(
-                    "the erasure of the user {id}, whom a restored database has brought back,"
-                ),
-                code: refused.0,
-            })?;
+        let sent = bus.send_as_system("erasure", at, command).await?;
+        sent.outcome.map_err(|refusal| Failure::Refused {
+            what: format!(
+                "the erasure of the user {id}, whom a restored database has brought back,"
+            ),
+            code: refusal.code().to_owned(),
+        })?;
         bus.forget(id);
         repeated += 1;
     }

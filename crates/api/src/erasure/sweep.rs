@@ -142,7 +142,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::system;
 
     async fn erased(bus: &CommandBus) -> UserId {
         let id = Uuid::now_v7().into();
@@ -157,10 +156,10 @@ mod tests {
             id,
             expected_version: None,
         };
-        let registered = system::execute(bus, "test", Utc::now(), register).await;
-        registered.unwrap().unwrap();
-        let erased = system::execute(bus, "test", Utc::now(), erase).await;
-        erased.unwrap().unwrap();
+        let registered = bus.send_as_system("test", Utc::now(), register).await;
+        registered.unwrap().outcome.unwrap();
+        let erased = bus.send_as_system("test", Utc::now(), erase).await;
+        erased.unwrap().outcome.unwrap();
         id
     }
 

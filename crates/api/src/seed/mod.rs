@@ -16,7 +16,6 @@ use secrecy::SecretString;
 use sqlx::PgPool;
 
 use crate::failure::Failure;
-use crate::system;
 
 pub(crate) use people::customer_ids;
 pub use people::customers;
@@ -76,11 +75,13 @@ impl Seeder<'_> {
         at: DateTime<Utc>,
         command: C,
     ) -> Result<(), Failure> {
-        system::execute(self.bus, "seed", at, command)
-            .await?
-            .map_err(|refused| Failure::Refused {
+        let sent = self.bus.send_as_system("seed", at, command).await?;
+        match sent.outcome {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(Failure::Refused {
                 what: what.to_owned(),
-                code: refused.0,
-            })
+                code: refusal.code().to_owned(),
+            }),
+        }
     }
 }
