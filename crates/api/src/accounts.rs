@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::Utc;
-use daybook_commands::{CommandBus, RegisterUser};
+use daybook_commands::{CommandBus, RegisterUser, fixed_id};
 use daybook_domain::user::Role;
 use daybook_domain::{Email, InvalidField, StreamId, UserId};
 use daybook_identity::{credentials, password};
@@ -12,7 +12,6 @@ use sqlx::PgPool;
 use tracing::{info, warn};
 
 use crate::failure::Failure;
-use crate::fixed_id::fixed_id;
 use crate::keys::MasterKey;
 use crate::seed;
 

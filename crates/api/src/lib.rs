@@ -20,7 +20,6 @@ pub mod erasure;
 mod etag;
 mod extract;
 pub mod failure;
-mod fixed_id;
 pub mod gateway;
 pub mod import;
 pub mod keys;

@@ -13,6 +13,7 @@ mod by_admin;
 mod claims;
 mod command;
 mod draft;
+mod fixed_id;
 mod idempotency;
 mod loader;
 mod own;
@@ -35,6 +36,7 @@ pub use by_admin::ByAdmin;
 pub use category::{ChangeCategory, CreateCategory, DeleteCategory};
 pub use claims::{ClaimKind, NewClaim};
 pub use command::{Aggregates, Command, Decision, Person, Seen, StreamUse};
+pub use fixed_id::fixed_id;
 pub use import::{ImportCustomer, ImportOrder, OrderImported, OrderToImport};
 pub use order::{
     Acting, CancelOrder, DeliverOrder, OrderOutcome, PlaceOrder, ProcessOrder, ShipOrder,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use daybook_commands::{ClaimKind, CreateProduct, ImportCustomer, Refusal};
+use daybook_commands::{ClaimKind, CreateProduct, ImportCustomer, Refusal, fixed_id};
 use daybook_domain::product::ProductRejection;
 use daybook_domain::user::UserRejection;
 use daybook_domain::{Money, ProductId, Rejection, UserId};
@@ -16,7 +16,6 @@ use super::orders::Order;
 use super::sender::Sender;
 use super::summary::Made;
 use crate::failure::Failure;
-use crate::fixed_id::fixed_id;
 
 /// Commands on their way at once.
 const AT_ONCE: usize = 512;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use daybook_commands::{ImportOrder, OrderImported, OrderToImport};
+use daybook_commands::{ImportOrder, OrderImported, OrderToImport, fixed_id};
 use daybook_domain::OrderId;
 use daybook_domain::order::ImportedLine;
 use tokio::sync::{Semaphore, mpsc};
@@ -17,7 +17,6 @@ use super::rejects::Rejects;
 use super::sender::Sender;
 use super::summary::Summary;
 use crate::failure::Failure;
-use crate::fixed_id::fixed_id;
 use crate::progress::Progress;
 
 /// Orders whose products and customers are made together.

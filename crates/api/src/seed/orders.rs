@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chrono::Duration;
-use daybook_commands::{Acting, CancelOrder, DeliverOrder, PlaceOrder, ProcessOrder, ShipOrder};
+use daybook_commands::{
+    Acting, CancelOrder, DeliverOrder, PlaceOrder, ProcessOrder, ShipOrder, fixed_id,
+};
 use daybook_domain::order::OrderStatus;
 use daybook_domain::{OrderId, StreamId};
 use serde::Deserialize;
@@ -13,7 +15,6 @@ use super::Seeder;
 use super::people::customer;
 use super::shop::product_id;
 use crate::failure::Failure;
-use crate::fixed_id::fixed_id;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

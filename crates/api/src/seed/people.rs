@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::Duration;
-use daybook_commands::RegisterUser;
+use daybook_commands::{RegisterUser, fixed_id};
 use daybook_domain::user::Role;
 use daybook_domain::{Email, StreamId, UserId};
 use daybook_identity::credentials;
@@ -14,7 +14,6 @@ use super::shop::{CustomerEntry, SHOP};
 use super::{OPENED, Seeder};
 use crate::accounts;
 use crate::failure::Failure;
-use crate::fixed_id::fixed_id;
 
 /// The e-mail addresses of those who can sign in: not whoever was erased since, and nobody in a copy of a log,
 /// which brings no passwords.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use chrono::Duration;
-use daybook_commands::{CreateCategory, CreateProduct};
+use daybook_commands::{CreateCategory, CreateProduct, fixed_id};
 use daybook_domain::order::Address;
 use daybook_domain::{CategoryId, Currency, Money, ProductId, StreamId};
 use serde::Deserialize;
@@ -11,7 +11,6 @@ use serde::Deserialize;
 use super::{OPENED, Seeder};
 use crate::decimal::DecimalNumber;
 use crate::failure::Failure;
-use crate::fixed_id::fixed_id;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use uuid::{Builder, Uuid};
 const EPOCH_MS: u64 = 1_767_225_600_000;
 
 /// A UUIDv7 like all of the shop's ids: it sorts by `rank`, and the random part is `name`'s hash.
-pub(crate) fn fixed_id(name: &str, rank: usize) -> Uuid {
+pub fn fixed_id(name: &str, rank: usize) -> Uuid {
     let hash = digest(&SHA256, format!("daybook: {name}").as_bytes());
     let mut random = [0; 10];
     random.copy_from_slice(&hash.as_ref()[..10]);
