@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use daybook_api::bench::append;
+use daybook_bench::append;
 use daybook_commands::CommandBus;
 use daybook_log::{Codec, MIGRATOR, Secrets};
 use daybook_private_postgres::{SERVER_ROLE, grant_server_role};
@@ -12,7 +12,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 
 use crate::postgres::Postgres;
 
-pub(crate) use daybook_api::bench::append::Spread;
+pub(crate) use daybook_bench::append::Spread;
 
 /// Enough that clients rarely meet at one of them.
 pub(crate) const MANY_PRODUCTS: usize = 1_000;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use daybook_private_postgres::{
-    Durability, MIGRATION_ROLE, PrivateServer, SERVER_ROLE, ServerConfig, StopMode,
+    Durability, MIGRATION_ROLE, PrivateServer, PrivateServerConfig, SERVER_ROLE, StopMode,
 };
 use sqlx::{Connection, Executor, PgConnection};
 
@@ -31,7 +31,7 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(crate) async fn start(folder: &Path) -> anyhow::Result<Postgres> {
         let folder = folder.join("postgres");
-        let config = ServerConfig::new(&folder)
+        let config = PrivateServerConfig::new(&folder)
             .durability(Durability::Durable)
             .max_connections(MAX_CONNECTIONS);
         let server = PrivateServer::start(config).await?;

@@ -1,198 +1,119 @@
-//! The application as handlers see it, and the router around them.
+//! The application as handlers see it.
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::extract::FromRef;
 use chrono::{DateTime, SubsecRound, Utc};
+use daybook_accounts::Accounts;
 use daybook_audit::VerifierKey;
 use daybook_commands::{Answer, Answered, Command, CommandBus};
 use daybook_domain::Currency;
-use daybook_identity::access_token::TokenKeys;
-use daybook_identity::api_key::ApiKeys;
-use daybook_identity::guessing::Guessing;
+use daybook_history::trail::Trail;
 use daybook_identity::oidc::Provider;
 use daybook_identity::security::SecurityLog;
-use daybook_identity::session::{self, Lifetimes};
-use daybook_identity::{Revocations, one_time};
 use daybook_log::{Actor, Feed};
-use daybook_processes::outbox::Outbox;
-use daybook_projections::{ReadModels, measure, status};
+use daybook_projections::ReadModels;
 use daybook_usage::UsageStore;
+use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
 use uuid::Uuid;
 
-use crate::account_messages::ForgottenPasswords;
 use crate::answer::refused;
+use crate::auth::Callers;
 use crate::builds::Builds;
 use crate::cache::{AnswerCache, ProductCache};
-use crate::erasure::Erasures;
-use crate::extract::CommandRequest;
-use crate::gateway::cors::{self, Origin};
-use crate::gateway::rate_limit::Limits;
-use crate::gateway::{
-    ByClass, Capacity, Gateway, TrustedProxies, denials, gateway, identify, limit_caller, secured,
-};
-use crate::problem::{ApiResult, Problem, chain};
+use crate::extract::{BodyLimits, CommandRequest, Waiting};
+use crate::gateway::cors::Origin;
+use crate::gateway::{Gateway, Settings};
+use crate::problem::ApiResult;
 use crate::redis::Redis;
-use crate::trail::Trail;
-use crate::{metrics, openapi, routes};
 
-/// Where the API's paths begin.
-pub const BASE: &str = "/api/v1";
+pub use crate::gateway::BASE;
 
 /// Everything that handlers work with. Clones share it.
 #[derive(Clone)]
 pub struct App(Arc<Shared>);
 
+/// What a server is put together from, and what HTTP has of its own: caches, builds that requests have begun, the
+/// gateway's counts.
 pub struct Shared {
-    pub commands: CommandBus,
-    pub read_models: ReadModels,
-    pub feed: Feed,
-    pub pool: PgPool,
-    pub usage: UsageStore,
-    pub token_keys: TokenKeys,
-    pub api_keys: ApiKeys,
-    pub checkpoint_keys: Vec<VerifierKey>,
-    pub http: HttpConfig,
-    pub products: ProductCache,
-    pub answers: AnswerCache,
+    parts: AppParts,
+    pub(crate) products: ProductCache,
+    pub(crate) answers: AnswerCache,
     pub builds: Builds,
-    /// For exports of any size: each takes a connection to the database again and again.
-    pub exports: Arc<Semaphore>,
-    pub erasures: Erasures,
-    pub revocations: Revocations,
-    /// Where staff may sign in, too.
-    pub oidc: Option<Provider>,
-    pub outbox: Outbox,
-    pub(crate) forgotten_passwords: ForgottenPasswords,
-    pub guessing: Guessing,
-    pub security: SecurityLog,
-    pub redis: Option<Redis>,
-    gateway: Gateway,
+    pub(crate) gateway: Gateway,
 }
 
-/// What an [`App`] is made of.
+/// What an [`App`] is put together from.
 pub struct AppParts {
     pub commands: CommandBus,
     pub read_models: ReadModels,
     pub feed: Feed,
     /// For credentials, refresh tokens and usage events; queries have the read models' own.
     pub pool: PgPool,
-    pub token_keys: TokenKeys,
+    pub usage: UsageStore,
+    pub accounts: Accounts,
+    pub callers: Callers,
+    pub security: SecurityLog,
     /// What checkpoints of the log are checked with, the newest first.
     pub checkpoint_keys: Vec<VerifierKey>,
-    pub erasures: Erasures,
-    pub revocations: Revocations,
+    /// Where staff may sign in, too.
     pub oidc: Option<Provider>,
     /// Where the servers of a shop share one.
     pub redis: Option<Redis>,
+    /// What `/metrics` shows; none where something else keeps the counts.
+    pub recorder: Option<PrometheusHandle>,
     pub http: HttpConfig,
 }
 
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
-    pub access_token_ttl: Duration,
-    pub sessions: Lifetimes,
-    pub request_timeout: Duration,
-    /// How much of that a body has to arrive.
+    pub gateway: Settings,
+    /// How much of a request's time its body has to arrive.
     pub body_timeout: Duration,
     /// How long a query waits for `Daybook-Min-Position`.
     pub read_your_writes_timeout: Duration,
     pub body_limit: usize,
-    /// How many requests are served at once and how many wait; more are answered 503.
-    pub capacity: ByClass<Capacity>,
-    pub trusted_proxies: TrustedProxies,
-    pub rate_limits: bool,
-    pub limits: Limits,
     /// Of prices that name none.
     pub currency: Currency,
     /// Origins whose pages may use the API.
     pub cors_origins: Vec<Origin>,
-    /// Whether clients come over TLS that ends in front of this server.
-    pub https: bool,
 }
 
 impl Default for HttpConfig {
     fn default() -> HttpConfig {
         HttpConfig {
-            access_token_ttl: Duration::from_secs(15 * 60),
-            sessions: Lifetimes {
-                idle: 7 * DAY,
-                absolute: 30 * DAY,
-            },
-            request_timeout: Duration::from_secs(10),
+            gateway: Settings::default(),
             body_timeout: Duration::from_secs(8),
             read_your_writes_timeout: Duration::from_secs(2),
             body_limit: 64 * 1024,
-            capacity: ByClass::default(),
-            trusted_proxies: TrustedProxies::default(),
-            rate_limits: true,
-            limits: Limits::default(),
             currency: EUR.parse().unwrap_or_default(),
             cors_origins: Vec::new(),
-            https: false,
         }
     }
 }
-
-/// A database that takes longer has other worries.
-const MEASURING: Duration = Duration::from_secs(2);
-
-/// How often what was kept for long enough is dropped.
-const TIDYING: Duration = Duration::from_secs(10 * 60);
-
-const EXPORTS_AT_ONCE: usize = 8;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const EUR: &str = "EUR";
 
 impl App {
     pub fn new(parts: AppParts) -> App {
-        metrics::install();
         let products = ProductCache::default();
         let followed = products.clone();
-        parts
-            .read_models
-            .progress()
-            .on_change(move |change| followed.follow(change));
-        let answers = AnswerCache::new(parts.read_models.progress().clone(), parts.redis.clone());
+        let progress = parts.read_models.progress();
+        progress.on_change(move |change| followed.follow(change));
+        let answers = AnswerCache::new(progress.clone(), parts.redis.clone());
         App(Arc::new(Shared {
-            gateway: Gateway::new(&parts.http, parts.redis.clone()),
-            erasures: parts.erasures,
-            revocations: parts.revocations,
-            oidc: parts.oidc,
-            outbox: Outbox::new(parts.pool.clone(), parts.feed.codec().clone()),
-            forgotten_passwords: ForgottenPasswords::new(),
-            guessing: Guessing::new(parts.pool.clone()),
-            security: SecurityLog::new(parts.pool.clone()),
-            redis: parts.redis,
-            commands: parts.commands,
-            read_models: parts.read_models,
-            feed: parts.feed,
-            usage: UsageStore::new(parts.pool.clone()),
-            api_keys: ApiKeys::new(parts.pool.clone()),
-            pool: parts.pool,
-            token_keys: parts.token_keys,
-            checkpoint_keys: parts.checkpoint_keys,
-            http: parts.http,
+            gateway: Gateway::new(&parts.http.gateway, parts.redis.clone()),
             products,
             answers,
             builds: Builds::default(),
-            exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
+            parts,
         }))
     }
 
-    pub fn new_id<T: From<Uuid>>(&self) -> T {
+    pub(crate) fn new_id<T: From<Uuid>>(&self) -> T {
         Uuid::now_v7().into()
     }
 
@@ -201,12 +122,12 @@ impl App {
     }
 
     /// To the millisecond, which is what answers show.
-    pub fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(3)
     }
 
     /// Carries out a command and answers it: `accept` shapes its outcome, a refusal becomes a problem.
-    pub async fn execute<C: Command>(
+    pub(crate) async fn execute<C: Command>(
         &self,
         command: C,
         actor: Actor,
@@ -231,99 +152,34 @@ impl Deref for App {
     }
 }
 
-/// All routes with the gateway in front of them.
-pub fn router(app: App) -> Router {
-    let (api, _) = openapi::router().split_for_parts();
-    let body_limit = DefaultBodyLimit::max(app.http.body_limit);
-    let front = from_fn_with_state(app.gateway.clone(), gateway);
-    let cors = cors::layer(&app.http.cors_origins);
-    let outside = from_fn_with_state(app.gateway.clone(), secured);
-    let router = api
-        .merge(routes::operations::router())
-        .merge(routes::jwks::router())
-        .merge(routes::docs::router())
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(body_limit)
-        .layer(from_fn_with_state(app.gateway.clone(), limit_caller))
-        .layer(from_fn_with_state(app.clone(), identify))
-        .layer(front)
-        .layer(from_fn_with_state(app.security.clone(), denials))
-        .with_state(app);
-    match cors {
-        // In front of the gateway: pages must be able to read its refusals, and preflights are no requests of anyone's.
-        Some(cors) => router.layer(cors).layer(outside),
-        None => router,
+impl Deref for Shared {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.parts
     }
 }
 
-async fn unknown_route() -> Problem {
-    Problem::unknown_route()
-}
-
-async fn wrong_method() -> Problem {
-    let detail = "This path does not take this method; Allow names those it takes.";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
-}
-
-/// Chores that no request waits for, until `shutdown`: measures the projections, writes down when API keys
-/// were used, empties the metrics' buffers, forgets idle clients, and now and then what was kept for long enough.
-pub async fn run_background(app: App, shutdown: CancellationToken) {
-    measure::describe();
-    daybook_audit::measure::describe();
-    let mut turn = interval(Duration::from_secs(5));
-    turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut tidied = Instant::now();
-    loop {
-        tokio::select! {
-            _ = turn.tick() => {}
-            () = shutdown.cancelled() => return,
-        }
-        match timeout(MEASURING, status(&app.pool, &app.feed)).await {
-            Ok(Ok(statuses)) => measure::status(&statuses),
-            _ => debug!("the projections could not be measured"),
-        }
-        match timeout(MEASURING, daybook_audit::measure::status(&app.pool)).await {
-            Ok(Ok(())) => {}
-            _ => debug!("sealing could not be measured"),
-        }
-        match timeout(MEASURING, app.api_keys.record_uses()).await {
-            Ok(Ok(())) => {}
-            _ => debug!("when API keys were used could not be written down"),
-        }
-        match timeout(MEASURING, one_time::tidy(&app.pool)).await {
-            Ok(Ok(_)) => {}
-            _ => debug!("old one-time tokens could not be forgotten"),
-        }
-        if let Some(recorder) = metrics::install() {
-            recorder.run_upkeep();
-        }
-        app.gateway.tidy();
-        app.answers.measure();
-        if tidied.elapsed() > TIDYING {
-            tidied = Instant::now();
-            tidy(&app).await;
+impl FromRef<App> for BodyLimits {
+    fn from_ref(app: &App) -> BodyLimits {
+        BodyLimits {
+            bytes: app.http.body_limit,
+            timeout: app.http.body_timeout,
         }
     }
 }
 
-async fn tidy(app: &App) {
-    if let Err(error) = app.guessing.tidy().await {
-        warn!(
-            error = chain(&error),
-            "old counts of wrong passwords could not be dropped"
-        );
+impl FromRef<App> for Waiting {
+    fn from_ref(app: &App) -> Waiting {
+        Waiting {
+            read_models: app.read_models.clone(),
+            patience: app.http.read_your_writes_timeout,
+        }
     }
-    if let Err(error) = app.security.expire().await {
-        warn!(
-            error = chain(&error),
-            "old security events could not be dropped"
-        );
-    }
-    if let Err(error) = session::tidy(&app.pool).await {
-        warn!(
-            error = chain(&error),
-            "sessions that ended long ago could not be dropped"
-        );
+}
+
+impl FromRef<App> for Feed {
+    fn from_ref(app: &App) -> Feed {
+        app.feed.clone()
     }
 }

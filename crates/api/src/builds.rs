@@ -58,13 +58,13 @@ impl Builds {
     }
 
     /// Stops the builds; what is live stays as it is.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.closing.cancel();
         self.tasks.close();
     }
 
     /// Returns when every build has cleared up behind itself.
-    pub(crate) async fn ended(&self) {
+    pub async fn ended(&self) {
         self.close();
         self.tasks.wait().await;
     }

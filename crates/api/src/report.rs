@@ -126,7 +126,7 @@ mod tests {
     use daybook_domain::Money;
 
     use super::*;
-    use crate::decimal::Amount;
+    use daybook_contract::Amount;
 
     #[test]
     fn csv_is_answered_where_it_is_preferred() {

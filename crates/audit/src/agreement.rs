@@ -1,4 +1,4 @@
-//! Whether the log is a continuation of what a checkpoint from outside says that it was.
+//! Whether the log continues the history that a checkpoint from outside describes.
 
 use daybook_log::Position;
 use daybook_log::leaf::LeafReader;
@@ -11,19 +11,19 @@ use crate::error::AuditError;
 use crate::tiles;
 use crate::tree::{Frontier, Hash};
 
-/// What the log is to a checkpoint.
+/// How the log compares with a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreement {
-    /// Its first events are those that the checkpoint covers.
+    /// The log begins with exactly the events that the checkpoint covers.
     Continues,
-    /// It has fewer events than the checkpoint covers: a backup was restored, or the tail cut off.
+    /// The log has fewer events than the checkpoint covers: a backup was restored, or the end was cut off.
     Shorter { head: u64 },
-    /// It has as many, but others.
+    /// The log has as many events, but different ones.
     Differs,
 }
 
-/// Compares the log with a checkpoint, by one query where that was sealed here; otherwise the log is read up
-/// to there, since nothing in the database tells more about it than the events themselves.
+/// Compares the log with a checkpoint. If the checkpoint was sealed here, one query is enough; otherwise the log is
+/// read up to its size, since nothing else in the database can prove what the events were.
 pub async fn agreement(
     connection: &mut PgConnection,
     checkpoint: &Checkpoint,
@@ -60,7 +60,7 @@ pub async fn agreement(
     }
 }
 
-/// The root over the events at positions 1 to `size`; `None` where they are not just these.
+/// The root over the events at positions 1 to `size`; `None` if the log does not have exactly these positions.
 async fn root_of_events(
     connection: &mut PgConnection,
     size: u64,
@@ -69,7 +69,7 @@ async fn root_of_events(
     let mut reader = LeafReader::open(connection, Position::MIN..=last).await?;
     let (mut frontier, mut scratch) = (Frontier::default(), Vec::new());
     let mut is_dense = true;
-    // To the end, whatever is found: the connection is to be used again.
+    // Read to the end, whatever is found: the connection will be used again.
     while let Some(chunk) = reader.next().await? {
         for row in chunk.rows() {
             is_dense &= u64::try_from(row.position).ok() == Some(frontier.size() + 1);

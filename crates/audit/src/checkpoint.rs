@@ -1,4 +1,4 @@
-//! Checkpoints, as <https://c2sp.org/tlog-checkpoint> has them: what the tree was at one size.
+//! Checkpoints, as <https://c2sp.org/tlog-checkpoint> defines them: what the tree was at one size.
 //!
 //! ```text
 //! <origin: the log's name>
@@ -30,12 +30,12 @@ pub enum CheckpointError {
 pub struct Checkpoint {
     /// The log's name.
     pub origin: String,
-    /// How many events: the position of the last.
+    /// How many events it covers: the position of the last one.
     pub size: u64,
     pub root: Hash,
 }
 
-/// A checkpoint and who vouches for it.
+/// A checkpoint with its signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCheckpoint {
     checkpoint: Checkpoint,
@@ -51,7 +51,7 @@ impl Checkpoint {
         }
     }
 
-    /// Lines after the third are extensions that nobody here knows, and are passed over.
+    /// Lines after the third are extensions that this program does not know; they are ignored.
     fn parse(text: &str) -> Option<Checkpoint> {
         let mut lines = text.strip_suffix('\n')?.split('\n');
         let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
@@ -63,7 +63,7 @@ impl Checkpoint {
             size: size.parse().ok()?,
             root: BASE64_STANDARD.decode(root).ok()?.try_into().ok()?,
         };
-        // Zeros in front, a plus sign.
+        // Rejects leading zeros and a plus sign.
         (checkpoint.size.to_string() == size).then_some(checkpoint)
     }
 }
@@ -93,7 +93,7 @@ impl SignedCheckpoint {
         }
     }
 
-    /// Reads a checkpoint without checking who signed it: it says nothing.
+    /// Reads a checkpoint without checking who signed it, so it proves nothing.
     pub fn parse(note: &str) -> Result<SignedCheckpoint, CheckpointError> {
         let note = Note::parse(note)?;
         let checkpoint = Checkpoint::parse(note.text()).ok_or(CheckpointError::Malformed)?;
@@ -116,18 +116,18 @@ impl SignedCheckpoint {
         self.checkpoint.root
     }
 
-    /// Who is said to have signed it, as `<name>+<key id>`: nobody has checked that.
+    /// The claimed signers, as `<name>+<key id>`: the signatures have not been checked.
     pub fn signed_as(&self) -> Vec<String> {
         self.note.signed_as()
     }
 
-    /// Those of the keys that have signed it.
+    /// Those of the keys that have signed the checkpoint.
     pub fn signers<'k>(&self, keys: &'k [VerifierKey]) -> Result<Vec<&'k VerifierKey>, NoteError> {
         self.note.verify(keys)
     }
 }
 
-/// The note: what is kept, exported and handed out.
+/// The note, as it is kept, exported and handed out.
 impl fmt::Display for SignedCheckpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.note.fmt(f)

@@ -1,4 +1,4 @@
-//! The checkpoints that the sealer has left in the database.
+//! The checkpoints that the sealer has stored in the database.
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, query_as};
@@ -7,7 +7,7 @@ use crate::checkpoint::{CheckpointError, SignedCheckpoint};
 use crate::error::AuditError;
 use crate::key::VerifierKey;
 
-/// A checkpoint as it is kept: nobody has checked its signatures.
+/// A checkpoint as it is stored: its signatures have not been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCheckpoint {
     pub size: u64,
@@ -30,7 +30,7 @@ impl StoredCheckpoint {
     }
 }
 
-/// The newest; `None` as long as nothing is sealed.
+/// The newest checkpoint; `None` if nothing is sealed yet.
 pub async fn latest_checkpoint(
     connection: &mut PgConnection,
 ) -> Result<Option<StoredCheckpoint>, AuditError> {
@@ -42,7 +42,7 @@ pub async fn latest_checkpoint(
     Ok(row.map(StoredCheckpoint::from))
 }
 
-/// The one of that size.
+/// The checkpoint of that size.
 pub async fn checkpoint_of_size(
     connection: &mut PgConnection,
     size: u64,
@@ -55,7 +55,7 @@ pub async fn checkpoint_of_size(
     Ok(row.map(StoredCheckpoint::from))
 }
 
-/// Those of more events than `size`, the smallest first.
+/// The checkpoints of more than `size` events, the smallest first.
 pub async fn checkpoints_after(
     connection: &mut PgConnection,
     size: u64,

@@ -3,16 +3,16 @@ use daybook_log::LogError;
 use crate::checkpoint::CheckpointError;
 use crate::tiles::TileId;
 
-/// What can go wrong where the tree is kept.
+/// What can go wrong in reading the tree from the database.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     #[error("the database did not answer as expected")]
     Database(#[from] sqlx::Error),
     #[error("the log could not be read")]
     Log(#[from] LogError),
-    /// Not a passing condition: the sealer writes tiles and checkpoint together.
+    /// This does not pass by itself: the sealer writes tiles and checkpoint together.
     #[error("tile {} of level {} is missing or lacks hashes", id.index, id.level)]
     Tile { id: TileId },
-    #[error("the stored checkpoint of size {size} is none")]
+    #[error("what is stored as the checkpoint of size {size} is not a checkpoint")]
     Checkpoint { size: u64, source: CheckpointError },
 }

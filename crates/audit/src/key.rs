@@ -5,8 +5,8 @@
 //! <name>+<key id>+<base64 of 0x01 ‖ public key>
 //! ```
 //!
-//! The key id is 8 hex digits: the first 4 bytes of `SHA-256(name ‖ 0x0a ‖ 0x01 ‖ public key)`. The name is the
-//! log's, so that several keys of one log have the same name and another id.
+//! The key id is 8 hex digits: the first 4 bytes of `SHA-256(name ‖ 0x0a ‖ 0x01 ‖ public key)`. The name is the log's
+//! name, so several keys of one log have the same name and different ids.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,7 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-/// Ed25519, as the list of signature types in C2SP's signed-note has it.
+/// The number of Ed25519 in the list of signature types in C2SP's signed-note.
 const ALGORITHM: u8 = 1;
 const SIGNER_PREFIX: &str = "PRIVATE+KEY+";
 
@@ -43,7 +43,7 @@ pub enum KeyError {
     OtherLog,
 }
 
-/// Signs checkpoints. Prints as its public part.
+/// Signs checkpoints. Its text output is its public part.
 pub struct SigningKey {
     pair: Ed25519KeyPair,
     verifier: VerifierKey,
@@ -70,7 +70,7 @@ impl SigningKey {
         format!("daybook/{}", Uuid::new_v4())
     }
 
-    /// The log that it signs for.
+    /// The name of the log that it signs for.
     pub fn name(&self) -> &str {
         &self.verifier.name
     }
@@ -80,7 +80,7 @@ impl SigningKey {
         &self.verifier
     }
 
-    /// The text form, to be kept secret.
+    /// The text form, which must be kept secret.
     pub fn to_text(&self) -> Result<SecretString, KeyError> {
         let seed = self.pair.seed().map_err(|_| KeyError::Malformed)?;
         let seed = seed.as_be_bytes().map_err(|_| KeyError::Malformed)?;
@@ -142,7 +142,7 @@ impl VerifierKey {
         })
     }
 
-    /// The log whose checkpoints it checks.
+    /// The name of the log whose checkpoints it checks.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -197,7 +197,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// As C2SP's signed-note has it.
+/// The key id as C2SP's signed-note defines it.
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c == '+' || c.is_whitespace() || c.is_control())
 }

@@ -2,12 +2,12 @@
 //!
 //! Every event is a leaf, in the order of positions, of an RFC 6962 Merkle tree. The [`Sealer`] hashes what
 //! was appended, stores the tree in tiles ([`tiles`]) and signs its root in a checkpoint ([`Checkpoint`]).
-//! Whoever has kept a checkpoint can tell whether the log is still a continuation of what it was then
-//! ([`ConsistencyProof`]), and whether an event was in it ([`InclusionProof`]).
+//! Whoever has kept a checkpoint can check whether the log still continues what it was then ([`ConsistencyProof`]), and
+//! whether an event was in it ([`InclusionProof`]).
 //!
-//! The leaf at index `n` (from 0) is the event at position `n + 1`; a tree of size `n` covers the positions
-//! up to `n`. Writers never wait for any of this. Trust comes from keys and checkpoints that are kept outside
-//! the database: everything inside it may have been changed by whoever owns it.
+//! The leaf at index `n` (from 0) is the event at position `n + 1`; a tree of size `n` covers the positions up to `n`.
+//! Writers never wait for sealing. Trust comes from keys and checkpoints that are kept outside the database: its owner
+//! may have changed everything inside it.
 
 mod agreement;
 mod checkpoint;

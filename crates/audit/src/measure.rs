@@ -1,5 +1,5 @@
-//! What is measured of sealing, for whoever watches over it: from the database, since the sealer may run in a process
-//! of which nobody asks for figures.
+//! Metrics of sealing, for monitoring. They come from the database, since the sealer may run in a process whose metrics
+//! nobody reads.
 
 use daybook_log::Position;
 use metrics::{describe_gauge, gauge};
@@ -10,7 +10,7 @@ use crate::error::AuditError;
 const SEALED_POSITION: &str = "daybook_sealed_position";
 const LAG_EVENTS: &str = "daybook_seal_lag_events";
 
-/// Tells the recorder what the figures mean.
+/// Describes the metrics to the recorder.
 pub fn describe() {
     describe_gauge!(
         SEALED_POSITION,
@@ -22,7 +22,7 @@ pub fn describe() {
     );
 }
 
-/// How far the log is sealed, and how far it is not.
+/// How far the log is sealed, and how much is not sealed yet.
 pub async fn status(pool: &PgPool) -> Result<(), AuditError> {
     let (sealed, head): (Position, Position) = query_as(
         "select coalesce((select max(size) from audit.checkpoints), 0),

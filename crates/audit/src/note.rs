@@ -1,11 +1,10 @@
-//! Signed notes, as <https://c2sp.org/signed-note> has them: a text, an empty line, and signatures
+//! Signed notes, as <https://c2sp.org/signed-note> defines them: a text, an empty line, and signatures
 //!
 //! ```text
 //! — <key name> <base64 of key id ‖ signature>
 //! ```
 //!
-//! A signature by a key that the reader does not know says nothing and is passed over; one by a key that it
-//! knows must be right.
+//! A signature by a key that the reader does not know is ignored; one by a key that it knows must be valid.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -27,7 +26,7 @@ pub enum NoteError {
     Untrusted,
 }
 
-/// A text and who signed it.
+/// A text with its signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     text: String,
@@ -42,7 +41,7 @@ struct Signature {
 }
 
 impl Note {
-    /// Signs a text, which ends with a line break and has no empty line.
+    /// Signs a text, which must end with a line break and have no empty line.
     pub fn sign<'k>(text: String, keys: impl IntoIterator<Item = &'k SigningKey>) -> Note {
         let signatures = keys.into_iter().map(|key| Signature {
             name: key.name().to_owned(),
@@ -73,18 +72,18 @@ impl Note {
         })
     }
 
-    /// What is signed, its last line break included.
+    /// The signed text, with its last line break.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Who is said to have signed it, as `<name>+<key id>`: nobody has checked that.
+    /// The claimed signers, as `<name>+<key id>`: the signatures have not been checked.
     pub fn signed_as(&self) -> Vec<String> {
         let told = |by: &Signature| format!("{}+{:08x}", by.name, u32::from_be_bytes(by.key_id));
         self.signatures.iter().map(told).collect()
     }
 
-    /// Those of the keys that signed it: at least one, and none of them wrongly.
+    /// Those of the keys that signed the note: at least one, and every signature by one of the keys is valid.
     pub fn verify<'k>(
         &self,
         trusted: &'k [VerifierKey],

@@ -1,4 +1,4 @@
-//! The example in `docs/proofs.md` is what it says, and its steps lead to what they say.
+//! The example in `docs/proofs.md` is correct, and its steps have the results that it shows.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
@@ -37,7 +37,7 @@ fn the_documented_proof_holds() {
     let proof: InclusionProof = serde_json::from_str(blocks("json")[0]).unwrap();
     let key: VerifierKey = key().parse().unwrap();
     let checkpoint = proof.verify(&[key]).unwrap();
-    // The note that is shown by itself is the same, but for its length.
+    // The note that is shown separately is the same, except for its length.
     for line in checkpoint.to_string().lines().take(3) {
         assert!(blocks("text")[0].contains(line), "{line}");
     }

@@ -160,7 +160,7 @@ async fn a_note_that_stays_counts_where_latest_is_gone_or_was_put_back() {
         store.keep(&signed(&key, size, 1), on).await.unwrap();
     }
     store.export(&signed(&key, 1_000, 1)).await.unwrap();
-    // Left by whoever was killed while they wrote it, or put there by others.
+    // Left by a process that was killed while it wrote them, or put there by others.
     let kept = folder.path().join("checkpoints/checkpoints");
     fs::write(kept.join("2026-11-23/000000002000#1"), "").unwrap();
     fs::write(kept.join("2026-11-23/readme.txt"), "").unwrap();

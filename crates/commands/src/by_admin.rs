@@ -4,9 +4,9 @@ use daybook_domain::{StreamId, UserId};
 use crate::command::{Aggregates, Command, Decision, Person, StreamUse};
 use crate::refusal::Refusal;
 
-/// A command that counts only if who gives it is an administrator when it is written: the append confirms their
-/// account's version, too. So of two who take the role from each other at once one succeeds, and a shop that has an
-/// administrator keeps one.
+/// A command that counts only if whoever gives it is an administrator at the moment when it is written: the append
+/// confirms the version of their account, too. So if two administrators take the role from each other at the same time,
+/// one of them succeeds, and a shop that has an administrator keeps one.
 #[derive(Clone)]
 pub struct ByAdmin<C> {
     pub admin: UserId,

@@ -84,7 +84,7 @@ impl Command for DeleteCategory {
     }
 }
 
-/// What is not there has no version to compare.
+/// A category that does not exist has no version to compare.
 fn check_exists_at(
     aggregates: &Aggregates<'_>,
     id: CategoryId,
@@ -97,7 +97,7 @@ fn check_exists_at(
     check_version(expected_version, category.version)
 }
 
-/// Decides, and moves the claim on the name along with it.
+/// Decides, and moves the claim on the name together with the category.
 fn decide(
     aggregates: &Aggregates<'_>,
     id: CategoryId,

@@ -13,7 +13,7 @@ pub enum ClaimKind {
     CategoryMember,
 }
 
-/// A claim as a command states it; an e-mail becomes an HMAC before it is stored.
+/// A claim as a command states it; an e-mail is replaced by an HMAC before it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewClaim {
     pub kind: ClaimKind,
@@ -29,7 +29,7 @@ impl ClaimKind {
         ClaimKind::CategoryMember,
     ];
 
-    /// As it stands in the table.
+    /// The kind's name in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             ClaimKind::Email => "email",

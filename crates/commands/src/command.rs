@@ -1,4 +1,4 @@
-//! What a command is to the bus.
+//! What the bus expects of a command.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ pub trait Command: Send + Sync + 'static {
     /// The streams that deciding needs, to write them or only to read them.
     fn streams(&self) -> Vec<StreamUse>;
 
-    /// Streams that only the first ones' states tell of, and that never change once they do (the
-    /// products of an order).
+    /// Streams that are known only from the states of the first ones, and then never change (the products
+    /// of an order).
     fn further_streams(&self, _aggregates: &Aggregates<'_>) -> Vec<StreamUse> {
         Vec::new()
     }
 
-    /// Whose personal data the events or the answer may hold.
+    /// The person whose personal data the events or the answer may hold.
     fn person(&self) -> Option<Person> {
         None
     }
@@ -52,12 +52,12 @@ impl StreamUse {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Person {
-    /// Has no key yet; the append that makes the person known brings one.
+    /// A person who has no key yet; the append that makes them known brings one.
     New(UserId),
     Known(UserId),
 }
 
-/// What a command leads to.
+/// The result of deciding on a command.
 #[derive(Debug)]
 pub struct Decision<O> {
     pub outcome: O,
@@ -127,24 +127,24 @@ pub struct Aggregates<'a> {
 }
 
 impl<'a> Aggregates<'a> {
-    pub fn user(&self, id: UserId) -> Seen<'a, User> {
-        self.seen(StreamId::user(id), State::as_user)
+    pub fn user(&self, id: UserId) -> Aggregate<'a, User> {
+        self.aggregate(StreamId::user(id), State::as_user)
     }
 
-    pub fn category(&self, id: CategoryId) -> Seen<'a, Category> {
-        self.seen(StreamId::category(id), State::as_category)
+    pub fn category(&self, id: CategoryId) -> Aggregate<'a, Category> {
+        self.aggregate(StreamId::category(id), State::as_category)
     }
 
-    pub fn product(&self, id: ProductId) -> Seen<'a, Product> {
-        self.seen(StreamId::product(id), State::as_product)
+    pub fn product(&self, id: ProductId) -> Aggregate<'a, Product> {
+        self.aggregate(StreamId::product(id), State::as_product)
     }
 
-    pub fn stock(&self, id: ProductId) -> Seen<'a, Stock> {
-        self.seen(StreamId::stock(id), State::as_stock)
+    pub fn stock(&self, id: ProductId) -> Aggregate<'a, Stock> {
+        self.aggregate(StreamId::stock(id), State::as_stock)
     }
 
-    pub fn order(&self, id: OrderId) -> Seen<'a, Order> {
-        self.seen(StreamId::order(id), State::as_order)
+    pub fn order(&self, id: OrderId) -> Aggregate<'a, Order> {
+        self.aggregate(StreamId::order(id), State::as_order)
     }
 
     pub fn version(&self, stream: StreamId) -> i64 {
@@ -152,13 +152,17 @@ impl<'a> Aggregates<'a> {
     }
 
     #[allow(clippy::expect_used)]
-    fn seen<A>(&self, stream: StreamId, typed: impl Fn(&State) -> Option<&A>) -> Seen<'a, A> {
+    fn aggregate<A>(
+        &self,
+        stream: StreamId,
+        typed: impl Fn(&State) -> Option<&A>,
+    ) -> Aggregate<'a, A> {
         let found = *self
             .states
             .get(&stream)
             .expect("a command names every stream that it decides on");
         let state = typed(&found.state).expect("a stream's state is of the stream's type");
-        Seen {
+        Aggregate {
             version: found.version,
             created_at: found.created_at,
             updated_at: found.updated_at,
@@ -167,17 +171,17 @@ impl<'a> Aggregates<'a> {
     }
 }
 
-/// An aggregate as a command sees it; version 0 when there is none.
+/// An aggregate as a command sees it; version 0 if it does not exist.
 #[derive(Debug)]
-pub struct Seen<'a, A> {
+pub struct Aggregate<'a, A> {
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub state: &'a A,
 }
 
-impl<A: Clone> Seen<'_, A> {
-    /// The aggregate as `events` leave it.
+impl<A: Clone> Aggregate<'_, A> {
+    /// The aggregate after `events` have been applied.
     pub fn after<E>(
         &self,
         events: &[E],

@@ -1,9 +1,9 @@
 //! One key, one effect, one answer.
 //!
-//! The database's unique key decides: an answer is recorded in the same append as its events, so a
-//! second attempt fails whole and is answered with the first one's record. What is here only spares
-//! the database the obvious cases: a key that is being carried out in this process (409), and one
-//! that was answered here a moment ago.
+//! The database's unique key decides: an answer is recorded in the same append as its events, so a second
+//! attempt fails as a whole and is answered with the first one's record. This module only spares the
+//! database the obvious cases: a key that is being carried out in this process (409), and one that was
+//! answered here a moment ago.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl KeyTags {
     pub(crate) fn of(key: &IdempotencyKey, secrets: &Secrets) -> KeyTags {
         let fingerprint =
             secrets.idempotency_tag(&[b"request", key.route.as_bytes(), &key.request]);
-        // Strangers who happen on the same key must not see each other's answers.
+        // Different anonymous callers who happen to use the same key must not see each other's answers.
         let principal = match &key.principal {
             Some(principal) => principal.as_bytes(),
             None => fingerprint.as_slice(),
@@ -87,7 +87,7 @@ impl Keys {
         })
     }
 
-    /// Lets go of the answers that speak of a person; the database tells that they are erased.
+    /// Forgets the answers that are about a person; the database then says that the person was erased.
     pub(crate) fn forget(&self, person: UserId) {
         let of_theirs = self
             .answered
@@ -111,7 +111,7 @@ impl Drop for InFlight {
     }
 }
 
-/// A record as the answer to a request with the same key.
+/// A stored record as the answer to a request with the same key.
 pub(crate) fn replay(record: Recorded, key: &KeyTags) -> Result<Answered, CommandError> {
     if record.fingerprint != key.fingerprint {
         return Err(CommandError::KeyReused);

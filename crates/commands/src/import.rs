@@ -1,7 +1,7 @@
 //! Commands that bring in what another system recorded before this log began.
 //!
-//! Products and customers come first, by whoever imports; an order's lines are not checked against them, since
-//! nothing that happens to them later can make what was sold not have been.
+//! Whoever imports sends products and customers first; an order's lines are not checked against them, since nothing
+//! that happens to them later can undo a past sale.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use daybook_domain::{Currency, OrderId, StreamId, UserId, Versioned};
 use crate::command::{Aggregates, Command, Decision, Person, StreamUse};
 use crate::refusal::Refusal;
 
-/// Refused with `user-already-exists` where the customer is known, also one whose data was erased: an import
-/// must not bring a new key for somebody who was to be forgotten.
+/// Refused with `user-already-exists` if the customer is known, also if their data was erased: an import must not bring
+/// a new key for somebody who was to be forgotten.
 #[derive(Clone)]
 pub struct ImportCustomer {
     /// See [`CommandBus::imported_customer`](crate::CommandBus::imported_customer).
@@ -25,8 +25,8 @@ pub struct ImportCustomer {
     pub external_id: String,
 }
 
-/// Takes those lines of an order that the log doesn't have yet, as many as fit into one append; what is left is
-/// taken by sending the command again. Of equal lines as many are wanted as there are in `order`.
+/// Takes those lines of an order that the log doesn't have yet, as many as fit into one append; sending the command
+/// again takes the rest. If several lines are equal, the log gets as many of them as there are in `order`.
 #[derive(Clone)]
 pub struct ImportOrder {
     pub id: OrderId,
@@ -39,21 +39,21 @@ pub struct OrderToImport {
     pub user_id: Option<UserId>,
     pub country: Option<String>,
     pub currency: Currency,
-    /// All that are known of the order. Their numbers do not count: they are given when the lines are taken.
+    /// All known lines of the order. Their numbers are ignored: lines are numbered when they are taken.
     pub lines: Vec<ImportedLine>,
 }
 
-/// What became of an order's lines.
+/// What happened to an order's lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderImported {
-    /// The log had nothing of the order.
+    /// The log had nothing of the order before.
     pub is_new: bool,
     /// Lines that the log had already.
     pub known: usize,
     pub taken: usize,
     /// Lines still to be taken.
     pub left: usize,
-    /// Indices of lines that are not taken, and the stable code of why.
+    /// The indices of lines that are not taken; `why` is the stable code of the reason.
     pub refused: Vec<usize>,
     pub why: &'static str,
 }
@@ -123,7 +123,8 @@ impl Command for ImportOrder {
 struct Compared {
     /// Indices of the lines that the log doesn't have.
     new: Vec<usize>,
-    /// The log has lines that are not here. New ones may then be changed ones, which must not count twice.
+    /// The log has lines that are missing here. The new ones may then be changed versions of those, which must not
+    /// count twice.
     is_changed: bool,
 }
 
@@ -131,7 +132,7 @@ impl ImportOrder {
     fn compare(&self, order: &Order) -> Compared {
         let lines = &self.order.lines;
         let mut known: HashMap<u64, usize> = HashMap::new();
-        // A price in another currency is another price, of which a line's digest knows nothing.
+        // A price in another currency is another price, but a line's digest does not include the currency.
         let comparable = order
             .imported
             .iter()

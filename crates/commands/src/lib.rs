@@ -1,10 +1,11 @@
 //! The write side: from a command to its durable answer.
 //!
 //! A command is decided in memory on cached aggregates ([`slot`]), drafted as an append while they are
-//! locked ([`attempt`]), and queued for the process's one [`writer`], which commits whatever is queued
-//! in one round trip. Nothing is answered before it is durable, refusals included: they are appends
-//! without events that only confirm what they were decided on. The database has the last word on every
-//! rule that spans processes; what is kept here in memory makes its answer fast and usually yes.
+//! locked ([`attempt`]), and queued for the process's one [`writer`], which commits everything that is
+//! queued in one round trip. Nothing is answered before it is durable, refusals included: they are
+//! appends without events that only confirm what they were decided on. The database has the last word on
+//! every rule that spans processes; what is kept here in memory makes the answer fast, and in most cases
+//! the database confirms it.
 
 mod answer;
 mod attempt;
@@ -35,7 +36,7 @@ pub use bus::CommandBus;
 pub use by_admin::ByAdmin;
 pub use category::{ChangeCategory, CreateCategory, DeleteCategory};
 pub use claims::{ClaimKind, NewClaim};
-pub use command::{Aggregates, Command, Decision, Person, Seen, StreamUse};
+pub use command::{Aggregate, Aggregates, Command, Decision, Person, StreamUse};
 pub use fixed_id::fixed_id;
 pub use import::{ImportCustomer, ImportOrder, OrderImported, OrderToImport};
 pub use order::{

@@ -1,4 +1,4 @@
-//! Loading slots: whatever is asked for while one query runs is loaded by the next, together.
+//! Loading slots: all slots that are requested while one query runs are loaded together by the next.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ struct Request {
 pub(crate) struct Loader(mpsc::Sender<Request>);
 
 impl Loader {
-    /// Answers the handle and the task, which ends when all handles are gone.
+    /// Returns the handle and the task, which ends when all handles are gone.
     pub(crate) fn new(pool: PgPool, codec: Codec) -> (Loader, impl Future<Output = ()> + Send) {
         let (sender, requests) = mpsc::channel(QUEUE);
         (Loader(sender), run(pool, codec, requests))
@@ -49,7 +49,7 @@ async fn run(pool: PgPool, codec: Codec, mut requests: mpsc::Receiver<Request>) 
         let slots = asked.iter().flat_map(|request: &Request| &request.slots);
         let outcome = load(&pool, &codec, slots).await.map_err(Arc::new);
         for request in asked.drain(..) {
-            // Whoever asked may have given up.
+            // The requester may have given up.
             let _ = request.done.send(outcome.clone());
         }
     }
@@ -80,7 +80,7 @@ async fn load<'a>(
     Ok(())
 }
 
-/// One failed query is the failure of everyone who waited for it.
+/// If one query fails, it fails for everyone who waited for it.
 fn shared(error: &LogError) -> CommandError {
     match error {
         LogError::Database(_) => CommandError::Unavailable(None),

@@ -1,4 +1,5 @@
-//! Commands on orders. Each moves the order and its products' stocks in one append, all or nothing.
+//! Commands on orders. Each appends the events of the order and of its products' stocks together, all or
+//! nothing.
 
 use daybook_domain::order::{Address, Order, OrderCommand, OrderLine, OrderRejection};
 use daybook_domain::stock::{StockCommand, StockEvent, StockRejection};
@@ -40,7 +41,7 @@ pub struct CancelOrder {
     pub reason: Option<String>,
 }
 
-/// Whose word it is: a customer's counts for their own orders only, and others' are not there.
+/// Who cancels. A customer can cancel only their own orders; to them, other orders do not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acting {
     Staff,
@@ -212,7 +213,7 @@ fn line(
     })
 }
 
-/// An order's lines never change once it is placed, so its first sight tells which stocks it moves.
+/// An order's lines never change once it is placed, so its state tells which stocks the command needs.
 fn stocks(order: &Order) -> Vec<StreamUse> {
     order
         .lines
@@ -232,7 +233,7 @@ fn decide(
     Ok(Decision::new(OrderOutcome { id, order: changed }).append(StreamId::order(id), events))
 }
 
-/// Moves the stock of each of the order's products along.
+/// Applies the same step to the stock of each of the order's products.
 fn with_stocks(
     aggregates: &Aggregates<'_>,
     id: OrderId,

@@ -15,13 +15,14 @@ pub struct CreateProduct {
     pub name: String,
     pub description: String,
     pub price: Money,
-    /// Units received at once.
+    /// Units received together with the creation.
     pub stock: u64,
     pub category_id: Option<CategoryId>,
     pub sku: Option<String>,
 }
 
-/// What is `None` stays as it is; `category_id: Some(None)` takes the product out of its category.
+/// A field that is `None` stays as it is; `category_id: Some(None)` takes the product out of its
+/// category.
 #[derive(Clone)]
 pub struct ChangeProduct {
     pub id: ProductId,
@@ -29,7 +30,7 @@ pub struct ChangeProduct {
     pub description: Option<String>,
     pub price: Option<Money>,
     pub category_id: Option<Option<CategoryId>>,
-    /// Of the product's own stream.
+    /// The version of the product's own stream.
     pub expected_version: Option<i64>,
 }
 
@@ -39,14 +40,14 @@ pub struct RetireProduct {
     pub expected_version: Option<i64>,
 }
 
-/// A product as a command leaves it, with what of it can be sold.
+/// A product after a command, with the number of units that can be sold.
 #[derive(Clone, Debug)]
 pub struct ProductOutcome {
     pub id: ProductId,
     pub product: Versioned<Product>,
     pub available: u64,
     pub stock_version: i64,
-    /// The later of the product's and its stock's last change: what an answer shows is both.
+    /// The later of the product's and its stock's last change: an answer shows both.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -134,7 +135,7 @@ fn existing(id: ProductId) -> [StreamUse; 2] {
     ]
 }
 
-/// To the outside a retired product is not there, and what is not there has no version to compare.
+/// To callers a retired product does not exist, and what does not exist has no version to compare.
 fn check_sold_at(
     aggregates: &Aggregates<'_>,
     id: ProductId,
@@ -154,7 +155,7 @@ fn check_category(aggregates: &Aggregates<'_>, id: Option<CategoryId>) -> Result
     }
 }
 
-/// Decides on the product, and moves its claims along: the SKU, and its place in a category.
+/// Decides on the product, and moves its claims together with it: the SKU, and its place in a category.
 fn decide(
     aggregates: &Aggregates<'_>,
     id: ProductId,

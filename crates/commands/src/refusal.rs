@@ -1,4 +1,4 @@
-//! Why a command was not carried out: the answers that are about the shop, not about the server.
+//! Why a command was not carried out: reasons that are about the shop, not about the server.
 
 use daybook_domain::{CategoryId, ProductId, Rejection};
 
@@ -29,7 +29,7 @@ pub enum Refusal {
     NoAdministrator,
 }
 
-/// A product of which an order wants more than there is.
+/// A product of which an order wants more units than there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortage {
     pub product_id: ProductId,
@@ -61,7 +61,7 @@ impl<R: Into<Rejection>> From<R> for Refusal {
     }
 }
 
-/// Compares the version that a client expects with the one there is.
+/// Compares the version that a client expects with the current one.
 pub(crate) fn check_version(expected: Option<i64>, current: i64) -> Result<(), Refusal> {
     match expected {
         Some(expected) if expected != current => Err(Refusal::PreconditionFailed { current }),

@@ -1,9 +1,9 @@
-//! A stream in memory: what commands are decided on.
+//! A stream in memory: the state that commands are decided on.
 //!
-//! A slot holds two states. The *confirmed* one is in the log. The *speculative* one has the appends
-//! on top that were decided here and wait to be written; the next command is decided on that, without
-//! waiting. When one of those appends fails, everything decided on top of it must fail too: the slot's
-//! generation counts up, and an append that names an older generation is refused by the writer.
+//! A slot holds two states. The *confirmed* one is in the log. The *speculative* one adds the appends
+//! that were decided here and wait to be written; the next command is decided on that, without waiting.
+//! When one of those appends fails, everything decided on top of it must fail too: the slot's generation
+//! counts up, and the writer refuses an append that names an older generation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::command::StreamUse;
 
-/// How many events a stream may have beyond its last snapshot before another is due.
+/// How many events a stream may have after its last snapshot before the next is due.
 pub(crate) const EVENTS_BETWEEN_SNAPSHOTS: i64 = 1000;
 
 pub(crate) struct Slot {
@@ -28,7 +28,7 @@ pub(crate) struct Slot {
 }
 
 pub(crate) struct States {
-    /// Whether the confirmed state is as new as anyone here knows. If not, its tail must be loaded
+    /// Whether the confirmed state is as new as this process knows. If not, its tail must be loaded
     /// before anything is decided.
     pub(crate) current: bool,
     /// The writer is deciding on this slot under the log's lock; nobody else may until it is done.
@@ -37,18 +37,18 @@ pub(crate) struct States {
     pub(crate) speculative: Versioned<State>,
 }
 
-/// How much of a slot is still believed when something that was decided on it failed.
+/// How far a slot can still be trusted after something that was decided on it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
     Confirmed,
-    /// The stream has grown elsewhere.
+    /// The stream has grown through another process.
     ConfirmedUpToItsTail,
     /// Nobody knows what is in the log.
     Nothing,
 }
 
 impl States {
-    /// Each event once, whoever brings it.
+    /// Applies each event once, whoever brings it.
     fn confirm(&mut self, sequence: i64, event: &Event, occurred_at: DateTime<Utc>) {
         if sequence == self.confirmed.version + 1 {
             self.confirmed.apply(event, occurred_at);
@@ -85,7 +85,7 @@ impl Slot {
         self.lock().current
     }
 
-    /// The confirmed state, where there is one.
+    /// The confirmed state, if it is known.
     pub(crate) fn confirmed(&self) -> Option<Versioned<State>> {
         let states = self.lock();
         (states.confirmed.version > 0).then(|| states.confirmed.clone())
@@ -95,7 +95,7 @@ impl Slot {
         self.lock().confirmed.version
     }
 
-    /// How many events the stream has beyond its last snapshot.
+    /// How many events the stream has after its last snapshot.
     pub(crate) fn beyond_snapshot(&self, version: i64) -> i64 {
         version - self.snapshot.load(Ordering::Relaxed)
     }
@@ -104,8 +104,8 @@ impl Slot {
         self.snapshot.fetch_max(version, Ordering::Relaxed);
     }
 
-    /// An append was written: its events, each with its sequence, are confirmed. Answers the
-    /// confirmed version.
+    /// An append was written: its events, each with its sequence, are confirmed. Returns the confirmed
+    /// version.
     pub(crate) fn confirm<'e>(
         &self,
         events: impl Iterator<Item = (i64, &'e Event)>,
@@ -118,8 +118,8 @@ impl Slot {
         states.confirmed.version
     }
 
-    /// An append that this slot's speculative state rests on has failed: what was decided on top of it
-    /// is void.
+    /// An append that this slot's speculative state depends on has failed: whatever was decided on top of
+    /// it is void.
     pub(crate) fn void(&self, trust: Trust) {
         let mut states = self.lock();
         match trust {
@@ -146,14 +146,15 @@ impl Slot {
             .any(|order| order.user_id == Some(person))
     }
 
-    /// Takes in what was loaded, unless the slot has become current in the meantime.
+    /// Takes over what was loaded, unless the slot has become current in the meantime.
     pub(crate) fn loaded(&self, state: Versioned<State>) {
         let mut states = self.lock();
         if states.current {
             return;
         }
         if states.confirmed.version == 0 {
-            // Loading began at the last snapshot, if there was one, or it was short enough without.
+            // If there was a snapshot, loading began at it; otherwise the stream was short enough without
+            // one.
             self.snapshot_kept(state.version - state.version % EVENTS_BETWEEN_SNAPSHOTS);
         }
         if state.version >= states.confirmed.version {
@@ -163,8 +164,8 @@ impl Slot {
         states.current = true;
     }
 
-    /// Moves on by the stream's tail, read under the log's lock, and keeps everyone but the writer
-    /// from deciding until [`Slot::thaw`]. A loader may have taken in a part of the tail meanwhile.
+    /// Applies the stream's tail, read under the log's lock, and keeps everyone but the writer from
+    /// deciding until [`Slot::thaw`]. A loader may have applied a part of the tail meanwhile.
     pub(crate) fn freeze(&self, tail: &[RecordedEvent]) {
         let mut states = self.lock();
         for recorded in tail {
@@ -181,8 +182,8 @@ impl Slot {
     }
 }
 
-/// The slots of the streams in use. One that is evicted while in use does no harm: two slots of one
-/// stream only make their commands conflict, which the database notices.
+/// The slots of the streams in use. Evicting one while it is in use does no harm: two slots of one stream
+/// only make their commands conflict, which the database notices.
 #[derive(Clone)]
 pub(crate) struct Slots(Cache<StreamId, Arc<Slot>>);
 
@@ -203,7 +204,7 @@ impl Slots {
         }
     }
 
-    /// Drops what is known of the streams that hold a person's data: the log says what is left of it.
+    /// Drops what is known of the streams that hold a person's data; the log says what is left of it.
     pub(crate) fn forget(&self, person: UserId) {
         for (_, slot) in &self.0 {
             if slot.speaks_of(person) {

@@ -13,7 +13,7 @@ pub struct ChangeStock {
     pub product_id: ProductId,
     pub change: i64,
     pub reason: Option<String>,
-    /// Of the stock's own stream.
+    /// The version of the stock's own stream.
     pub expected_version: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! What runs beside the commands: the writer, the loader, and the upkeep.
+//! The tasks that run beside the commands: the writer, the loader, and maintenance.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Slot};
 use crate::writer::{Job, QUEUE, Writer};
 
 const SNAPSHOT_QUEUE: usize = 256;
-/// Of its time, what the keeping of snapshots rests for each part that it works.
+/// Keeping snapshots pauses this many times as long as it has worked.
 const REST: u32 = 9;
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
@@ -60,7 +60,7 @@ impl BusTasks {
         let alarm = broken.clone().drop_guard();
         let writer = tokio::spawn(async move {
             writer.run(until_closing).await;
-            // Not reached when the writer panics: then the alarm goes off.
+            // Not reached if the writer panics: then the alarm goes off.
             alarm.disarm();
         });
         let mut others = JoinSet::new();
@@ -85,14 +85,14 @@ impl BusTasks {
         )
     }
 
-    /// Cancelled when the writer has died of a fault of its own: no command can be carried out any
-    /// more, and the process had better start anew.
+    /// Cancelled when the writer has died of a fault of its own: no command can be carried out any more,
+    /// and the process should restart.
     pub fn broken(&self) -> CancellationToken {
         self.broken.clone()
     }
 
-    /// Takes no more commands, writes those that were accepted and ends. After `patience` a database
-    /// that is away is waited for no longer.
+    /// Takes no more commands, writes those that were accepted, and ends. After `patience` it no longer
+    /// waits for a database that cannot be reached.
     pub async fn close(mut self, patience: Duration) {
         self.closing.cancel();
         let abandon = self.abandon.clone();
@@ -116,8 +116,8 @@ async fn until(end: CancellationToken, task: impl Future<Output = ()>) {
     }
 }
 
-/// Keeps the snapshots that are due, with a tenth of its time: a state that is large (a product with
-/// very many open orders) is kept less often.
+/// Keeps the snapshots that are due, using a tenth of the time: a large state (a product with very many
+/// open orders) is kept less often.
 async fn keep_snapshots(pool: PgPool, codec: Codec, mut due: mpsc::Receiver<Arc<Slot>>) {
     while let Some(slot) = due.recv().await {
         if slot.beyond_snapshot(slot.confirmed_version()) < EVENTS_BETWEEN_SNAPSHOTS {

@@ -9,7 +9,7 @@ use crate::claims::{ClaimKind, NewClaim};
 use crate::command::{Aggregates, Command, Decision, Person, StreamUse};
 use crate::refusal::{Refusal, check_version};
 
-/// The password is not here: it lives hashed beside the log, never in it.
+/// The password is not here: it is stored as a hash beside the log, never in it.
 #[derive(Clone)]
 pub struct RegisterUser {
     pub id: UserId,
@@ -34,7 +34,7 @@ pub struct ChangeUserRoles {
     pub expected_version: Option<i64>,
 }
 
-/// Sessions and access tokens of the account are not in the log: whoever sends this ends them too.
+/// Sessions and access tokens of the account are not in the log: whoever sends this command must end them too.
 #[derive(Clone)]
 pub struct DeactivateUser {
     pub id: UserId,
@@ -50,7 +50,7 @@ pub struct VerifyEmail {
     pub id: UserId,
 }
 
-/// Once it is carried out, see that this process forgets the person too: [`CommandBus::forget`].
+/// Once it is carried out, call [`CommandBus::forget`] so that this process forgets the person too.
 ///
 /// [`CommandBus::forget`]: crate::CommandBus::forget
 #[derive(Clone)]
@@ -181,8 +181,8 @@ impl Command for EraseUser {
         vec![StreamUse::Existing(StreamId::user(self.id))]
     }
 
-    /// The append releases all that the person holds; to release the e-mail address here too keeps it from
-    /// being taken in the same batch, where nobody could tell who had it first.
+    /// The append releases everything that the person holds. Releasing the e-mail address here too keeps it from being
+    /// taken in the same batch, where nobody could tell who had it first.
     fn decide(&self, aggregates: &Aggregates<'_>) -> Result<Decision<Versioned<User>>, Refusal> {
         let user = aggregates.user(self.id);
         if !user.state.registered {
@@ -198,7 +198,7 @@ impl Command for EraseUser {
     }
 }
 
-/// What is not there has no version to compare.
+/// An account that does not exist has no version to compare.
 fn check_exists_at(
     aggregates: &Aggregates<'_>,
     id: UserId,

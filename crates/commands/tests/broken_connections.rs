@@ -1,4 +1,4 @@
-//! Connections that break in the middle of everything: every acknowledged command is in the log once.
+//! Connections break at any moment: every acknowledged command is in the log exactly once.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -23,7 +23,7 @@ async fn keep_ordering(
         let id = place.id;
         match send(&bus, place).await {
             Ok(sent) if sent.outcome.is_ok() => placed.push(id),
-            // A load that met a broken connection; nothing was promised.
+            // The load hit a broken connection; nothing was promised.
             Err(daybook_commands::CommandError::Unavailable(_)) => {}
             other => panic!("{other:?}"),
         }
@@ -46,7 +46,7 @@ async fn an_acknowledged_order_is_in_the_log_once_whatever_connections_do() {
         .unwrap();
     let mut cut = 0;
     while cut < CUTS {
-        // The writer's connection, at whatever it is doing: sending, waiting, committing or done.
+        // Cuts the writer's connection, whatever it is doing: sending, waiting, committing or done.
         let writers: i64 = query_scalar(
             "select count(pg_terminate_backend(pid)) from pg_stat_activity
              where application_name = 'daybook writer' and datname = current_database()",

@@ -1,4 +1,4 @@
-//! Conflicts must not slow down those who have none.
+//! Conflicts must not slow down clients that have none.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -14,7 +14,7 @@ use daybook_domain::{ProductId, StreamId};
 use support::*;
 use uuid::Uuid;
 
-/// One event on one new stream; some want a value that is taken.
+/// Appends one event to one new stream; some of these commands want a value that is taken.
 struct Receive {
     product_id: ProductId,
     wants_taken: bool,
@@ -47,7 +47,7 @@ impl Command for Receive {
     }
 }
 
-/// Appends a second for 512 clients of whom one in `conflicting` appends conflicts (0: none).
+/// Appends per second for 512 clients, when one in `conflicting` appends conflicts (0: none).
 async fn rate(bus: &CommandBus, conflicting: u64, window: Duration) -> f64 {
     let (sent, written) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let end = Instant::now() + window;

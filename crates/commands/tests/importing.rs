@@ -1,4 +1,4 @@
-//! Importing what another system recorded: each line once, whoever brings it how often.
+//! Importing what another system recorded: each line is taken once, whoever imports it and however often.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -59,14 +59,14 @@ async fn only_lines_that_are_new_are_taken_and_equal_ones_are_counted() {
     assert!(first.is_new);
     assert_eq!((first.taken, first.known, first.left), (3, 0, 0));
 
-    // The same again in another order, one more of the equal ones, and another.
+    // The same lines again in another order, one more of the equal ones, and a different one.
     let more = vec![c.clone(), b.clone(), a.clone(), a.clone(), a.clone()];
     let second = import(&shop, order(id, more.clone())).await;
     assert!(!second.is_new);
     assert_eq!((second.taken, second.known), (2, 3));
     let third = import(&shop, order(id, more)).await;
     assert_eq!((third.taken, third.known), (0, 5));
-    // A part of the order says nothing new.
+    // A part of the order adds nothing new.
     let part = import(&shop, order(id, vec![b])).await;
     assert_eq!((part.taken, part.known, part.refused.len()), (0, 1, 0));
     assert_eq!(state(&shop, id).await.total, euros(500));

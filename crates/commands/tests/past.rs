@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 const EVENTS: i64 = 1_500;
 
-/// A stock that every event adds one unit to.
+/// A stock to which every event adds one unit.
 async fn growing_stock(shop: &Shop) -> ProductId {
     let product = shop.product(1).await;
     let receive = || ChangeStock {
@@ -86,7 +86,7 @@ async fn a_long_stream_is_as_it_was_at_each_position() {
     let before = position_of(&shop, stream, 1).await - 1;
     assert_eq!(units(&feed, stream, before).await, (0, 0));
 
-    // With an early event out of reach, only what can be read from the snapshot on is known.
+    // With an early event out of reach, only what is read from the snapshot on is known.
     let superuser = shop.database.superuser_pool().unwrap();
     query("update log.events set payload = '{}' where aggregate_type = 'stock' and sequence = 1")
         .execute(&superuser)

@@ -1,4 +1,4 @@
-//! The write side's rules on one process, against a real database.
+//! The write side's rules in one process, against a real database.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;

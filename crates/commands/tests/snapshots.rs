@@ -1,4 +1,4 @@
-//! Long streams are loaded from their snapshots on.
+//! Long streams are loaded starting from their snapshots.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;

@@ -1,4 +1,4 @@
-//! Two buses on one database, as two server processes have them.
+//! Two buses on one database, as if in two server processes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -109,7 +109,7 @@ async fn an_address_is_taken_once() {
     );
 }
 
-/// Takes from one stock again and again until told to stop; answers how often it could.
+/// Takes from one stock again and again until told to stop; returns how often it could.
 async fn keep_ordering(
     bus: CommandBus,
     customer: UserId,

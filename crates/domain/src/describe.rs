@@ -1,4 +1,4 @@
-//! Events in sentences, for people who look back: the words that the aggregates' `describe.rs` share.
+//! Events as sentences, for people who read the history: the words that the aggregates' `describe.rs` files share.
 //!
 //! A sentence says what happened, not who did it or when, and begins in lower case. What was erased reads `(erased)`.
 
@@ -10,14 +10,14 @@ use crate::personal::Personal;
 const ERASED: &str = "(erased)";
 const EXCERPT_CHARS: usize = 80;
 
-/// What is known of it, else that it was erased.
+/// The value, or `(erased)` if it was erased.
 pub(crate) fn personal<T: Display>(value: &Personal<T>) -> String {
     value
         .known()
         .map_or_else(|| ERASED.to_owned(), ToString::to_string)
 }
 
-/// A reason after what it is the reason of.
+/// A reason, to be appended to what it explains.
 pub(crate) fn because(reason: Option<&str>) -> String {
     reason.map_or_else(String::new, |reason| format!(": {}", on_one_line(reason)))
 }
@@ -40,7 +40,7 @@ pub(crate) fn from_to(from: Money, to: Money) -> String {
     format!("from {amount} to {to}")
 }
 
-/// What changed of a name and a description, of which at least one did.
+/// Which of a name and a description changed, and how.
 pub(crate) fn renamed_or_described(names: [&str; 2], descriptions: [&str; 2]) -> String {
     let renamed =
         (names[0] != names[1]).then(|| format!("renamed from {} to {}", names[0], names[1]));

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::rejection::InvalidField;
 
-/// Trimmed, at most 255 characters, of RFC 5321's syntax with a domain that has a dot. Case is kept for the eye;
+/// Trimmed, at most 255 characters, of RFC 5321's syntax with a domain that has a dot. Case is kept for display;
 /// [`Email::canonical`] is what must be unique.
 ///
-/// Deserialising trusts the log. What comes from outside is parsed.
+/// Deserialising trusts the log. Input from outside is parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(String);
@@ -23,7 +23,7 @@ impl Email {
         &self.0
     }
 
-    /// Lower case, as a whole: RFC 5321 lets a host tell `Ann@` from `ann@`, but people don't.
+    /// All in lower case: RFC 5321 lets a host tell `Ann@` from `ann@`, but people don't.
     pub fn canonical(&self) -> String {
         self.0.to_lowercase()
     }
@@ -43,7 +43,7 @@ impl FromStr for Email {
             .without_display_text()
             .without_domain_literal()
             .with_required_tld();
-        // A quoted local part may hold spaces by the grammar; in a shop they are a slip.
+        // The grammar allows spaces in a quoted local part; in a shop they are a typing mistake.
         if address.contains(|c: char| c.is_whitespace() || c.is_control())
             || EmailAddress::parse_with_options(address, options).is_err()
         {

@@ -1,4 +1,4 @@
-//! What an event is called in the log.
+//! The name of an event in the log.
 
 /// The explicit name of an event (`order.placed`) and the version of its shape, counted up from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -7,8 +7,8 @@ pub struct EventType {
     pub version: &'static str,
 }
 
-/// Names an aggregate's events. A variant that is left out does not compile, so every event has a name here, and
-/// `TYPES` holds them all. The name is the same as the variant's `serde(rename)`; the fixtures' test compares them.
+/// Names an aggregate's events. A variant without a name does not compile, so every event has a name here and in
+/// `TYPES`. The name is the same as the variant's `serde(rename)`; the fixtures' test compares them.
 macro_rules! event_types {
     ($event:ident { $($variant:ident => $name:literal, version $version:literal;)* }) => {
         impl $event {

@@ -26,19 +26,21 @@ impl Currency {
         self.0.code()
     }
 
-    /// Digits behind the decimal point: 2 for EUR, 0 for JPY, 3 for BHD.
+    /// Digits after the decimal point: 2 for EUR, 0 for JPY, 3 for BHD.
     pub fn places(self) -> u32 {
         self.0.exponent().map_or(0, u32::from)
     }
 
-    /// Whether prices can be in it: ISO 4217 gives gold (XAU) or "no currency" (XXX) no minor unit.
+    /// Whether prices can be in this currency: ISO 4217 gives gold (XAU) or "no currency" (XXX) no minor
+    /// unit.
     pub fn has_minor_unit(self) -> bool {
         self.0.exponent().is_some()
     }
 }
 
 impl Money {
-    /// Ten digits, whatever the currency's places, as prices have: 99,999,999.99 in EUR. No total passes it.
+    /// The largest total: ten digits, as for prices, however many decimal places the currency has:
+    /// 99,999,999.99 in EUR.
     pub const MAX_TOTAL_MINOR: i64 = 9_999_999_999;
 
     pub const fn new(minor: i64, currency: Currency) -> Self {
@@ -67,14 +69,14 @@ impl Money {
     }
 }
 
-/// XXX, "no currency": what the price of a product is in that has no events yet.
+/// XXX, "no currency": the currency of a product's price before the product has any events.
 impl Default for Currency {
     fn default() -> Self {
         Self(Iso4217::XXX)
     }
 }
 
-/// From outside: only currencies that prices can be in, in capital letters.
+/// Parses input from outside: only currencies that prices can be in, in capital letters.
 impl FromStr for Currency {
     type Err = UnknownCurrency;
 
@@ -92,7 +94,7 @@ impl fmt::Display for Currency {
     }
 }
 
-/// `12.50 EUR`, for people. The exact decimal number in JSON is the API's.
+/// `12.50 EUR`, for people. The API writes the exact decimal number in JSON.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let places = self.currency.places() as usize;

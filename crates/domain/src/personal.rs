@@ -4,9 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// `{"$personal": …}` as long as its person's key exists; `{"$erased": true}` for good once it was destroyed.
+/// `{"$personal": …}` as long as its person's key exists; `{"$erased": true}` for ever once the key was
+/// destroyed.
 ///
-/// Its `Debug` never shows the value: events and states may be logged without telling on anybody.
+/// Its `Debug` never shows the value, so events and states may be logged without revealing anybody's data.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Personal<T> {
     Known(T),

@@ -1,5 +1,6 @@
-//! The one list of aggregates, and what is made of it: any aggregate's type, event, state and rejection, and each
-//! aggregate's place in cqrs-es. Adding an aggregate adds a folder and a line to the list at the end.
+//! The one list of aggregates, and what is generated from it: the types for any aggregate's type, event, state and
+//! rejection, and each aggregate's implementation for cqrs-es. Adding an aggregate adds a folder and a line to the list
+//! at the end.
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,22 +85,22 @@ macro_rules! aggregates {
                 }
             }
 
-            /// Reads a payload of the current version; [`upcast`](crate::upcast::upcast) brings it there.
+            /// Reads a payload of the current version; [`upcast`](crate::upcast::upcast) converts older ones to it.
             pub fn from_json(aggregate_type: AggregateType, payload: &str) -> Result<Self, serde_json::Error> {
                 match aggregate_type {
                     $(AggregateType::$aggregate => serde_json::from_str(payload).map(Self::$aggregate),)*
                 }
             }
 
-            /// [`Event::from_json`] of a payload that is parsed already.
+            /// Like [`Event::from_json`], for a payload that is parsed already.
             pub fn from_value(aggregate_type: AggregateType, payload: Value) -> Result<Self, serde_json::Error> {
                 match aggregate_type {
                     $(AggregateType::$aggregate => serde_json::from_value(payload).map(Self::$aggregate),)*
                 }
             }
 
-            /// The event in a sentence for people, without who and when. `before` is the state of its stream before
-            /// it, which need not be known where [`Event::tells_what_was_before`] says no.
+            /// The event in a sentence for people, without who and when. `before` is the state of its stream before it,
+            /// which need not be known where [`Event::tells_what_was_before`] says no.
             pub fn describe(&self, before: &State) -> String {
                 match self {
                     $(Self::$aggregate(event) => match before.$as_state() {
@@ -109,14 +110,14 @@ macro_rules! aggregates {
                 }
             }
 
-            /// Whether its sentence takes the state before it.
+            /// Whether its sentence needs the state before the event.
             pub const fn tells_what_was_before(&self) -> bool {
                 match self {
                     $(Self::$aggregate(event) => event.tells_what_was_before(),)*
                 }
             }
 
-            /// Whose key seals the personal data in this event of `stream`; `None` if its shape holds none.
+            /// The person whose key seals the personal data in this event of `stream`; `None` if its shape holds none.
             pub fn person(&self, stream: StreamId) -> Option<UserId> {
                 match self {
                     $(Self::$aggregate(event) => event.person(stream),)*
@@ -145,8 +146,8 @@ macro_rules! aggregates {
                 }
             }
 
-            /// Moves on by one event of its own stream. An event of another aggregate is the caller's mistake and
-            /// changes nothing.
+            /// Applies one event of its own stream. An event of another aggregate is the caller's mistake and changes
+            /// nothing.
             pub fn apply(&mut self, event: &Event) {
                 match (self, event) {
                     $((Self::$aggregate(state), Event::$aggregate(event)) => state.evolve(event),)*
@@ -181,7 +182,7 @@ macro_rules! aggregates {
                 }
             }
 
-            /// The field that is wrong, where that is what the rejection is about.
+            /// The field that is wrong, if the rejection is about one.
             pub const fn invalid_field(&self) -> Option<&InvalidField> {
                 match self {
                     $(Self::$aggregate($rejection::InvalidField(field)) => Some(field),)*

@@ -1,12 +1,13 @@
 //! Why a command was refused. Every aggregate states its rules as its own rejections; [`Rejection`] is any of them.
 //!
-//! A rejection's `code()` is stable and for programs; its `Display` is a sentence for people and says how to mend it.
+//! A rejection's `code()` is stable and for programs; its `Display` is a sentence for people and says how to correct
+//! it.
 
 use std::borrow::Cow;
 
 pub use crate::registry::Rejection;
 
-/// A value that cannot be what it is meant to be, whatever the aggregate's state.
+/// A value that is invalid whatever the aggregate's state is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {detail}")]
 pub struct InvalidField {
@@ -14,7 +15,7 @@ pub struct InvalidField {
     pub field: Cow<'static, str>,
     /// What is wrong, for programs: `required`, `too-long`, `out-of-range` …
     pub code: &'static str,
-    /// A sentence that says how to mend it. Never repeats the value, which may be personal.
+    /// A sentence that says how to correct it. Never repeats the value, which may be personal.
     pub detail: String,
 }
 

@@ -1,4 +1,4 @@
-//! The name of a stream: whose events are numbered 1, 2, 3 … together.
+//! The name of a stream: the events that are numbered 1, 2, 3 … together.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::ids::{CategoryId, OrderId, ProductId, UserId};
 pub use crate::registry::{AggregateType, UnknownAggregateType};
 
-/// Shown as `order/<uuid>`. The order of stream ids is the order in which several aggregates are locked.
+/// Shown as `order/<uuid>`. Several aggregates are locked in the order of their stream ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId {
     pub aggregate_type: AggregateType,
@@ -27,7 +27,7 @@ impl StreamId {
         Self::new(AggregateType::Product, id.as_uuid())
     }
 
-    /// The stock of a product: a stream beside the product's own, so that selling and describing never conflict.
+    /// The stock of a product: a stream separate from the product's own, so that selling and describing never conflict.
     pub const fn stock(id: ProductId) -> Self {
         Self::new(AggregateType::Stock, id.as_uuid())
     }

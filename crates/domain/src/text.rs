@@ -1,4 +1,4 @@
-//! What every text in a command must be: bounded, and free of characters that nobody typed.
+//! What every text in a command must be: bounded, and free of characters that nobody types.
 //!
 //! Lengths count characters (Unicode scalar values), not bytes.
 
@@ -23,7 +23,7 @@ pub(crate) fn line(
     Ok(value.to_owned())
 }
 
-/// A [`line`] that may be left out; but if it is given, it says something.
+/// A [`line`] that may be left out; but if it is given, it must not be empty.
 pub(crate) fn optional_line(
     field: &'static str,
     value: Option<&str>,
@@ -39,7 +39,7 @@ pub(crate) fn prose(
     value: &str,
     max_chars: usize,
 ) -> Result<String, InvalidField> {
-    // As forms and Windows send line breaks.
+    // Forms and Windows send line breaks like this.
     let value = value.replace("\r\n", "\n");
     bounded(field, &value, max_chars)?;
     if value.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) {

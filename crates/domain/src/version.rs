@@ -1,4 +1,4 @@
-//! A state and where in its stream it stands.
+//! A state together with its version: how far in its stream it is.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ impl Versioned<State> {
         }
     }
 
-    /// Moves on by the stream's next event.
+    /// Applies the stream's next event.
     pub fn apply(&mut self, event: &Event, occurred_at: DateTime<Utc>) {
         self.state.apply(event);
         if self.version == 0 {

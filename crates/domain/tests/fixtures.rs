@@ -49,7 +49,7 @@ impl Fixture {
             .unwrap_or_else(|| panic!("{} is of no registered event", self.path.display()))
     }
 
-    /// The way an event goes from the log into the program.
+    /// Decodes as the program does when it reads the log.
     fn decode(&self) -> Event {
         let (aggregate_type, current) = self.registered();
         let stored = SerializedEvent::new(

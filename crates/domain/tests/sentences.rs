@@ -1,4 +1,4 @@
-//! What people read of each event.
+//! The sentences that people read about each event.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,5 +1,5 @@
-//! What changes everything that proves who somebody is at once. Each is one transaction: from its commit on, nothing
-//! that was proven before counts.
+//! Changes that invalidate at once everything that proves who somebody is. Each is one transaction: from its commit on,
+//! no earlier proof is valid.
 //!
 //! Rows are locked in the order generation, one-time tokens, credentials, refresh tokens.
 
@@ -11,8 +11,8 @@ use crate::one_time::{Purpose, spend_within, void_within};
 use crate::revocation::Revoked;
 use crate::session::{end_all_within, lock_account};
 
-/// Sets another password, for somebody whose present one was found right while `generation` was the account's. `None`:
-/// something has changed since.
+/// Sets a new password for somebody whose present one was found right while `generation` was the account's. `None`:
+/// something has changed since then.
 pub async fn change_password(
     pool: &PgPool,
     user_id: UserId,
@@ -28,7 +28,7 @@ pub async fn change_password(
     Ok(Some(revoked))
 }
 
-/// Sets another password, for whoever brings the token that was sent to them. `None`: it does not count.
+/// Sets a new password for whoever brings the token that was sent to them. `None`: the token is not valid.
 pub async fn reset_password(
     pool: &PgPool,
     token: &str,
@@ -45,7 +45,7 @@ pub async fn reset_password(
     Ok(Some(revoked))
 }
 
-/// Ends everything by which somebody might go on acting with an account; the password stays.
+/// Invalidates everything with which somebody could go on acting with an account; the password stays.
 pub async fn shut_out(pool: &PgPool, user_id: UserId) -> Result<Revoked, sqlx::Error> {
     let mut transaction = daybook_transaction::begin(pool).await?;
     lock_account(&mut transaction, user_id).await?;
@@ -56,7 +56,7 @@ pub async fn shut_out(pool: &PgPool, user_id: UserId) -> Result<Revoked, sqlx::E
     Ok(revoked)
 }
 
-/// Every new password of an account that is there comes by here.
+/// Every new password of an existing account is set here.
 async fn set_password(
     connection: &mut PgConnection,
     user_id: UserId,

@@ -1,5 +1,5 @@
-//! Password hashes, by user. They are stored before the user is appended to the log and taken back when the
-//! append is refused, so that no acknowledged user lacks a password.
+//! Password hashes, by user. They are stored before the user is appended to the log and removed again if the append is
+//! refused, so that no acknowledged user lacks a password.
 
 use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
@@ -36,7 +36,7 @@ pub async fn find(pool: &PgPool, user_id: UserId) -> Result<Option<String>, sqlx
         .await
 }
 
-/// When the password was last set; `None` where there is none.
+/// When the password was last set; `None` if there is none.
 pub async fn set_at(pool: &PgPool, user_id: UserId) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
     sqlx::query_scalar("select updated_at from auth.credentials where user_id = $1")
         .bind(user_id.as_uuid())

@@ -1,13 +1,14 @@
-//! Guessing passwords is slow, for whoever guesses, and for nobody else.
+//! Slows down guessing passwords for everyone who guesses, without delaying anybody else.
 //!
-//! From the fifth wrong password on, the next has to wait: 1 s, 2 s, 4 s … up to a quarter of an hour. No account is
-//! ever locked. A stranger who guesses keeps other strangers waiting, but not whose account it is: from a network
-//! where they signed in lately they only wait for what was guessed wrong from there; and from anywhere else a reset
+//! From the fifth wrong password on, the next attempt has to wait: 1 s, 2 s, 4 s … up to a quarter of an hour. No
+//! account is ever locked. A stranger who guesses delays other strangers, but not the account's owner: from a network
+//! where they signed in lately they only wait for wrong guesses from that network; and from anywhere else resetting the
 //! password lets them in at once ([`Guessing::forgive`]).
 //!
-//! Each guess is counted before it is checked, and taken back when it was right. Of guesses that come together one is
-//! checked at a time, whichever process it comes to, so that a crowd learns no more than a queue; the others wait for
-//! it. So right passwords that come together are all let in. Addresses that nobody has are treated alike.
+//! Each guess is counted before it is checked, and the count is taken back if it was right. Of several guesses at the
+//! same time one is checked at a time, whichever process it comes to, so that guessing in parallel is no faster than
+//! one after another; the others wait for it. So several right passwords at the same time are all let in. Addresses
+//! without an account are treated in the same way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +21,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::password::{self, PasswordError, Permit};
 
-/// Failures are forgotten when so long there was none.
+/// Failures are forgotten after this long without another one.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-/// A network stays known so long after the last sign-in from there.
+/// A network stays known this long after the last sign-in from there.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// A guess whose process died holds up the next one no longer.
+/// A guess whose process died delays the next one no longer than this.
 const CHECKED_WITHIN: Duration = Duration::from_secs(5);
-/// How long a guess waits for those before it. Shorter than a request's time.
+/// How long a guess waits for those before it. Shorter than a request's time limit.
 const PATIENCE: Duration = Duration::from_secs(8);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
@@ -38,45 +39,45 @@ pub enum GuessError {
     Database(#[from] sqlx::Error),
 }
 
-/// Whose password is tried, and from where. Both are pseudonyms: keyed hashes of what they stand for.
+/// Whose password is tried, and from where. Both are pseudonyms: keyed hashes of the real values.
 #[derive(Clone, Debug)]
-pub struct Claim {
+pub struct GuessContext {
     pub account: Vec<u8>,
-    /// One network's in combination with this account; `None` where it is not known where somebody is.
+    /// The network combined with this account; `None` if the network is not known.
     pub network: Option<Vec<u8>>,
-    /// Whose account it is, if anybody's.
+    /// The owner of the account, if it exists.
     pub user_id: Option<UserId>,
 }
 
-/// Clones share it.
+/// Clones share their state.
 #[derive(Clone)]
 pub struct Guessing(Arc<Inner>);
 
 struct Inner {
     pool: PgPool,
-    /// Lets those of this process wait for each other without asking the database.
+    /// Lets guesses in this process wait for each other without asking the database.
     turns: Cache<Vec<u8>, Arc<Mutex<()>>>,
 }
 
 pub enum Admission {
     Granted(Attempt),
-    /// How long it takes until a password is looked at again.
+    /// How long to wait until a password is checked again.
     Delayed(Duration),
 }
 
-/// A password that may be checked now. One that is dropped counts as wrong.
+/// A password that may be checked now. If it is dropped, it counts as wrong.
 pub struct Attempt {
     permit: Permit,
     pool: PgPool,
-    claim: Claim,
+    context: GuessContext,
     counter: Vec<u8>,
     _turn: OwnedMutexGuard<()>,
 }
 
 enum Counted {
-    /// At this counter.
+    /// The guess was counted by this counter.
     Now(Vec<u8>),
-    /// Another one is being checked.
+    /// Another guess is being checked.
     Busy,
     Delayed(Duration),
 }
@@ -90,22 +91,22 @@ impl Guessing {
         Guessing(Arc::new(Inner { pool, turns }))
     }
 
-    /// Asks for leave to check a password, and counts it as wrong until it was right. Nothing is hashed for who is
-    /// to wait.
-    pub async fn admit(&self, claim: Claim) -> Result<Admission, GuessError> {
+    /// Asks for permission to check a password, and counts it as wrong until it proves right. No hash is computed for a
+    /// guess that has to wait.
+    pub async fn admit(&self, context: GuessContext) -> Result<Admission, GuessError> {
         let deadline = Instant::now() + PATIENCE;
-        let turn = timeout_at(deadline, self.turn(&claim))
+        let turn = timeout_at(deadline, self.turn(&context))
             .await
             .map_err(|_| PasswordError::Busy)?;
         loop {
-            // First room to hash, so that what is counted is checked at once.
+            // Get the permit to hash first, so that a counted guess is checked at once.
             let permit = password::permit().await?;
-            match count(&self.0.pool, &claim).await? {
+            match count(&self.0.pool, &context).await? {
                 Counted::Now(counter) => {
                     return Ok(Admission::Granted(Attempt {
                         permit,
                         pool: self.0.pool.clone(),
-                        claim,
+                        context,
                         counter,
                         _turn: turn,
                     }));
@@ -120,19 +121,19 @@ impl Guessing {
         }
     }
 
-    /// Somebody has proven otherwise whose account it is, such as by a link in their mail: what strangers have
-    /// guessed does not keep them waiting, here and now.
-    pub async fn forgive(&self, claim: &Claim) -> Result<(), sqlx::Error> {
-        for counter in [Some(&Vec::new()), claim.network.as_ref()]
+    /// The owner of the account has proven in another way who they are, such as by a link in their mail: wrong guesses
+    /// by strangers do not delay them here and now.
+    pub async fn forgive(&self, context: &GuessContext) -> Result<(), sqlx::Error> {
+        for counter in [Some(&Vec::new()), context.network.as_ref()]
             .into_iter()
             .flatten()
         {
-            forget(&self.0.pool, claim, counter).await?;
+            forget(&self.0.pool, context, counter).await?;
         }
         Ok(())
     }
 
-    /// Drops what has been forgotten anyway.
+    /// Deletes what is too old to count.
     pub async fn tidy(&self) -> Result<(), sqlx::Error> {
         query(
             "delete from auth.sign_in_failures
@@ -151,11 +152,11 @@ impl Guessing {
         Ok(())
     }
 
-    /// By network, so that a crowd of strangers is no queue that the customer has to stand in.
-    async fn turn(&self, claim: &Claim) -> OwnedMutexGuard<()> {
+    /// By network, so that many strangers do not form a queue in which the owner has to wait.
+    async fn turn(&self, context: &GuessContext) -> OwnedMutexGuard<()> {
         let key = [
-            &claim.account[..],
-            claim.network.as_deref().unwrap_or_default(),
+            &context.account[..],
+            context.network.as_deref().unwrap_or_default(),
         ]
         .concat();
         self.0.turns.get_with(key, Arc::default).lock_owned().await
@@ -163,22 +164,22 @@ impl Guessing {
 }
 
 impl Attempt {
-    /// Whether `password` is the one that was hashed; never without a hash. A right one is forgiven what was wrong
-    /// before it, and makes the network known.
+    /// Whether `password` is the one that was hashed; never without a hash. A right one clears the wrong ones before
+    /// it, and makes the network known.
     pub async fn check(self, password: &str, hash: Option<&str>) -> Result<bool, GuessError> {
         let is_right = self.permit.verify(password, hash).await?;
         match is_right {
-            true => forget(&self.pool, &self.claim, &self.counter).await?,
-            false => settle(&self.pool, &self.claim, &self.counter).await?,
+            true => forget(&self.pool, &self.context, &self.counter).await?,
+            false => settle(&self.pool, &self.context, &self.counter).await?,
         }
         Ok(is_right)
     }
 }
 
-/// One statement: of guesses that come at once, the row lets one through. Since it writes even where it does not,
-/// whoever has to wait anyway is told so by looking.
-async fn count(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
-    if let Some(obstacle) = obstacle(pool, claim).await? {
+/// One statement: of several guesses at the same time, the row lets one through. The statement writes even if it lets
+/// none through, so guesses that have to wait anyway are found by reading first.
+async fn count(pool: &PgPool, context: &GuessContext) -> Result<Counted, sqlx::Error> {
+    if let Some(obstacle) = obstacle(pool, context).await? {
         return Ok(obstacle);
     }
     let counted: Option<(Vec<u8>,)> = query_as(
@@ -200,20 +201,20 @@ async fn count(pool: &PgPool, claim: &Claim) -> Result<Counted, sqlx::Error> {
              and f.failed_at + auth.sign_in_delay(f.failures) <= clock_timestamp()
          returning f.network",
     )
-    .bind(&claim.account)
-    .bind(&claim.network)
-    .bind(claim.user_id.map(UserId::as_uuid))
+    .bind(&context.account)
+    .bind(&context.network)
+    .bind(context.user_id.map(UserId::as_uuid))
     .bind(KNOWN_FOR.as_secs_f64())
     .bind(CHECKED_WITHIN.as_secs_f64())
     .bind(FORGOTTEN_AFTER.as_secs_f64())
     .fetch_optional(pool)
     .await?;
-    // Another one was faster, and may be through with it already.
+    // Another guess was faster, and may be finished already.
     Ok(counted.map_or(Counted::Busy, |(counter,)| Counted::Now(counter)))
 }
 
-/// What keeps a guess from being counted.
-async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Option<Counted>, sqlx::Error> {
+/// What prevents a guess from being counted.
+async fn obstacle(pool: &PgPool, context: &GuessContext) -> Result<Option<Counted>, sqlx::Error> {
     let found: Option<(bool, f64)> = query_as(
         "select f.trying_until > clock_timestamp(),
                 extract(epoch from f.failed_at + auth.sign_in_delay(f.failures) - clock_timestamp())::float8
@@ -223,8 +224,8 @@ async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Option<Counted>, sqlx:
               where k.account = $1 and k.network = $2
                   and k.seen_at > clock_timestamp() - make_interval(secs => $3)), '')",
     )
-    .bind(&claim.account)
-    .bind(&claim.network)
+    .bind(&context.account)
+    .bind(&context.network)
     .bind(KNOWN_FOR.as_secs_f64())
     .fetch_optional(pool)
     .await?;
@@ -235,20 +236,20 @@ async fn obstacle(pool: &PgPool, claim: &Claim) -> Result<Option<Counted>, sqlx:
     })
 }
 
-/// A wrong password was counted before; the next may be checked.
-async fn settle(pool: &PgPool, claim: &Claim, counter: &[u8]) -> Result<(), sqlx::Error> {
+/// The password was wrong, as it was counted before; the next may be checked.
+async fn settle(pool: &PgPool, context: &GuessContext, counter: &[u8]) -> Result<(), sqlx::Error> {
     query(
         "update auth.sign_in_failures set trying_until = clock_timestamp()
          where account = $1 and network = $2",
     )
-    .bind(&claim.account)
+    .bind(&context.account)
     .bind(counter)
     .execute(pool)
     .await?;
     Ok(())
 }
 
-async fn forget(pool: &PgPool, claim: &Claim, counter: &[u8]) -> Result<(), sqlx::Error> {
+async fn forget(pool: &PgPool, context: &GuessContext, counter: &[u8]) -> Result<(), sqlx::Error> {
     query(
         "with forgotten as (
              delete from auth.sign_in_failures where account = $1 and network = $2
@@ -259,10 +260,10 @@ async fn forget(pool: &PgPool, claim: &Claim, counter: &[u8]) -> Result<(), sqlx
              and not exists (select from log.erasures where person_id = $4)
          on conflict (account, network) do update set user_id = excluded.user_id, seen_at = excluded.seen_at",
     )
-    .bind(&claim.account)
+    .bind(&context.account)
     .bind(counter)
-    .bind(&claim.network)
-    .bind(claim.user_id.map(UserId::as_uuid))
+    .bind(&context.network)
+    .bind(context.user_id.map(UserId::as_uuid))
     .execute(pool)
     .await?;
     Ok(())

@@ -1,14 +1,15 @@
-//! Who someone is, and what proves it.
+//! Who somebody is, and what proves it.
 //!
-//! Its tables are those of the schema `auth`. They are neither in the log, since what proves something must be
-//! replaceable and destructible, nor a read model, which could be made anew. Nothing here knows HTTP.
+//! Its tables are in the schema `auth`. They are not in the log, since proofs of identity must be replaceable and
+//! destructible; and they are not a read model, since they could not be rebuilt. Nothing here knows HTTP.
 //!
 //! What holds:
-//! - Of a secret only a hash is kept: argon2id of what people choose, SHA-256 of 256 random bits.
-//! - What was revoked counts no longer, in any process, from the moment that the revocation is answered
+//! - Of a secret only a hash is stored: argon2id for what people choose, SHA-256 for 256 random bits.
+//! - What was revoked is no longer valid, in any process, from the moment when the revocation is answered
 //!   ([`Revocations`]).
-//! - Guessing a password takes ever longer, and nobody is kept from their account by others who guess ([`guessing`]).
-//! - What happened to accounts is told in a log of its own ([`security`]).
+//! - Guessing a password takes longer and longer, and nobody is kept from their account by others who guess
+//!   ([`guessing`]).
+//! - What happened to accounts is recorded in a log of its own ([`security`]).
 
 pub mod access_token;
 pub mod account;

@@ -1,6 +1,6 @@
-//! One-time tokens: what is sent to an e-mail address, to be brought back by whoever reads what is sent there. Each is
-//! 256 random bits, stored as a hash, good for one use, for half an hour, for one account, one purpose and the address
-//! that it was sent to. A new one of a purpose takes the place of those before.
+//! One-time tokens: sent to an e-mail address, and brought back by somebody who reads what is sent there. Each is 256
+//! random bits, stored as a hash, valid for one use, for half an hour, for one account, one purpose and the address
+//! that it was sent to. A new one replaces earlier ones of the same purpose.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::session::lock_account;
 const BYTES: usize = 32;
 
 const VALID_FOR: Duration = Duration::from_secs(30 * 60);
-/// Of one account and purpose within [`COUNTED`]: somebody else's mailbox is not to be flooded.
+/// The limit for one account and purpose within [`COUNTED`], so that nobody can flood somebody else's mailbox.
 const ISSUED_AT_MOST: i64 = 5;
 const COUNTED: Duration = Duration::from_secs(60 * 60);
 
@@ -27,10 +27,10 @@ pub enum Purpose {
     EmailVerification,
 }
 
-/// A token before it is issued. Has no `Debug`: it proves something.
+/// A token before it is issued. Has no `Debug`, since it is a secret.
 pub struct OneTimeToken(String);
 
-/// What a token that counts was issued for.
+/// What a valid token was issued for.
 pub struct Issued {
     pub user_id: UserId,
     sent_to: Vec<u8>,
@@ -57,7 +57,7 @@ impl OneTimeToken {
         Ok(OneTimeToken(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// For the message that takes it to its owner, and for nothing else.
+    /// Only for the message that brings it to its owner.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -70,9 +70,9 @@ impl Issued {
     }
 }
 
-/// Makes a token count, and those of the same purpose before it not. Answers whether it did: not for an account that
-/// was issued many of late and has one that may still count, so that nobody who asks for many in another's name leaves
-/// them without; nor for a person who has been erased. To be called within the transaction that also writes
+/// Makes a token valid, and invalidates earlier ones of the same purpose. Returns whether it did. It does not if many
+/// were issued lately for the account and one of them may still be valid, so that nobody who requests many in another's
+/// name leaves them without; nor if the person has been erased. To be called within the transaction that also writes
 /// the message.
 pub async fn issue(
     connection: &mut PgConnection,
@@ -81,7 +81,7 @@ pub async fn issue(
     purpose: Purpose,
     email: &Email,
 ) -> Result<bool, sqlx::Error> {
-    // One after another, or several at once would each find that they are few.
+    // One after another: several at once would each find that only few were issued.
     lock_account(connection, user_id).await?;
     sqlx::query(
         "delete from auth.one_time_tokens
@@ -122,7 +122,7 @@ pub async fn issue(
     Ok(true)
 }
 
-/// What a token was issued for, if it counts. It goes on counting until it is spent.
+/// What a token was issued for, if it is valid. It stays valid until it is spent.
 pub async fn find(
     pool: &PgPool,
     purpose: Purpose,
@@ -143,7 +143,7 @@ pub async fn find(
     }))
 }
 
-/// Uses a token up. Answers whether it still counted: of several who bring it, one is told so.
+/// Uses a token up. Returns whether it was still valid: if several callers bring it, one of them gets `true`.
 pub async fn spend(pool: &PgPool, purpose: Purpose, token: &str) -> Result<bool, sqlx::Error> {
     let mut connection = pool.acquire().await?;
     spend_within(&mut connection, purpose, token).await
@@ -165,7 +165,7 @@ pub(crate) async fn spend_within(
     Ok(spent.rows_affected() == 1)
 }
 
-/// Makes an account's tokens of some purposes count no longer.
+/// Invalidates an account's tokens of these purposes.
 pub(crate) async fn void_within(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -183,9 +183,9 @@ pub(crate) async fn void_within(
     Ok(())
 }
 
-/// Forgets tokens that neither count nor are counted any more; answers how many.
+/// Deletes tokens that are neither valid nor needed for counting; returns how many.
 pub async fn tidy(pool: &PgPool) -> Result<u64, sqlx::Error> {
-    // Whatever is locked is on its way out already.
+    // A row that is locked is being removed already.
     let forgotten = sqlx::query(
         "delete from auth.one_time_tokens where token_hash in (
              select token_hash from auth.one_time_tokens
@@ -198,12 +198,12 @@ pub async fn tidy(pool: &PgPool) -> Result<u64, sqlx::Error> {
     Ok(forgotten.rows_affected())
 }
 
-/// A plain hash is enough: the token is 256 random bits, there is nothing to guess.
+/// A plain hash is enough: the token is 256 random bits, so it cannot be guessed.
 fn hash(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }
 
-/// Tells nobody the address who does not have the token.
+/// The hash reveals the address only to somebody who has the token.
 fn sent_to(token: &str, email: &Email) -> Vec<u8> {
     let mut context = digest::Context::new(&SHA256);
     context.update(token.as_bytes());

@@ -1,5 +1,5 @@
-//! Passwords: argon2id with OWASP's parameters, off the async threads, as many at once as there are processors.
-//! New ones must have a length and be none of those that are tried first.
+//! Passwords: argon2id with OWASP's parameters, off the async threads, at most as many at once as there are processors.
+//! New passwords must have a minimum length and must not be among those that are guessed first.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -16,20 +16,21 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 pub const MIN_CHARS: usize = 8;
-/// Long enough for any pass phrase, short enough that hashing one is never the work of a megabyte.
+/// Long enough for any pass phrase, and short enough that nobody can make the server hash a megabyte.
 pub const MAX_CHARS: usize = 128;
 
 /// Nothing on the lists is longer, and looking a password up takes longer the longer it is.
 const LONGEST_COMMON: usize = 25;
-/// What programs that guess passwords try first is within so many guesses.
+/// Programs that guess passwords find the common ones within this many guesses.
 const COMMON_WITHIN: u64 = 1_000_000;
-/// What everybody knows of a shop like this one.
+/// Words that everybody can guess for a shop like this one.
 const SHOP_WORDS: [&str; 2] = ["daybook", "admin"];
 
-/// Longer than this in the queue, and an honest "busy" is the better answer.
+/// If the queue takes longer than this, "busy" is the better answer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// A hash of no one's password, with the same parameters: signing in as nobody takes as long as signing in.
+/// A hash of no one's password, with the same parameters: signing in to an account that does not exist takes as long as
+/// to one that exists.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$ZGF5Ym9vay1ub2JvZHkh$mAOAoOLNvn1dsH+ssLdsgJRX3e5LwRxpOzY1nSUy+U8";
 
 static PERMITS: LazyLock<Semaphore> =
@@ -43,7 +44,7 @@ pub enum PasswordError {
     Hash(String),
 }
 
-/// What a new password must be. Signing in asks for nothing but the right one.
+/// The rules for a new password. Signing in requires nothing but the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordRule {
     #[error("Choose a password of at least {MIN_CHARS} characters.")]
@@ -66,12 +67,12 @@ impl PasswordRule {
     }
 }
 
-/// What a new password is checked for. Takes as long as hashing one at worst: [`hash_new`] is for async code.
+/// Checks the rules for a new password. At worst this takes as long as hashing one: async code uses [`hash_new`].
 pub fn check(password: &str) -> Result<(), PasswordRule> {
     check_for(password, "")
 }
 
-/// The same for an account with this e-mail address, which is guessed first, too.
+/// The same for an account with this e-mail address, which is among the first guesses, too.
 pub fn check_for(password: &str, email: &str) -> Result<(), PasswordRule> {
     match password.chars().count() {
         ..MIN_CHARS => Err(PasswordRule::TooShort),
@@ -81,9 +82,9 @@ pub fn check_for(password: &str, email: &str) -> Result<(), PasswordRule> {
     }
 }
 
-/// Whether it is on the lists of zxcvbn (passwords that leaked, words, names), with the changes that people make to
-/// such (`P@ssw0rd1`), or follows from the keyboard or the account itself. No measure of strength: whatever is not
-/// among the first million guesses is taken.
+/// Whether it is on the lists of zxcvbn (leaked passwords, words, names), with the usual changes (`P@ssw0rd1`), or can
+/// be derived from the keyboard or the account itself. This does not measure strength: everything that is not among the
+/// first million guesses is accepted.
 fn is_common(password: &str, email: &str) -> bool {
     if password.eq_ignore_ascii_case(email) {
         return true;
@@ -106,7 +107,7 @@ pub async fn hash(password: &str) -> Result<String, PasswordError> {
     permit().await?.run(move || hashed(&password)).await
 }
 
-/// The hash of a new password for the account with this e-mail address, unless a rule says no.
+/// The hash of a new password for the account with this e-mail address, unless it breaks a rule.
 pub async fn hash_new(
     password: &str,
     email: &str,
@@ -126,7 +127,7 @@ pub async fn verify(password: &str, hash: &str) -> Result<bool, PasswordError> {
     permit().await?.verify(password, Some(hash)).await
 }
 
-/// Room to hash one password. Held by whoever must know something before they hash that must still hold then.
+/// Permission to hash one password. A caller gets it first if it must check something that has to hold while it hashes.
 pub struct Permit(#[allow(dead_code, reason = "held, not read")] SemaphorePermit<'static>);
 
 pub async fn permit() -> Result<Permit, PasswordError> {
@@ -137,7 +138,7 @@ pub async fn permit() -> Result<Permit, PasswordError> {
 }
 
 impl Permit {
-    /// Whether `password` is the one that was hashed. Without a hash it takes as long and says no.
+    /// Whether `password` is the one that was hashed. Without a hash it takes as long and returns false.
     pub async fn verify(self, password: &str, hash: Option<&str>) -> Result<bool, PasswordError> {
         let (password, is_known) = (password.to_owned(), hash.is_some());
         let hash = hash.unwrap_or(NOBODY).to_owned();
@@ -149,7 +150,8 @@ impl Permit {
         .await
     }
 
-    /// The permit goes along: a caller that gives up does not make room for more work than there are processors.
+    /// The permit stays with the work: a caller that gives up does not make room for more work than there are
+    /// processors.
     async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
@@ -269,7 +271,7 @@ mod tests {
         }
     }
 
-    /// Looking one up would take a second where many letters may stand for many.
+    /// Looking this one up would take a second, since many of its characters may each stand for many letters.
     #[test]
     fn a_password_of_stand_ins_is_looked_up_in_no_longer_than_hashing_takes() {
         let odd: String = "4@8({[<3691!|170$5+7%2"

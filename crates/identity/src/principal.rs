@@ -4,24 +4,24 @@ use daybook_domain::UserId;
 use daybook_domain::user::Role;
 use uuid::Uuid;
 
-/// On whose behalf a request is made, as something that proves it says.
+/// The user for whom a request is made, according to its proof of identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     pub user_id: UserId,
-    /// Those that the proof was given; who is an administrator is for the log to tell.
+    /// The roles that the proof grants; the log knows whether the user is an administrator.
     pub roles: BTreeSet<Role>,
     pub means: Means,
 }
 
-/// What proves it.
+/// The proof of identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Means {
     /// An access token of a session.
     Session {
         id: Uuid,
-        /// Of the account's tokens, when it was made.
+        /// The generation of the account's tokens when this one was made.
         generation: i64,
     },
-    /// An API key, which acts for whoever made it.
+    /// An API key, which acts for the user who made it.
     ApiKey { id: Uuid },
 }

@@ -1,9 +1,9 @@
-//! What was revoked: access tokens and API keys are checked without a look-up, so each process knows those that count
-//! no longer although they have not expired.
+//! What was revoked: access tokens and API keys are checked without a look-up, so each process must know those that are
+//! no longer valid although they have not expired.
 //!
-//! A revocation is a row and an announcement in one transaction. Each process subscribes before it looks, hears
-//! within milliseconds, and asks the database about each token while it has no touch with the announcements. A
-//! process that is asked by who just revoked something must not be the last to hear of it: it is told directly
+//! A revocation is a row and an announcement in one transaction. Each process subscribes before it looks and hears of
+//! revocations within milliseconds; while it does not receive the announcements, it asks the database about each token.
+//! The process that carried out a revocation must not be the last to know it: it is told directly
 //! ([`Revocations::note`]).
 
 use std::sync::Arc;
@@ -24,14 +24,14 @@ use crate::principal::{Means, Principal};
 
 const CHANNEL: &str = "daybook_revocation";
 
-/// Longer than any access token is good for, or an API key remembered.
+/// Longer than any access token is valid, or an API key remembered.
 pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often the database is asked although nothing was announced; also how long a connection that died unnoticed is
-/// believed in.
+/// How often the database is asked although nothing was announced; also how long a connection that ended unnoticed is
+/// trusted.
 const POLL: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Something that counts no longer.
+/// Something that is no longer valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
     /// An account's access tokens of the generations before this one.
@@ -44,7 +44,7 @@ pub enum Revoked {
     ApiKey(Uuid),
 }
 
-/// What this process knows of what was revoked lately. Clones share it.
+/// What this process knows of recent revocations. Clones share it.
 #[derive(Clone)]
 pub struct Revocations(Arc<Known>);
 
@@ -57,7 +57,7 @@ struct Known {
 }
 
 impl Revocations {
-    /// Asks the database about each token until [`Revocations::run`] is in touch with the announcements.
+    /// Asks the database about each token until [`Revocations::run`] receives the announcements.
     pub fn new(pool: PgPool) -> Revocations {
         Revocations(Arc::new(Known {
             pool,
@@ -68,12 +68,12 @@ impl Revocations {
         }))
     }
 
-    /// Whether revocations are heard of; where they are not, the database is asked each time.
+    /// Whether announcements of revocations are received; if not, the database is asked each time.
     pub fn is_in_touch(&self) -> bool {
         self.0.in_touch.load(Ordering::Acquire)
     }
 
-    /// Whether what proves this principal still counts.
+    /// Whether this principal's proof of identity is still valid.
     pub async fn stands(&self, principal: &Principal) -> Result<bool, sqlx::Error> {
         let in_touch = self.is_in_touch();
         match principal.means {
@@ -134,8 +134,8 @@ impl Revocations {
         }
     }
 
-    /// Hears of revocations, whichever process makes them, until `stop`. Occupies one connection of `pool`, and a
-    /// second one now and then.
+    /// Listens for revocations by any process, until `stop`. Occupies one connection of `pool`, and a second one now
+    /// and then.
     pub async fn run(&self, pool: PgPool, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let ended = stop.run_until_cancelled(self.listen(&pool)).await;
@@ -203,7 +203,7 @@ impl Revocations {
     }
 }
 
-/// Starts a new generation of an account's access tokens: those before it count no longer.
+/// Starts a new generation of an account's access tokens: earlier ones are no longer valid.
 pub async fn revoke_tokens(pool: &PgPool, user_id: UserId) -> Result<Revoked, sqlx::Error> {
     let mut transaction = begin(pool).await?;
     let revoked = revoke_tokens_within(&mut transaction, user_id).await?;

@@ -1,6 +1,6 @@
-//! Sessions: a chain of refresh tokens that begins with a sign-in. Each token is random, stored as a hash and good
-//! for one use, after which the next takes its place. One that comes back after its use was copied by someone, so
-//! the whole session ends (RFC 9700, 4.14.2), its access tokens included.
+//! Sessions: a chain of refresh tokens that begins with a sign-in. Each token is random, stored as a hash and valid for
+//! one use, after which the next one replaces it. If one comes back after its use, somebody has copied it, so the whole
+//! session ends (RFC 9700, 4.14.2), including its access tokens.
 //!
 //! A session ends by itself when it is not used for [`Lifetimes::idle`], and in any case after
 //! [`Lifetimes::absolute`].
@@ -25,10 +25,21 @@ const BYTES: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// From one use of a refresh token to the next.
+    /// The longest time from one use of a refresh token to the next.
     pub idle: Duration,
-    /// From the sign-in.
+    /// The longest time since the sign-in.
     pub absolute: Duration,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Default for Lifetimes {
+    fn default() -> Lifetimes {
+        Lifetimes {
+            idle: 7 * DAY,
+            absolute: 30 * DAY,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -46,11 +57,11 @@ pub enum SessionError {
     Database(#[from] sqlx::Error),
 }
 
-/// A session as of its newest refresh token, which it does not print.
+/// A session with its newest refresh token, which `Debug` does not print.
 pub struct Session {
     pub user_id: UserId,
     pub id: Uuid,
-    /// That of the access tokens which may be made now.
+    /// The generation of the access tokens that may be made now.
     pub generation: i64,
     pub refresh_token: String,
 }
@@ -70,10 +81,10 @@ impl Session {
     }
 }
 
-/// A refresh token as it is kept, without what would prove anything.
+/// A refresh token as it is stored, without anything that would prove who holds it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct KeptToken {
-    /// Shared by all that follow from one sign-in.
+    /// Shared by all tokens that follow from one sign-in.
     pub family: Uuid,
     pub issued_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
@@ -81,7 +92,7 @@ pub struct KeptToken {
     pub spent_at: Option<DateTime<Utc>>,
 }
 
-/// The generation of an account's tokens. To be read before what a session is started on is checked.
+/// The generation of an account's tokens. Read it before checking what a session is to be started on.
 pub async fn generation(pool: &PgPool, user_id: UserId) -> Result<i64, sqlx::Error> {
     let known: Option<i64> =
         sqlx::query_scalar("select generation from auth.generations where user_id = $1")
@@ -91,7 +102,8 @@ pub async fn generation(pool: &PgPool, user_id: UserId) -> Result<i64, sqlx::Err
     Ok(known.unwrap_or(0))
 }
 
-/// Someone signed in, which was checked while `generation` was the account's. Forgets the user's expired tokens.
+/// Starts a session for somebody who was authenticated while `generation` was the account's. Deletes the user's expired
+/// tokens.
 pub async fn start(
     pool: &PgPool,
     user_id: UserId,
@@ -99,7 +111,7 @@ pub async fn start(
     lifetimes: Lifetimes,
 ) -> Result<Session, SessionError> {
     let mut transaction = begin(pool).await?;
-    // A password that is changed at this moment waits, and then ends this session too.
+    // A password change at this moment waits for the lock, and then ends this session too.
     if lock_generation(&mut transaction, user_id).await? != generation {
         return Err(SessionError::Revoked);
     }
@@ -119,7 +131,7 @@ pub async fn start(
     })
 }
 
-/// Spends `token` and gives out the next one of its session.
+/// Spends `token` and returns the next one of its session.
 pub async fn refresh(
     pool: &PgPool,
     token: &str,
@@ -128,11 +140,11 @@ pub async fn refresh(
     let hash = hash(token);
     let mut transaction = begin(pool).await?;
     let generation = match owner(&mut transaction, &hash).await? {
-        // Before the token, as whoever ends all sessions does: neither waits for the other for ever.
+        // Locked before the token, in the same order as ending all sessions does: otherwise they could deadlock.
         Some(user_id) => lock_generation(&mut transaction, user_id).await?,
         None => return Err(SessionError::Invalid { ended: None }),
     };
-    // Of two that come with the same token the second waits here, and then finds it spent.
+    // If two come with the same token, the second waits here, and then finds it spent.
     let spent: Option<(Uuid, Uuid, DateTime<Utc>)> = sqlx::query_as(
         "update auth.refresh_tokens set spent_at = now()
          where token_hash = $1 and spent_at is null and expires_at > now()
@@ -157,7 +169,7 @@ pub async fn refresh(
     })
 }
 
-/// Ends the session of a refresh token, spent or not; `None` where there is none.
+/// Ends the session of a refresh token, spent or not; `None` if there is none.
 pub async fn end(pool: &PgPool, token: &str) -> Result<Option<(UserId, Revoked)>, sqlx::Error> {
     let mut transaction = begin(pool).await?;
     let found: Option<(Uuid, Uuid)> =
@@ -206,7 +218,7 @@ pub async fn of_user(pool: &PgPool, user_id: UserId) -> Result<Vec<KeptToken>, s
     .await
 }
 
-/// Forgets ended sessions whose access tokens have long expired; answers how many.
+/// Deletes ended sessions whose access tokens have long expired; returns how many.
 pub async fn tidy(pool: &PgPool) -> Result<u64, sqlx::Error> {
     let forgotten = sqlx::query(
         "delete from auth.ended_sessions where ended_at < clock_timestamp() - make_interval(secs => $1)",
@@ -217,7 +229,7 @@ pub async fn tidy(pool: &PgPool) -> Result<u64, sqlx::Error> {
     Ok(forgotten.rows_affected())
 }
 
-/// The account's generation, which nobody else then asks for until the transaction ends.
+/// The account's generation; nobody else can read it for locking until the transaction ends.
 pub(crate) async fn lock_account(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -229,7 +241,7 @@ pub(crate) async fn lock_account(
         .await
 }
 
-/// The account's generation, which then stays until the transaction ends.
+/// The account's generation, which cannot change until the transaction ends.
 async fn lock_generation(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -241,7 +253,7 @@ async fn lock_generation(
         .await
 }
 
-/// A row that is not there cannot be locked.
+/// A row that does not exist cannot be locked.
 async fn ensure_generation(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -255,7 +267,7 @@ async fn ensure_generation(
     Ok(())
 }
 
-/// Whose refresh token it is, spent or not.
+/// The user to whom the refresh token belongs, spent or not.
 async fn owner(
     connection: &mut PgConnection,
     token_hash: &[u8],
@@ -319,7 +331,7 @@ async fn insert(
     Ok(token)
 }
 
-/// A plain hash is enough: the token is 256 random bits, there is nothing to guess.
+/// A plain hash is enough: the token is 256 random bits, so it cannot be guessed.
 fn hash(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }

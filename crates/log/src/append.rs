@@ -11,12 +11,12 @@ use uuid::Uuid;
 use crate::Position;
 use crate::idempotency::Record;
 
-/// What one command writes, all or nothing, and what must still be true when it does.
+/// What one command writes, all or nothing, and the conditions that must still hold when it is written.
 #[derive(Debug, Default)]
 pub struct Append {
-    /// Tells this append from every other, also when it is sent a second time.
+    /// Identifies this append, also when it is sent a second time.
     pub id: Uuid,
-    /// In the order in which they are to stand in the log; each stream's sequences count up by one.
+    /// In the order in which they will be in the log; each stream's sequences count up by one.
     pub events: Vec<NewEvent>,
     /// Streams that were read but are not written, with the version that was read (0: no event yet).
     pub reads: Vec<(StreamId, i64)>,
@@ -26,7 +26,7 @@ pub struct Append {
     pub record: Option<Record>,
     /// Wrapped keys of persons whose first personal data this append holds.
     pub person_keys: Vec<(Uuid, Vec<u8>)>,
-    /// A person who is erased by the last of the events: their key is destroyed in the same transaction.
+    /// A person whom the last of the events erases: their key is destroyed in the same transaction.
     pub erased: Option<Uuid>,
 }
 
@@ -44,7 +44,7 @@ pub struct NewEvent {
     pub occurred_at: DateTime<Utc>,
 }
 
-/// A value of a kind that at most one owner holds at a time.
+/// A value of some kind. At most one owner holds it at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     pub kind: &'static str,
@@ -59,8 +59,8 @@ pub struct Vacancy {
     pub owner: String,
 }
 
-/// Appends a batch, all or nothing, and answers the position that the log had before it: the batch's
-/// events follow it in their order. Outside a transaction this is one round trip and one commit.
+/// Appends a batch, all or nothing, and returns the position that the log had before it: the batch's events follow it
+/// in their order. Outside a transaction this is one round trip and one commit.
 pub async fn append_batch(
     connection: &mut PgConnection,
     batch: &[&Append],
@@ -106,7 +106,7 @@ pub async fn append_batch(
     .await
 }
 
-/// A batch turned on its side: one array for each parameter of the database's function.
+/// A batch as columns: one array for each parameter of the database's function.
 #[derive(Default)]
 struct Columns<'a> {
     event: EventColumns<'a>,
@@ -235,8 +235,8 @@ impl<'a> RecordColumns<'a> {
     }
 }
 
-/// The reads that the database must check: those of streams that no append before has touched. The
-/// others were decided on top of the batch itself, and whoever forms the batch sees to their order.
+/// The reads that the database must check: those of streams that no earlier append of the batch has touched. The other
+/// reads were decided on top of the batch itself; whoever forms the batch ensures their order.
 fn external_reads(batch: &[&Append]) -> Vec<(StreamId, i64)> {
     first_touches(batch)
         .into_iter()

@@ -16,7 +16,7 @@ pub async fn owner(pool: &PgPool, kind: &str, value: &[u8]) -> Result<Option<Str
     Ok(owner)
 }
 
-/// The owners of those of `values` that somebody holds.
+/// The owners of `values`; values that nobody holds are left out.
 pub async fn owners(
     pool: &PgPool,
     kind: &str,

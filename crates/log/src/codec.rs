@@ -1,4 +1,4 @@
-//! Between a domain event and its row: JSON, upcasting, sealing.
+//! Converts between a domain event and its row: JSON, upcasting, sealing.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -43,7 +43,7 @@ impl Codec {
         self.keys.create(person.as_uuid())
     }
 
-    /// A person's key; none where the person was erased or never was.
+    /// A person's key; `None` if the person was erased or never existed.
     pub async fn key_of(&self, person: UserId) -> Result<Option<Arc<PersonKey>>, LogError> {
         Ok(self
             .keys
@@ -52,7 +52,7 @@ impl Codec {
             .remove(&person.as_uuid()))
     }
 
-    /// Forgets the key of a person who was erased, at once and for good.
+    /// Forgets the key of a person who was erased, at once and for ever.
     pub fn forget(&self, person: UserId) {
         self.keys.forget(person.as_uuid());
     }
@@ -93,7 +93,7 @@ impl Codec {
         Ok(value.to_string())
     }
 
-    /// Decodes rows in their order, up to the first that cannot be.
+    /// Decodes rows in their order, up to the first that cannot be decoded.
     pub(crate) async fn decode(&self, rows: Vec<EventRow>) -> Result<FeedBatch, LogError> {
         let keys = self
             .keys_for(rows.iter().map(|row| row.payload.as_str()))
@@ -121,7 +121,7 @@ impl Codec {
         Ok(batch)
     }
 
-    /// Opens the sealed fields of JSON texts that stand at `place`.
+    /// Opens the sealed fields of JSON texts that are bound to `place`.
     pub(crate) async fn open(&self, json: String, place: &[u8]) -> Result<String, LogError> {
         let keys = self.keys_for(std::iter::once(json.as_str())).await?;
         Ok(open(&json, &keys, place)?.into_owned())
@@ -133,7 +133,7 @@ impl Codec {
     ) -> Result<Keys, LogError> {
         let mut persons = BTreeSet::new();
         for payload in payloads.filter(|payload| seal::may_be_sealed(payload)) {
-            // What cannot be read here cannot be decoded either, and is reported there.
+            // A text that is not JSON fails again when it is decoded, and is reported there.
             if let Ok(mut value) = serde_json::from_str::<Value>(payload) {
                 persons.extend(seal::persons(&mut value).unwrap_or_default());
             }
@@ -141,7 +141,7 @@ impl Codec {
         self.keys.load(&Vec::from_iter(persons)).await
     }
 
-    /// `metadata` is the text of the row before and what it says.
+    /// Reuses what was parsed for the row before if the metadata is the same text.
     fn decode_row<'r>(
         &self,
         row: &'r EventRow,

@@ -1,4 +1,4 @@
-//! Why a batch failed: one query that names what stands in its way.
+//! Why a batch failed: one query that names what conflicts with it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::Position;
 use crate::append::{Append, Claim, NewEvent, Vacancy, first_touches};
 
-/// What stands in a batch's way.
+/// What conflicts with a batch.
 #[derive(Debug, Default)]
 pub struct Conflicts {
     /// Streams that have grown past the version that the batch was decided on.
@@ -18,7 +18,7 @@ pub struct Conflicts {
     pub claims: HashMap<usize, Claim>,
     pub vacancies: HashMap<usize, Vacancy>,
     pub keys: HashSet<usize>,
-    /// The batch's own events or records are there: an earlier attempt with an unknown outcome has
+    /// The batch's own events or records are in the log: an earlier attempt with an unknown outcome has
     /// succeeded, and with it the whole batch.
     pub already_written: bool,
 }
@@ -31,7 +31,7 @@ impl Conflicts {
             && self.keys.is_empty()
     }
 
-    /// The appends that a claim, a vacancy or a key stands in the way of.
+    /// The appends that conflict with a claim, a vacancy or a key.
     fn appends(&self) -> impl Iterator<Item = usize> {
         let named = self
             .claims
@@ -70,8 +70,8 @@ const FIND_STREAMS: &str = "
     join log.events e
         on e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id and e.sequence = s.sequence";
 
-/// Names what a batch that was refused conflicts with: claims and keys, which are few, and only if
-/// none of them is in the way the streams. What is left over is found when the rest is refused.
+/// Names what a refused batch conflicts with: claims and keys, which are few, and the streams only if no
+/// claim or key conflicts. What this leaves out is found when the rest is refused.
 pub async fn find(
     connection: &mut PgConnection,
     batch: &[&Append],
@@ -88,7 +88,7 @@ async fn find_values(
     batch: &[&Append],
 ) -> Result<Conflicts, sqlx::Error> {
     let claims: Vec<(usize, &Claim)> = each(batch, |append| {
-        // A claim that the append itself releases first is not in its way.
+        // A claim that the append itself releases first does not conflict with it.
         append.taken.iter().filter(|taken| {
             !append
                 .released
@@ -180,8 +180,8 @@ fn each<'a, T, I: Iterator<Item = T>>(
         .collect()
 }
 
-/// Where each append of a batch that was written stands: the position of its last event, or for one
-/// without events the head that its record names, or 0 where nothing of it is in the log.
+/// The position of each append of a batch that was written: that of its last event, or for an append
+/// without events the head that its record names, or 0 if nothing of it is in the log.
 pub async fn positions(
     connection: &mut PgConnection,
     batch: &[&Append],
@@ -218,7 +218,7 @@ pub async fn positions(
     for (n, position) in found {
         positions[last_events[n as usize - 1].0] = position;
     }
-    // An append without events stands where the one before it does.
+    // An append without events has the position of the one before it.
     let head: Position = sqlx::query_scalar("select coalesce(max(position), 0) from log.events")
         .fetch_one(connection)
         .await?;

@@ -1,10 +1,10 @@
-//! Which database this is.
+//! Identifies the database.
 
 use sqlx::{PgPool, query_scalar};
 
 use crate::LogError;
 
-/// The same for everyone who uses this database, and another for any other one, also for a copy that was restored
+/// The same for everyone who uses this database, and different for any other one, also for a copy that was restored
 /// from a dump.
 pub async fn database_identity(pool: &PgPool) -> Result<String, LogError> {
     let identity = query_scalar(

@@ -1,7 +1,7 @@
-//! What is known of erasures beside the log.
+//! What the database records about erasures, beside the log.
 //!
-//! The append of `user.erased` destroys the person's key and notes the erasure. What holds more of the person
-//! than may be cleared away under the log's lock is swept afterwards, as often as it takes.
+//! The append of `user.erased` destroys the person's key and records the erasure. Whatever else holds data of the
+//! person, and is too much to clear away under the log's lock, is swept afterwards, as often as necessary.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use crate::{LogError, Position};
 
-/// Where the append that erases a person announces it, as the person's id.
+/// The channel where the append that erases a person announces it, as the person's id.
 pub const ERASURE_CHANNEL: &str = "daybook_erasure";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Erased {
     pub person: UserId,
-    /// Of the event that says so.
+    /// The position of the event that records the erasure.
     pub position: Position,
     pub erased_at: DateTime<Utc>,
 }
@@ -34,7 +34,7 @@ pub async fn recent(pool: &PgPool, within: Duration) -> Result<Vec<Erased>, LogE
     .await?)
 }
 
-/// Those of whom something may be left, each with whether it is at least `after` since they were erased.
+/// The erased persons of whom some data may be left, each with whether at least `after` has passed since the erasure.
 pub async fn unswept(pool: &PgPool, after: Duration) -> Result<Vec<(Erased, bool)>, LogError> {
     let rows = query(
         "select person_id, position, erased_at,
@@ -50,7 +50,7 @@ pub async fn unswept(pool: &PgPool, after: Duration) -> Result<Vec<(Erased, bool
     Ok(erased.collect::<Result<_, sqlx::Error>>()?)
 }
 
-/// Clears away what is left of an erased person in the log's tables and those beside it.
+/// Clears away what is left of an erased person in the log's tables and in those beside the log.
 pub async fn sweep(pool: &PgPool, person: UserId) -> Result<(), LogError> {
     query("select log.sweep_person($1)")
         .bind(person.as_uuid())
@@ -59,7 +59,7 @@ pub async fn sweep(pool: &PgPool, person: UserId) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Notes that nothing is left of an erased person, anywhere.
+/// Records that nothing is left of an erased person anywhere.
 pub async fn settle(pool: &PgPool, person: UserId) -> Result<(), LogError> {
     query("select log.settle_erasure($1)")
         .bind(person.as_uuid())

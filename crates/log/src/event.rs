@@ -15,9 +15,9 @@ pub struct RecordedEvent {
     pub event_id: Uuid,
     pub event: Event,
     pub metadata: Metadata,
-    /// When it happened in the shop's eyes; an import may set it in the past.
+    /// When it happened in the shop's view; an import may set it in the past.
     pub occurred_at: DateTime<Utc>,
-    /// When the log took it, by the database's clock.
+    /// When the log recorded it, by the database's clock.
     pub recorded_at: DateTime<Utc>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct EventRow {
 pub(crate) const EVENT_COLUMNS: &str = "e.position, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, \
      e.event_version, e.payload::text as payload, e.metadata::text as metadata, e.event_id, e.occurred_at, e.recorded_at";
 
-/// By place: looking eleven names up costs as much as the rest of reading a row.
+/// Reads columns by index: looking up eleven names costs as much as the rest of reading a row.
 impl FromRow<'_, PgRow> for EventRow {
     fn from_row(row: &PgRow) -> Result<EventRow, sqlx::Error> {
         Ok(EventRow {

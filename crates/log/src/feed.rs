@@ -46,7 +46,7 @@ impl Feed {
         Feed { pool, codec }
     }
 
-    /// What opens personal data here.
+    /// The codec that opens personal data for this feed.
     pub fn codec(&self) -> &Codec {
         &self.codec
     }
@@ -68,8 +68,8 @@ impl Feed {
         self.codec.decode(rows).await
     }
 
-    /// The rows of up to `limit` events after a position and not after another, to be decoded apart
-    /// from being read.
+    /// The rows of up to `limit` events after one position and up to another, to be decoded separately
+    /// from reading them.
     pub async fn fetch_between(
         &self,
         after: Position,
@@ -94,8 +94,8 @@ impl Feed {
         self.codec.decode(fetched.0).await
     }
 
-    /// The position of the last event that was recorded at or before an instant, 0 if none was. Looks
-    /// at a few dozen events, whatever the log's length.
+    /// The position of the last event that was recorded at or before an instant, 0 if there was none.
+    /// Looks at a few dozen events, whatever the log's length.
     pub async fn position_at(&self, instant: DateTime<Utc>) -> Result<Position, LogError> {
         let (mut before, mut after) = (0, self.head().await? + 1);
         while after - before > 1 {
@@ -125,7 +125,7 @@ impl Feed {
             .await
     }
 
-    /// Listens for new heads. Subscribe before looking, or an append in between goes unheard.
+    /// Listens for new heads. Subscribe before looking, or an append in between is missed.
     pub async fn listen(&self) -> Result<PgListener, LogError> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen(LOG_CHANNEL).await?;
@@ -134,7 +134,7 @@ impl Feed {
 }
 
 impl FeedBatch {
-    /// The events, where all could be decoded.
+    /// The events, if all could be decoded.
     pub(crate) fn whole(self) -> Result<Vec<RecordedEvent>, LogError> {
         match self.poison {
             None => Ok(self.events),

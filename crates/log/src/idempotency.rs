@@ -20,7 +20,7 @@ pub struct Record {
     pub person: Option<Uuid>,
 }
 
-/// An answer read back, its body opened; none where the person it speaks of was erased.
+/// An answer read back, with its body opened; without a body if the person whom it is about was erased.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     pub fingerprint: Vec<u8>,
@@ -31,7 +31,7 @@ pub struct Recorded {
 }
 
 impl Record {
-    /// Seals the body, when it holds someone's personal data.
+    /// Seals the body, if it holds somebody's personal data.
     pub fn sealed(mut self, person: UserId, key: &Arc<PersonKey>) -> Result<Record, SealError> {
         self.body = key.seal_bytes(&self.body, &self.key_hash)?;
         self.person = Some(person.as_uuid());
@@ -73,7 +73,7 @@ pub async fn find(
     }))
 }
 
-/// Lets go of answers older than they are promised for; answers how many.
+/// Deletes answers older than they are promised for; returns how many.
 pub async fn forget(pool: &PgPool) -> Result<i64, LogError> {
     let forgotten =
         sqlx::query_scalar("select log.forget_idempotency_records(interval '48 hours')");

@@ -1,10 +1,9 @@
 //! The event log as a table in PostgreSQL.
 //!
-//! Every event has a position: 1, 2, 3 … dense and in commit order, so that a reader needs nothing but
-//! `position > $1 order by position`. Everything is written by [`append::append_batch`], one call of the
-//! database function of that name, but for a whole log that [`transfer`] takes into an empty one; everything
-//! is read through [`Feed`] (in position order) or [`stream::load`] (one stream's events). The crate knows
-//! the table's columns, so that no other does.
+//! Every event has a position: 1, 2, 3 … dense and in commit order, so that a reader needs nothing but `position > $1
+//! order by position`. Everything is written by [`append::append_batch`], one call of the database function of that
+//! name, except a whole log that [`transfer`] imports into an empty one. Everything is read through [`Feed`] (in
+//! position order) or [`stream::load`] (one stream's events). Only this crate knows the table's columns.
 
 pub mod append;
 pub mod claim;
@@ -35,20 +34,20 @@ pub use error::LogError;
 pub use event::{Poison, RecordedEvent};
 pub use feed::{Feed, FeedBatch, Undecoded, head};
 pub use metadata::{Actor, Means, Metadata, UnknownActor};
-pub use pick::{Pick, Stretch};
+pub use pick::{StreamFilter, StreamRange};
 pub use replay::{Replay, Selection, StoredEvent};
 pub use seal::{PersonKey, SealError};
 pub use secrets::{MasterKeyMismatch, Secrets};
 
-/// A place in the log: 1 is the first event, 0 stands before it.
+/// A place in the log: 1 is the first event, 0 is before it.
 pub type Position = i64;
 
-/// The database's schema, in the order in which it came to be.
+/// The database's schema: its migrations, in the order in which they are applied.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
-/// Where [`append::append_batch`] announces the log's new head, as text.
+/// The channel where [`append::append_batch`] announces the log's new head, as text.
 pub const LOG_CHANNEL: &str = "daybook_log";
 
-/// The advisory lock under which positions are given out. `append_batch` takes it; whoever must
-/// decide on a state that cannot change takes it before.
+/// The advisory lock under which positions are assigned. `append_batch` takes it; to decide on a state that cannot
+/// change, take it first.
 pub const APPEND_LOCK: i64 = 4_919_011_201;

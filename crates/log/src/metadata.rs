@@ -12,9 +12,9 @@ use uuid::Uuid;
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
     pub actor: Actor,
-    /// Shared by everything that one request set off.
+    /// Shared by everything that one request caused.
     pub correlation_id: Uuid,
-    /// The event or request that led to this one, where it was not the request itself.
+    /// The event or request that caused this one, if it was not the request itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -22,16 +22,16 @@ pub struct Metadata {
     /// W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_parent: Option<String>,
-    /// Where it is not the one that such an actor has otherwise.
+    /// Only if it differs from how such an actor usually acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub means: Option<Means>,
-    /// Which key, where it was by an API key.
+    /// The id of the API key, if the actor used one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_id: Option<Uuid>,
 }
 
 impl Metadata {
-    /// Metadata of a request by `actor` that nothing else led to.
+    /// Metadata of a request by `actor` that nothing else caused.
     pub fn of(actor: Actor, correlation_id: Uuid) -> Metadata {
         Metadata {
             actor,
@@ -44,20 +44,20 @@ impl Metadata {
         }
     }
 
-    /// By which means the actor acted.
+    /// How the actor proved who they are.
     pub fn means(&self) -> Means {
         self.means.unwrap_or_else(|| self.actor.usual_means())
     }
 }
 
-/// By which means somebody acted.
+/// How an actor proved who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Means {
     /// Signed in, with an access token.
     Session,
     ApiKey,
-    /// A part of Daybook by itself.
+    /// A part of Daybook acting by itself.
     Process,
     Import,
     /// Without saying who.
@@ -98,7 +98,7 @@ impl Means {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("\"{0}\" is no actor: expected anonymous, user:<uuid> or system:<part>")]
+#[error("\"{0}\" is not an actor: expected anonymous, user:<uuid> or system:<part>")]
 pub struct UnknownActor(String);
 
 impl fmt::Display for Actor {

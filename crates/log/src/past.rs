@@ -1,4 +1,4 @@
-//! Streams as they were: the events up to a position, and the state that they lead to.
+//! Streams as they were in the past: the events up to a position, and the state that they lead to.
 
 use daybook_domain::{State, StreamId, Versioned};
 use sqlx::{query_as, query_scalar};
@@ -9,8 +9,8 @@ use crate::{Feed, LogError, Position, RecordedEvent, snapshot};
 const CHUNK: i64 = 1_000;
 
 impl Feed {
-    /// Up to `limit` of a stream's events after the sequence given and not after `position`, oldest first. An
-    /// undecodable one is an error.
+    /// Up to `limit` of a stream's events after the given sequence and up to `position`, oldest first. An undecodable
+    /// one is an error.
     pub async fn read_stream_to(
         &self,
         stream: StreamId,
@@ -30,13 +30,14 @@ impl Feed {
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        // Cut off here: as a condition of the statement it would have the rest of a long stream looked through.
+        // Cut off here: as a condition of the statement it would make the database look through the rest of a long
+        // stream.
         rows.truncate(rows.partition_point(|row| row.position <= position));
         self.codec.decode(rows).await?.whole()
     }
 
-    /// The state that a stream's events up to `position` lead to; of version 0 where there were none. A long stream
-    /// is read from its snapshot on where that is old enough, otherwise from its beginning.
+    /// The state that a stream's events up to `position` lead to; version 0 if there were none. A long stream is read
+    /// from its snapshot if that is old enough, otherwise from its beginning.
     pub async fn state_at(
         &self,
         stream: StreamId,
@@ -57,7 +58,7 @@ impl Feed {
         }
     }
 
-    /// A stream's snapshot, if it holds nothing that came after `position`.
+    /// A stream's snapshot, if it holds nothing from after `position`.
     async fn snapshot_by(
         &self,
         stream: StreamId,

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::seal::{self, PersonKey};
 use crate::{LogError, Secrets};
 
-/// Bounds how long a process that hears of no erasures may still open what one has closed.
+/// Bounds how long a process that hears of no erasures can still read data of an erased person.
 const CACHED_FOR: Duration = Duration::from_secs(30);
-/// Longer than a key that was read before its erasure can be on its way into the cache.
+/// Longer than a key that was read before its erasure can take to get into the cache.
 const FORGOTTEN_FOR: Duration = Duration::from_secs(300);
 const CACHED_KEYS: u64 = 100_000;
 
@@ -54,7 +54,7 @@ impl PersonKeys {
         ))
     }
 
-    /// The keys of those of `persons` who have one.
+    /// The keys of those `persons` who have one.
     pub(crate) async fn load(
         &self,
         persons: &[Uuid],
@@ -81,13 +81,13 @@ impl PersonKeys {
             self.cache.insert(person, Arc::clone(&key));
             keys.insert(person, key);
         }
-        // Asked last: an erasure may have been announced since the keys were read.
+        // Checked last: an erasure may have been announced since the keys were read.
         keys.retain(|person, _| !self.forgotten.contains_key(person));
         self.forget_again(&missing);
         Ok(keys)
     }
 
-    /// What was put into the cache after it was to be forgotten.
+    /// Removes keys that were put into the cache after they had been forgotten.
     fn forget_again(&self, persons: &[Uuid]) {
         for person in persons {
             if self.forgotten.contains_key(person) {

@@ -1,4 +1,4 @@
-//! Reading events that were picked out: at positions, in stretches of several streams, by what their metadata says.
+//! Reading selected events: at given positions, in ranges of several streams, or by what their metadata says.
 
 use std::ops::RangeInclusive;
 
@@ -9,27 +9,27 @@ use uuid::Uuid;
 use crate::event::{EVENT_COLUMNS, EventRow};
 use crate::{Actor, Feed, LogError, Position, RecordedEvent};
 
-/// A stream's events after one sequence up to another.
+/// A stream's events after one sequence and up to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct StreamRange {
     pub stream: StreamId,
     pub after: i64,
     /// The last sequence.
     pub through: i64,
 }
 
-/// Events of some streams, those that fit everything that is given.
+/// Selects events of some streams: those that match every condition that is given.
 #[derive(Clone, Debug)]
-pub struct Pick<'a> {
+pub struct StreamFilter<'a> {
     pub streams: &'a [StreamId],
     pub positions: RangeInclusive<Position>,
-    /// Any of these; `None`: of all types.
+    /// Any of these types; `None`: of all types.
     pub types: Option<&'a [EventType]>,
     pub actor: Option<&'a Actor>,
     pub correlation_id: Option<Uuid>,
 }
 
-impl Stretch {
+impl StreamRange {
     /// How many events it has: a stream has no gaps.
     pub const fn length(&self) -> i64 {
         self.through - self.after
@@ -49,10 +49,10 @@ impl Feed {
         self.codec.decode(rows).await?.whole()
     }
 
-    /// The events of several stretches, each stream's in order. An undecodable one is an error.
-    pub async fn read_stretches(
+    /// The events of several ranges, each stream's in order. An undecodable one is an error.
+    pub async fn read_ranges(
         &self,
-        stretches: &[Stretch],
+        ranges: &[StreamRange],
     ) -> Result<Vec<RecordedEvent>, LogError> {
         let statement = format!(
             "select {EVENT_COLUMNS}
@@ -66,21 +66,17 @@ impl Feed {
              ) e on true"
         );
         let rows: Vec<EventRow> = query_as(&statement)
-            .bind(types(stretches.iter().map(|stretch| stretch.stream)))
-            .bind(ids(stretches.iter().map(|stretch| stretch.stream)))
-            .bind(Vec::from_iter(
-                stretches.iter().map(|stretch| stretch.after),
-            ))
-            .bind(Vec::from_iter(
-                stretches.iter().map(|stretch| stretch.through),
-            ))
+            .bind(types(ranges.iter().map(|range| range.stream)))
+            .bind(ids(ranges.iter().map(|range| range.stream)))
+            .bind(Vec::from_iter(ranges.iter().map(|range| range.after)))
+            .bind(Vec::from_iter(ranges.iter().map(|range| range.through)))
             .fetch_all(&self.pool)
             .await?;
         self.codec.decode(rows).await?.whole()
     }
 
-    /// Where the events are that are picked from their streams, oldest first. Looks at every event of these streams.
-    pub async fn positions_of(&self, pick: &Pick<'_>) -> Result<Vec<Position>, LogError> {
+    /// The positions of the events that the filter selects, oldest first. Looks at every event of these streams.
+    pub async fn positions_of(&self, filter: &StreamFilter<'_>) -> Result<Vec<Position>, LogError> {
         let positions = query_scalar(
             "select e.position
              from unnest($1::text[], $2::text[]) as s (aggregate_type, aggregate_id)
@@ -91,16 +87,16 @@ impl Feed {
                  and ($7::text is null or e.metadata->>'correlationId' = $7)
              order by e.position",
         )
-        .bind(types(pick.streams.iter().copied()))
-        .bind(ids(pick.streams.iter().copied()))
-        .bind(pick.positions.start())
-        .bind(pick.positions.end())
-        .bind(pick.types.as_ref().map(|types| {
+        .bind(types(filter.streams.iter().copied()))
+        .bind(ids(filter.streams.iter().copied()))
+        .bind(filter.positions.start())
+        .bind(filter.positions.end())
+        .bind(filter.types.as_ref().map(|types| {
             let names = types.iter().map(|of| of.name);
             names.collect::<Vec<_>>()
         }))
-        .bind(pick.actor.map(Actor::to_string))
-        .bind(pick.correlation_id.map(|id| id.to_string()))
+        .bind(filter.actor.map(Actor::to_string))
+        .bind(filter.correlation_id.map(|id| id.to_string()))
         .fetch_all(&self.pool)
         .await?;
         Ok(positions)

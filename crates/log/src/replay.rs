@@ -1,4 +1,4 @@
-//! Events as they are stored, for people and their pipes.
+//! Events as they are stored, for people and for pipes.
 
 use chrono::{DateTime, Utc};
 use daybook_domain::StreamId;
@@ -24,8 +24,7 @@ pub struct Selection {
     pub stream: Option<StreamId>,
 }
 
-/// An event in the words in which it is stored: not brought up to date, so that also one that this
-/// binary does not know can be looked at.
+/// An event exactly as it is stored: not upcast, so that even one that this binary does not know can be looked at.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredEvent {
@@ -47,13 +46,13 @@ pub struct Replay {
     pool: PgPool,
     codec: Option<Codec>,
     selection: Selection,
-    /// What has been looked through: positions, or a stream's sequences.
+    /// How far the search has come: a position, or a stream's sequence.
     after: i64,
 }
 
 impl Replay {
-    /// Of the log as it is now. Personal data stays sealed without a codec; with one it is opened where
-    /// its person's key exists.
+    /// Replays the log as it is now. Without a codec personal data stays sealed; with one it is opened where its
+    /// person's key exists.
     pub async fn new(
         pool: PgPool,
         codec: Option<Codec>,
@@ -72,7 +71,7 @@ impl Replay {
         })
     }
 
-    /// The next events, maybe none of those looked through; `None` at the end.
+    /// The next matching events, maybe none if nothing in this chunk matches; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<StoredEvent>>, LogError> {
         let rows = match self.selection.stream {
             Some(stream) => self.next_of_stream(stream).await?,
@@ -86,7 +85,7 @@ impl Replay {
         Ok(Some(events))
     }
 
-    /// Positions are dense, so that a span of them is a bounded number of rows whatever is picked from it.
+    /// Positions are dense, so a span of them is a bounded number of rows whatever is selected from it.
     async fn next_by_position(&mut self) -> Result<Option<Vec<EventRow>>, LogError> {
         if self.after >= self.selection.to {
             return Ok(None);
@@ -157,7 +156,7 @@ impl Selection {
     }
 }
 
-/// A line break in JSON can only stand between its parts, where a space is as good.
+/// A line break in JSON can only be between its tokens, where a space means the same.
 fn on_one_line(json: String) -> Result<Box<RawValue>, LogError> {
     let json = match json.contains(['\n', '\r']) {
         true => json.replace(['\n', '\r'], " "),

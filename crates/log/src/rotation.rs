@@ -1,9 +1,8 @@
 //! Changing the master key, without touching an event.
 //!
-//! Persons' keys are wrapped anew, and with them the HMAC keys, in one transaction: the database belongs to
-//! the old master key or to the new one, never to both. Nobody may use the database meanwhile, since a
-//! server goes on wrapping with the key that it was started with. One that starts during the rotation waits
-//! for it and is then refused.
+//! Persons' keys and the HMAC keys are wrapped anew in one transaction: the database belongs to the old master key or
+//! to the new one, never to both. Nobody may use the database meanwhile, since a server goes on wrapping with the key
+//! that it was started with. A server that starts during the rotation waits for it and is then refused.
 
 use sqlx::{Connection, PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
@@ -16,9 +15,9 @@ const CHUNK: i64 = 5_000;
 /// What a rotation found or did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotated {
-    /// The database belongs to the new key, and so many persons' keys were wrapped anew.
+    /// The database now belongs to the new key, and this many persons' keys were wrapped anew.
     Now { persons: i64 },
-    /// It belonged to the new key already.
+    /// The database belonged to the new key already.
     Before,
 }
 
@@ -57,7 +56,7 @@ pub async fn rotate(
             Ok(rotated)
         }
         Err(error) => {
-            // At once: whoever starts would wait for it.
+            // Fail at once if it is taken: a process that starts would wait for the lock.
             transaction.rollback().await?;
             Err(error)
         }
@@ -69,7 +68,7 @@ async fn change_alone(
     old: &[u8; 32],
     new: &[u8; 32],
 ) -> Result<Rotated, RotationError> {
-    // Whoever starts now waits in asking for the master key's check.
+    // A process that starts now waits when it asks for the master key's check.
     query("lock table log.settings in access exclusive mode")
         .execute(&mut *connection)
         .await?;
@@ -81,7 +80,7 @@ async fn change_alone(
     change_key(connection, old, new).await
 }
 
-/// Every session but this one counts, also another of the same process.
+/// Counts every session but this one, also others of the same process.
 async fn nobody_else(connection: &mut PgConnection) -> Result<(), RotationError> {
     let sessions: i64 = query_scalar(
         "select count(*) from pg_stat_activity
@@ -101,7 +100,7 @@ async fn change_key(
     new: &[u8; 32],
 ) -> Result<Rotated, RotationError> {
     let (old, new) = (Secrets::from_master_key(old), Secrets::from_master_key(new));
-    // A database that no server was ever started on belongs to nobody: the new key may have it.
+    // A database that no server was ever started on has no master key yet: the new key may take it.
     match setting(connection, CHECK).await? {
         Some(check) if check == new.check_value() => return Ok(Rotated::Before),
         Some(check) if check != old.check_value() => return Err(RotationError::NeitherKey),

@@ -1,9 +1,9 @@
 //! Sealing of personal data.
 //!
-//! The domain marks personal fields as `{"$personal": value}`. What is stored is
-//! `{"$sealed": "<base64 of nonce ‖ ciphertext ‖ tag>", "person": "<uuid>"}`: AES-256-GCM under a key
-//! of that person's own, bound to the place where it stands by the associated data (an event's id, a
-//! stream, an idempotency key). When the key is destroyed, the field reads `{"$erased": true}`.
+//! The domain marks personal fields as `{"$personal": value}`. What is stored is `{"$sealed": "<base64 of
+//! nonce ‖ ciphertext ‖ tag>", "person": "<uuid>"}`: AES-256-GCM under that person's own key, bound to
+//! the place where it is stored by the associated data (an event's id, a stream, an idempotency key).
+//! When the key is destroyed, the field reads `{"$erased": true}`.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
@@ -18,7 +18,7 @@ const PERSON: &str = "person";
 
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    #[error("no random bytes are to be had from the system")]
+    #[error("the system gave no random bytes")]
     Random,
     #[error("sealing failed")]
     Seal,
@@ -105,7 +105,7 @@ pub(crate) fn seal(
     })
 }
 
-/// Opens every sealed field below `value`; one whose key is gone becomes `{"$erased": true}`.
+/// Opens every sealed field below `value`; a field whose key is gone becomes `{"$erased": true}`.
 pub(crate) fn open<'k>(
     value: &mut Value,
     key_of: &dyn Fn(Uuid) -> Option<&'k PersonKey>,
@@ -151,7 +151,7 @@ fn sealed_field(object: &Map<String, Value>) -> Result<Option<(Vec<u8>, Uuid)>, 
     Ok(Some((sealed, person.ok_or(SealError::Malformed)?)))
 }
 
-/// What is to take an object's place, if anything.
+/// What replaces an object, if anything does.
 type Replacement = Result<Option<Value>, SealError>;
 
 /// Visits every object, from the outside in.

@@ -1,12 +1,11 @@
-//! The keys that follow from the one master key.
+//! The keys that are derived from the one master key.
 //!
-//! The master key never touches the database. From it come, by HKDF-SHA256 (RFC 5869) with a label
-//! each: an HMAC key for e-mail claims, one for idempotency keys, and the key that wraps each
-//! person's own key.
+//! The master key never touches the database. HKDF-SHA256 (RFC 5869) derives from it, with a label each: an HMAC key
+//! for e-mail claims, one for idempotency keys, and the key that wraps each person's own key.
 //!
-//! What was made with the two HMAC keys cannot be made again with others, since nobody has kept what
-//! it was made of. So they stay when the master key is changed ([`crate::rotation`]): from then on they are
-//! in the database, wrapped as the persons' keys are.
+//! Values made with the two HMAC keys cannot be made again with other keys, since nobody has kept the input. So these
+//! keys stay when the master key is changed ([`crate::rotation`]): from then on they are in the database, wrapped like
+//! the persons' keys.
 
 use std::fmt;
 
@@ -16,7 +15,7 @@ use sqlx::{PgPool, query_scalar};
 use crate::LogError;
 use crate::seal::{PersonKey, SealError};
 
-/// The setting by which another master key is recognised.
+/// The setting by which a different master key is recognised.
 pub(crate) const CHECK: &str = "master_key_check";
 /// The setting that holds the wrapped HMAC keys, once they no longer follow from the master key.
 pub(crate) const HMAC_KEYS: &str = "hmac_keys";
@@ -27,20 +26,20 @@ pub struct Secrets {
     wrapping: PersonKey,
 }
 
-/// Outlive the master key that they were derived from.
+/// These outlive the master key that they were derived from.
 pub(crate) struct HmacKeys {
     bytes: [u8; 64],
     claims: hmac::Key,
     idempotency: hmac::Key,
 }
 
-/// The master key at hand is not the one that this database was made with.
+/// The given master key is not the one that this database was made with.
 #[derive(Debug, thiserror::Error)]
 #[error("the master key is not the one that this database was made with")]
 pub struct MasterKeyMismatch;
 
 impl Secrets {
-    /// As they are in a database whose master key was never changed.
+    /// The secrets of a database whose master key was never changed.
     pub fn from_master_key(master: &[u8; 32]) -> Secrets {
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"daybook").extract(master);
         let mut hmac_keys = [0; 64];
@@ -53,8 +52,8 @@ impl Secrets {
         }
     }
 
-    /// The secrets of a database. Ties it to this master key the first time, and refuses another one later:
-    /// with another key no e-mail would be found taken and nothing sealed could be opened.
+    /// The secrets of a database. Ties it to this master key the first time, and refuses a different one later: with a
+    /// different key no e-mail would be found taken and nothing sealed could be opened.
     pub async fn open(
         pool: &PgPool,
         master: &[u8; 32],
@@ -78,7 +77,7 @@ impl Secrets {
         Ok(Ok(secrets))
     }
 
-    /// What stands for a personal value (an e-mail) in the table of claims.
+    /// The stand-in for a personal value (an e-mail) in the table of claims.
     pub fn claim_value(&self, kind: &str, value: &str) -> Vec<u8> {
         tag(&self.hmac.claims, &[kind.as_bytes(), value.as_bytes()])
     }
@@ -119,12 +118,12 @@ impl Secrets {
         Ok(HmacKeys::from_bytes(bytes))
     }
 
-    /// Those that follow from the master key.
+    /// The HMAC keys that are derived from the master key.
     pub(crate) fn into_hmac_keys(self) -> HmacKeys {
         self.hmac
     }
 
-    /// Tells this master key from every other, and nothing else about it.
+    /// Identifies this master key, and reveals nothing else about it.
     pub(crate) fn check_value(&self) -> Vec<u8> {
         tag(&self.check, &[b"master key"])
     }
@@ -146,7 +145,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Each part is preceded by its length, so that no two lists of parts are one text.
+/// Each part is preceded by its length, so that two different lists of parts never give the same text.
 fn tag(key: &hmac::Key, parts: &[&[u8]]) -> Vec<u8> {
     let mut context = hmac::Context::with_key(key);
     for part in parts {

@@ -1,7 +1,7 @@
 //! Snapshots of long streams: a cache beside the log, never a source of truth.
 //!
-//! A snapshot names the format that wrote it; one of another format is ignored and written anew, so
-//! that a changed state needs no migration.
+//! A snapshot names the format that wrote it. One of another format is ignored and written anew, so that
+//! a changed state needs no migration.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use crate::{Codec, LogError};
 
-/// Changes whenever the shape of an aggregate's state does.
+/// Must change whenever the shape of an aggregate's state does.
 const FORMAT: &str = "4";
 
 type Row = (String, String, i64, DateTime<Utc>, DateTime<Utc>, String);
 
-/// The snapshots of those of `streams` that have one.
+/// The snapshots of those `streams` that have one.
 pub(crate) async fn load(
     connection: &mut PgConnection,
     codec: &Codec,
@@ -49,7 +49,7 @@ pub(crate) async fn load(
         };
         let stream = StreamId { aggregate_type, id };
         let state = codec.open(state, stream.to_string().as_bytes()).await?;
-        // A snapshot that cannot be read is as good as none.
+        // A snapshot that cannot be read counts as missing.
         if let Ok(state) = serde_json::from_str(&state) {
             snapshots.insert(
                 stream,
@@ -65,7 +65,8 @@ pub(crate) async fn load(
     Ok(snapshots)
 }
 
-/// Keeps a stream's state, unless a later one is kept already. States with personal data are sealed.
+/// Keeps a stream's state as a snapshot, unless a later one is kept already. States with personal data
+/// are sealed.
 pub async fn save(
     pool: &PgPool,
     codec: &Codec,
@@ -108,7 +109,7 @@ pub async fn save(
     Ok(())
 }
 
-/// Whose personal data a state holds.
+/// The person whose personal data a state holds.
 fn person_of(stream: StreamId, state: &State) -> Option<UserId> {
     match state {
         State::User(_) => Some(stream.id.into()),

@@ -1,4 +1,4 @@
-//! Loading streams: many at once, from their snapshots on.
+//! Loading streams: many at once, starting from their snapshots.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,11 @@ use sqlx::{PgConnection, query_as};
 use crate::event::{EVENT_COLUMNS, EventRow};
 use crate::{Codec, LogError, RecordedEvent, snapshot};
 
-/// What is known of a stream: nothing, or its state at a version.
+/// What is already known of a stream: nothing, or its state at a version.
 pub type Known = Option<Versioned<State>>;
 
-/// Brings streams up to date: the state that the events after the known version lead to. A stream of
-/// which nothing is known starts from its snapshot, or from its first event.
+/// Brings streams up to date: applies the events after the known version. A stream of which nothing is
+/// known starts from its snapshot, or from its first event.
 pub async fn load(
     connection: &mut PgConnection,
     codec: &Codec,

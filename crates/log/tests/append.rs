@@ -1,4 +1,4 @@
-//! What the database itself keeps: density, order, gaplessness, uniqueness, rights.
+//! What the database itself ensures: density, order, gaplessness, uniqueness, rights.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
@@ -115,7 +115,7 @@ async fn positions_are_dense_and_become_visible_in_order() {
             })
         })
         .collect();
-    // A reader that only ever asks for what comes next must miss nothing.
+    // A reader that only ever asks for what comes next must not miss anything.
     let feed = Feed::new(log.pool.clone(), log.codec.clone());
     let mut last = 0;
     loop {
@@ -210,7 +210,7 @@ async fn a_batch_is_all_or_nothing_and_its_conflicts_are_named() {
     assert_eq!(Vec::from_iter(conflicts.keys), [4]);
     assert_eq!(Vec::from_iter(conflicts.vacancies.into_keys()), [5]);
     assert!(!conflicts.already_written);
-    // Streams are looked at once no claim and no key is in the way any more.
+    // Streams are checked once no claim and no key conflicts any more.
     log.append(&batch[..3]).await.unwrap_err();
     let conflicts = conflict::find(&mut connection, &batch[..3]).await.unwrap();
     assert_eq!(Vec::from_iter(conflicts.streams), [grown]);

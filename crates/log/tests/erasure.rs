@@ -1,4 +1,5 @@
-//! Erasing a person in the append that says so, and what the database lets nobody do about it.
+//! Erasing a person in the append that records it, and what the database does not let anybody do about
+//! it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
@@ -54,7 +55,7 @@ impl Log {
         }
     }
 
-    /// Somebody who registers, takes an address and is answered under an idempotency key.
+    /// A person who registers, takes an address and is answered under an idempotency key.
     fn registration(&self, person: UserId) -> Append {
         let (key, wrapped) = self.codec.create_key(person).unwrap();
         let registered = UserEvent::Registered {
@@ -208,7 +209,7 @@ async fn what_is_left_beside_the_log_is_swept_as_often_as_it_takes() {
         .await
         .unwrap();
     log.append(&[&log.erasure(ann)]).await.unwrap();
-    // Too late, from somewhere that had not heard of it.
+    // A late write by a process that had not heard of the erasure.
     query("insert into auth.credentials (user_id, password_hash) values ($1, 'hash')")
         .bind(ann.as_uuid())
         .execute(&log.pool)

@@ -1,4 +1,4 @@
-//! The leaf of an event is what its row says, to the byte, whoever asks.
+//! The leaf of an event is exactly what its row says, whatever session reads it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,7 +16,7 @@ const METADATA: &str = r#"{"actor":"x"}"#;
 /// The hash of [`by_hand`], computed with Python's hashlib.
 const HASH: &str = "50a6f0b717431eaebe784de04f0557585a5338ba92749576a8358ac06f9e4e55";
 
-/// The encoding written out: no code of the crate's.
+/// The encoding written out, using no code of the crate.
 fn by_hand() -> Vec<u8> {
     let mut data = b"daybook.event.v1\n".to_vec();
     data.extend(b"\0\0\0\x05order");
@@ -49,7 +49,7 @@ fn leaf() -> Leaf {
     }
 }
 
-/// A superuser may write what the server never would; without foreign keys, also the middle of a stream.
+/// A superuser may write what the server never would; without foreign keys, even into the middle of a stream.
 async fn superuser(database: &TestDatabase) -> PgConnection {
     let mut connection = PgConnection::connect(&database.superuser_url())
         .await
@@ -80,7 +80,7 @@ async fn insert(connection: &mut PgConnection, position: Position, event_id: Uui
     .unwrap();
 }
 
-/// Position, stream and hash of each row, through as many chunks as it takes.
+/// Position, stream and hash of each row, read in as many chunks as necessary.
 async fn read(
     connection: &mut PgConnection,
     from: Position,
@@ -187,7 +187,7 @@ async fn every_row_comes_once_and_in_order_through_many_chunks() {
     assert_eq!(read(&mut connection, 61, 100).await, []);
 }
 
-/// Whoever verifies must see what is there, also where the table's promises were taken away.
+/// Verification must see what is there, also where the table's guarantees were removed.
 #[tokio::test]
 async fn rows_that_no_server_writes_are_read_too() {
     let database = TestDatabase::create(&MIGRATOR).await.unwrap();

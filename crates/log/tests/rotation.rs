@@ -124,7 +124,7 @@ async fn what_was_sealed_and_claimed_before_is_opened_and_found_after() {
     assert_eq!(site.events_digest().await, events, "an event was touched");
     site.register(&new, Uuid::now_v7().into()).await;
 
-    // A second time, from keys that no longer follow from the master key.
+    // A second time, from keys that are no longer derived from the master key.
     assert_eq!(
         rotate(&mut owner, &NEW, &NEWEST).await.unwrap(),
         Rotated::Now { persons: 3 }

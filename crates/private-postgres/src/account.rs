@@ -9,7 +9,7 @@ use std::{env, fs, io};
 
 use crate::error::PrivateServerError;
 
-/// The user that the distributions' packages create.
+/// The user that the packages of Linux distributions create.
 const USUAL_USER: &str = "postgres";
 
 #[derive(Clone, Debug)]
@@ -17,12 +17,12 @@ pub(crate) struct Account {
     name: String,
     uid: u32,
     gid: u32,
-    /// Whether this is another user than our own, which only root can start programs as.
+    /// Whether this is another user than our own; only root can start programs as another user.
     is_other: bool,
 }
 
 impl Account {
-    /// Ourselves; as root, the owner of an existing cluster or else the user `postgres`.
+    /// Our own user; as root, the owner of an existing cluster or else the user `postgres`.
     pub(crate) fn for_cluster(cluster: &Path) -> Result<Self, PrivateServerError> {
         let own = rustix::process::geteuid().as_raw();
         let owner = fs::metadata(cluster)
@@ -75,12 +75,12 @@ impl Account {
         self.uid
     }
 
-    /// Whether the server runs as somebody else than we do.
+    /// Whether the server runs as a different user than we do.
     pub(crate) fn is_other(&self) -> bool {
         self.is_other
     }
 
-    /// A program as this user, with an environment that no `PG…` or `LC_…` variable of ours reaches.
+    /// A program that runs as this user, without any `PG…` or `LC_…` variable of our environment.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -90,7 +90,7 @@ impl Account {
                 "PATH",
                 env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()),
             )
-            // Ours may be a folder that the other user cannot be in.
+            // Our own directory may be one that the other user cannot enter.
             .current_dir("/")
             .stdin(Stdio::null());
         if self.is_other {
@@ -99,8 +99,8 @@ impl Account {
         command
     }
 
-    /// Whether this user may pass all folders down to and including this one. Asked of the system,
-    /// because mode bits alone do not know about access lists and mounts.
+    /// Whether this user can enter this folder and every folder above it. The system is asked, because
+    /// mode bits alone do not show access lists and mounts.
     pub(crate) fn can_reach(&self, folder: &Path) -> bool {
         self.command("test")
             .arg("-x")

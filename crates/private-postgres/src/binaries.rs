@@ -7,10 +7,10 @@ use std::{env, fs};
 
 use crate::error::PrivateServerError;
 
-/// Names the one folder to look in.
+/// The variable that names the only folder to look in.
 const OVERRIDE: &str = "DAYBOOK_PG_BINDIR";
 const OLDEST_SUPPORTED: u32 = 14;
-/// Where distributions keep one folder for each major version.
+/// Where distributions have one folder for each major version.
 const VERSIONED: [&str; 2] = ["/usr/lib/postgresql", "/usr/local/pgsql"];
 
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    /// The programs of major version `wanted`, or of the first that is found when nothing is wanted.
+    /// The programs of major version `wanted`, or of the first version that is found if none is wanted.
     pub(crate) fn find(wanted: Option<u32>, cluster: &Path) -> Result<Self, PrivateServerError> {
         let found: Vec<(u32, PathBuf)> = candidates()
             .into_iter()
@@ -102,7 +102,7 @@ fn versioned(base: &Path) -> Vec<PathBuf> {
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// The major version of the server in this folder; none where the folder holds no whole server
+/// The major version of the server in this folder; `None` if the folder holds no complete server
 /// (`pg_config` alone comes with the client library's headers).
 fn major_version(folder: &Path) -> Option<u32> {
     if !folder.join("initdb").is_file() {

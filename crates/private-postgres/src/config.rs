@@ -2,26 +2,28 @@
 
 use std::path::PathBuf;
 
-/// Both kinds keep every promise of durability; they differ in how much memory and disk they take.
+/// Both kinds guarantee durability; they differ in how much memory and disk they take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// For a shop that is really used: buffers for a laptop, data synced while the folder is made.
+    /// For a shop that is really used: buffers for a laptop, and data is synced while the folder is
+    /// created.
     Durable,
-    /// For servers that live as long as a test run: small buffers, no sync while the folder is made.
+    /// For servers that live as long as a test run: small buffers, and no sync while the folder is
+    /// created.
     FastForTests,
 }
 
 #[derive(Clone, Debug)]
-pub struct ServerConfig {
-    /// Holds the cluster, the socket, the lock and `postgres.log`; created where it is missing.
+pub struct PrivateServerConfig {
+    /// Holds the cluster, the socket, the lock and `postgres.log`; created if it is missing.
     pub data_dir: PathBuf,
     pub durability: Durability,
     pub max_connections: u32,
-    /// Further settings of `postgresql.conf`; they win over the ones chosen here.
+    /// Further settings of `postgresql.conf`; they override the ones chosen here.
     pub settings: Vec<(String, String)>,
 }
 
-impl ServerConfig {
+impl PrivateServerConfig {
     /// A durable server with room for 200 connections.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What can go wrong with a private server. Every message says how to mend it.
+//! What can go wrong with a private server. Every message says how to correct it.
 
 use std::io;
 use std::path::PathBuf;

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! lock           held by the process that owns the server
-//! postgres.log   what the server says
-//! cluster/       PostgreSQL's own data, 0700, the server user's; or a link to where it had to go
-//! socket/        0700, the server user's; absent where its path would be too long for a socket
+//! postgres.log   the server's log
+//! cluster/       PostgreSQL's own data, 0700, owned by the server's user; or a link to where it is
+//! socket/        0700, owned by the server's user; absent if its path would be too long for a socket
 //! ```
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
@@ -19,13 +19,13 @@ use crate::account::Account;
 use crate::error::PrivateServerError;
 use crate::settings::PORT;
 
-/// For root, where the data folder lies below one that the server's user cannot pass (`/root`).
+/// Used if we are root and the data folder lies below one that the server's user cannot enter (`/root`).
 const ELSEWHERE: &str = "/var/lib/daybook";
-/// The smallest limit of the systems (macOS); Linux allows 107.
+/// The smallest limit of all supported systems (macOS); Linux allows 107.
 const LONGEST_SOCKET_PATH: usize = 103;
 const LARGEST_LOG: u64 = 16 * 1024 * 1024;
 
-/// An existing data folder that is ours until this is dropped.
+/// An existing data folder, locked for us until this is dropped.
 #[derive(Debug)]
 pub(crate) struct DataFolder {
     root: PathBuf,
@@ -45,7 +45,7 @@ impl DataFolder {
         Ok((Self { root, _lock: lock }, account))
     }
 
-    /// Where the cluster is or is to be made: every folder above it exists and lets the user pass.
+    /// Where the cluster is or will be created: every folder above it exists, and the user can enter it.
     pub(crate) fn cluster(&self, account: &Account) -> Result<PathBuf, PrivateServerError> {
         let here = self.root.join("cluster");
         if let Ok(elsewhere) = fs::read_link(&here) {
@@ -91,7 +91,7 @@ impl DataFolder {
         self.root.join("postgres.log")
     }
 
-    /// Opens the log for appending; one that has grown large is put aside first.
+    /// Opens the log for appending; a log that has grown large is renamed first.
     pub(crate) fn open_log(&self) -> Result<File, PrivateServerError> {
         let path = self.log_path();
         let opened = || -> io::Result<File> {
@@ -108,8 +108,8 @@ impl DataFolder {
     }
 }
 
-/// A folder for the socket that only the server's user (and root) can enter: beside the cluster, or
-/// in a short path where that one is too long for a socket. The same one at every start.
+/// A folder for the socket that only the server's user (and root) can enter: beside the cluster, or in a
+/// short path if that one is too long for a socket. It is the same one at every start.
 pub(crate) fn socket_dir(cluster: &Path, account: &Account) -> Result<PathBuf, PrivateServerError> {
     let beside = cluster.with_file_name("socket");
     if fits(&beside) {
@@ -128,7 +128,7 @@ pub(crate) fn socket_dir(cluster: &Path, account: &Account) -> Result<PathBuf, P
     let mut hasher = DefaultHasher::new();
     cluster.hash(&mut hasher);
     let name = format!("daybook-{:016x}", hasher.finish());
-    // In a folder that everybody can write to, somebody may have taken the name.
+    // In a folder that everybody can write to, somebody else may have taken the name.
     for suffix in ["", "-1", "-2", "-3"] {
         let folder = base.join(format!("{name}{suffix}"));
         let what = format!("make the folder {}", folder.display());
@@ -157,8 +157,8 @@ fn short_base(account: &Account) -> PathBuf {
         .unwrap_or_else(|| "/tmp".into())
 }
 
-/// Creates the folder, or takes it when it is a real folder of that user's already; `false` when it
-/// is somebody else's.
+/// Creates the folder, or takes it if it is a real folder of that user's already; `false` if it is
+/// somebody else's.
 fn make_private(folder: &Path, account: &Account) -> io::Result<bool> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => account.take(folder)?,
@@ -195,7 +195,7 @@ fn lock(root: &Path) -> Result<File, PrivateServerError> {
     }
 }
 
-/// Others may pass this folder, not list it.
+/// Lets other users enter this folder, but not list it.
 fn let_pass(folder: &Path) -> io::Result<()> {
     let mode = fs::metadata(folder)?.mode();
     fs::set_permissions(folder, Permissions::from_mode((mode & 0o7777) | 0o011))

@@ -1,4 +1,4 @@
-//! Making a new cluster.
+//! Creating a new cluster.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -11,11 +11,11 @@ use crate::config::Durability;
 use crate::error::PrivateServerError;
 use crate::roles::SUPERUSER;
 
-/// Sorts by code point on every machine and still knows what a letter is. `C` stands in for it where
-/// the system does not have it.
+/// Sorts by code point on every machine and still knows what a letter is. `C` replaces it if the system
+/// does not have it.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 
-/// The major version that the cluster was made by; none where there is no cluster.
+/// The major version that created the cluster; `None` if there is no cluster.
 pub(crate) fn version_of(cluster: &Path) -> Result<Option<u32>, PrivateServerError> {
     let path = cluster.join("PG_VERSION");
     match fs::read_to_string(&path) {
@@ -28,7 +28,7 @@ pub(crate) fn version_of(cluster: &Path) -> Result<Option<u32>, PrivateServerErr
     }
 }
 
-/// Makes the cluster in a folder beside it and moves it into place when it is whole, so that an
+/// Creates the cluster in a folder beside it and moves it into place when it is complete, so that an
 /// interrupted attempt leaves nothing that looks like a cluster.
 pub(crate) fn initialise(
     cluster: &Path,
@@ -47,7 +47,7 @@ pub(crate) fn initialise(
             .arg(format!("--username={SUPERUSER}"))
             .arg(format!("--locale={locale}"))
             .args(["--encoding=UTF8", "--data-checksums"])
-            // Whoever can enter the socket's folder is trusted, and nobody else gets as far.
+            // Whoever can enter the socket's folder is trusted, and nobody else can reach the server.
             .args(["--auth-local=trust", "--auth-host=reject"]);
         if durability == Durability::FastForTests {
             command.arg("--no-sync");

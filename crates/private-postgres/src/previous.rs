@@ -1,5 +1,5 @@
-//! What an earlier owner left behind when it was killed: a server that still runs or is just
-//! stopping, stale lock files, backends that still hold the shared memory.
+//! What an earlier owner left behind when it was killed: a server that still runs or is just stopping,
+//! stale lock files, backends that still hold the shared memory.
 
 use std::fs;
 use std::io;
@@ -15,16 +15,16 @@ use crate::settings::PORT;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const BACKENDS_END_WITHIN: Duration = Duration::from_secs(10);
-/// From the politest to the rudest, each with the time it is given: a fast shutdown (with its
-/// checkpoint), an immediate one, the end.
+/// From the gentlest signal to the hardest, each with the time that the server is given: a fast shutdown
+/// (with its checkpoint), an immediate one, the kill.
 const PERSUASION: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(30)),
     (Signal::QUIT, Duration::from_secs(10)),
     (Signal::KILL, Duration::from_secs(5)),
 ];
 
-/// Leaves the cluster such that a server can start on it. The caller holds the data folder's lock,
-/// so whatever runs here has lost its owner.
+/// Makes the cluster ready for a server to start on it. The caller holds the data folder's lock, so any
+/// server that still runs here has lost its owner.
 pub(crate) fn settle(cluster: &Path, socket_dir: &Path) -> Result<(), PrivateServerError> {
     let pid_file = cluster.join("postmaster.pid");
     let text = fs::read_to_string(&pid_file).unwrap_or_default();
@@ -37,8 +37,8 @@ pub(crate) fn settle(cluster: &Path, socket_dir: &Path) -> Result<(), PrivateSer
         );
         stop(pid, cluster)?;
     }
-    // PostgreSQL would mistake another process that has the number today, or a dead one that nobody
-    // has waited for, for a running server.
+    // PostgreSQL would mistake another process that has the same id now, or a dead process that has not
+    // been waited for, for a running server.
     remove(&pid_file)?;
     remove(&socket_dir.join(format!(".s.PGSQL.{PORT}.lock")))?;
     if let Some(segment) = shared_memory(&text) {
@@ -57,7 +57,7 @@ fn remove(path: &Path) -> Result<(), PrivateServerError> {
     }
 }
 
-/// Whether the server that wrote this file has told that it takes connections.
+/// Whether the server that wrote this file has reported that it accepts connections.
 pub(crate) fn is_ready(cluster: &Path, server: Pid) -> bool {
     fs::read_to_string(cluster.join("postmaster.pid")).is_ok_and(|text| {
         pid(&text) == Some(server) && text.lines().nth(7).map(str::trim) == Some("ready")
@@ -77,7 +77,7 @@ fn stop(server: Pid, cluster: &Path) -> Result<(), PrivateServerError> {
     })
 }
 
-/// Whether the process is a server on this cluster, and not another one that was given its number.
+/// Whether the process is a server on this cluster, and not another process that was given its id.
 fn is_server(pid: Pid, cluster: &Path) -> bool {
     if !Path::new("/proc/self/cmdline").exists() {
         return rustix::process::test_kill_process(pid).is_ok();
@@ -94,7 +94,7 @@ fn pid(pid_file: &str) -> Option<Pid> {
     Pid::from_raw(pid_file.lines().next()?.trim().parse().ok()?)
 }
 
-/// The id of the System V segment by which PostgreSQL knows that backends of a dead server still run:
+/// The id of the System V segment by which PostgreSQL notices that backends of a dead server still run:
 /// the second number of the seventh line.
 fn shared_memory(pid_file: &str) -> Option<u64> {
     let line = pid_file.lines().nth(6)?;

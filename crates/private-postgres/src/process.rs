@@ -23,14 +23,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Postmaster {
     pid: Pid,
-    /// Whether the number still is our child's: signals are sent under this lock only.
+    /// Whether the process id is still our child's: signals are sent only under this lock.
     is_ours: Arc<Mutex<bool>>,
     exit: watch::Receiver<Option<ExitStatus>>,
 }
 
 impl Postmaster {
-    /// Starts the program from a thread that lives as long as the server does: the system ends the
-    /// child when its parent *thread* ends, and a thread of a runtime or a test ends too early.
+    /// Starts the program from a thread that lives as long as the server does: the system ends the child
+    /// when its parent *thread* ends, and a thread of a runtime or a test ends too early.
     pub(crate) async fn spawn(mut command: Command) -> io::Result<Self> {
         let (started_tx, started_rx) = oneshot::channel();
         let (exit_tx, exit) = watch::channel(None);
@@ -78,7 +78,7 @@ impl Postmaster {
         }
     }
 
-    /// Asks with the signal; after half a minute, without asking.
+    /// Asks with the signal; after half a minute, kills the process.
     pub(crate) async fn stop(&self, signal: Signal) {
         for signal in [signal, Signal::QUIT, Signal::KILL] {
             self.signal(signal);
@@ -107,8 +107,8 @@ impl Drop for Postmaster {
     }
 }
 
-/// Waits for the child. Its number may be given to another process as soon as it is reaped, so it is
-/// taken from the senders of signals before that.
+/// Waits for the child. Its id may be given to another process as soon as it is reaped, so the senders of
+/// signals lose it before that.
 fn reap(mut child: Child, is_ours: &Mutex<bool>) -> ExitStatus {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
@@ -121,8 +121,8 @@ fn reap(mut child: Child, is_ours: &Mutex<bool>) -> ExitStatus {
     })
 }
 
-/// The server's command. Where `setpriv` knows how, the system sends the server a fast shutdown when
-/// we die without having stopped it.
+/// The server's command. If `setpriv` supports it, the system sends the server a fast shutdown when we
+/// die without having stopped it.
 pub(crate) fn server_command(
     account: &Account,
     program: &Path,
@@ -144,7 +144,7 @@ pub(crate) fn server_command(
     command
         .stdout(Stdio::from(log.try_clone()?))
         .stderr(Stdio::from(log))
-        // Ctrl-C in a terminal goes to the whole group; the server is to be stopped in its turn.
+        // Ctrl-C in a terminal goes to the whole process group; but the server must be stopped later.
         .process_group(0);
     Ok(command)
 }

@@ -16,7 +16,7 @@ pub const SERVER_ROLE: &str = "daybook";
 /// The login role that migrates.
 pub const MIGRATION_ROLE: &str = "daybook_migrator";
 
-/// Creates the login roles where they are missing, and resets what they may.
+/// Creates the login roles if they are missing, and resets their rights.
 pub(crate) async fn ensure_roles(superuser: &mut PgConnection) -> Result<(), sqlx::Error> {
     for (role, rights) in [
         (SERVER_ROLE, "login nosuperuser nocreatedb nocreaterole"),
@@ -35,7 +35,7 @@ pub(crate) async fn ensure_roles(superuser: &mut PgConnection) -> Result<(), sql
     Ok(())
 }
 
-/// Whether there is such a database.
+/// Whether the database exists.
 pub(crate) async fn database_exists(
     connection: &mut PgConnection,
     name: &str,
@@ -46,9 +46,9 @@ pub(crate) async fn database_exists(
         .await
 }
 
-/// Creates a database that the migration role owns and that only it and the server role can enter.
-/// A clone of a template has everything that is in the template, so `public` belongs to the
-/// migration role there already; `url` (a superuser's, of the new database) is for one from scratch.
+/// Creates a database that the migration role owns and that only it and the server role can enter. A copy
+/// of a template has everything that is in the template, so `public` belongs to the migration role
+/// already; `url` (a superuser's, to the new database) is for a database made from scratch.
 pub(crate) async fn create_database(
     superuser: &mut PgConnection,
     name: &str,
@@ -68,7 +68,7 @@ pub(crate) async fn create_database(
         superuser.execute(statement.as_str()).await?;
     }
     if let Origin::Template(_) = origin {
-        // What the migrations granted on the database itself does not come with a copy of it.
+        // Rights that the migrations granted on the database itself are not copied with it.
         let grant = format!(
             "do $$ begin
                  if exists (select from pg_roles where rolname = 'daybook_server') then
@@ -81,7 +81,8 @@ pub(crate) async fn create_database(
     if let Origin::Scratch { url } = origin {
         let mut inside = PgConnection::connect(url).await?;
         for statement in [
-            // Before PostgreSQL 15 the schema is the superuser's, and everybody may create in it.
+            // Before PostgreSQL 15 the schema belongs to the superuser, and everybody may create objects
+            // in it.
             format!("alter schema public owner to {MIGRATION_ROLE}"),
             "revoke create on schema public from public".to_owned(),
         ] {
@@ -92,15 +93,15 @@ pub(crate) async fn create_database(
     Ok(())
 }
 
-/// What a new database starts from.
+/// What a new database is made from.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin<'a> {
     Template(&'a str),
     Scratch { url: &'a str },
 }
 
-/// Makes the login role a member of the group `daybook_server`, which the migrations create. To be
-/// called after them, as the role that ran them; does nothing where the role already has its rights.
+/// Makes the login role a member of the group `daybook_server`, which the migrations create. To be called
+/// after them, as the role that ran them; does nothing if the role already has its rights.
 pub async fn grant_server_role(
     migration_pool: &PgPool,
     login_role: &str,
@@ -119,7 +120,7 @@ pub async fn grant_server_role(
     Ok(())
 }
 
-/// A name as SQL takes it.
+/// A name quoted for SQL.
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use crate::config::{Durability, ServerConfig};
+use crate::config::{Durability, PrivateServerConfig};
 
-/// Only names the socket file: the server has a folder of its own, so there is nothing to collide with.
+/// Only part of the socket file's name: the server has a folder of its own, so it collides with nothing.
 pub(crate) const PORT: u16 = 5432;
 
-pub(crate) fn settings(config: &ServerConfig, socket_dir: &Path) -> Vec<(String, String)> {
+pub(crate) fn settings(config: &PrivateServerConfig, socket_dir: &Path) -> Vec<(String, String)> {
     let mut settings = vec![
         ("listen_addresses", String::new()),
         ("port", PORT.to_string()),
@@ -51,7 +51,7 @@ pub(crate) fn settings(config: &ServerConfig, socket_dir: &Path) -> Vec<(String,
     settings
 }
 
-/// The setting is a list separated by commas; quoted, a folder's name may hold anything.
+/// The setting is a list separated by commas; in quotes a folder's name may contain anything.
 fn quoted(folder: &Path) -> String {
     format!("\"{}\"", folder.display().to_string().replace('"', "\"\""))
 }

@@ -64,7 +64,7 @@ async fn the_owner_is_killed() {
     let owner = Runner::start(runner(), &["--folder", data]);
     let url = owner.url.clone();
     execute(&url, WRITE).await.unwrap();
-    // A session that a server stopping politely would wait for.
+    // A session for which a server that stops gently would wait.
     let session = PgConnection::connect(&url).await.unwrap();
     owner.kill();
 
@@ -88,7 +88,7 @@ async fn a_server_that_survived_its_owner_is_stopped() {
     let folder = folder();
     let mut survivor = start_without_owner(folder.path()).await;
     let server = PrivateServer::start(config(folder.path())).await.unwrap();
-    // Nobody has waited for it yet: its number still is in the table of processes.
+    // It has not been waited for yet: its id is still in the table of processes.
     assert!(survivor.try_wait().unwrap().is_some());
     assert_eq!(text(&server.migration_url(), READ).await, "acknowledged");
 }
@@ -115,7 +115,7 @@ async fn a_stale_pid_file_that_names_somebody_else_is_no_hindrance() {
     let owner = fs::metadata(&pid_file).unwrap();
     server.stop(StopMode::Fast).await;
 
-    // A process of the server's own user, which PostgreSQL would take for the server.
+    // A process of the server's own user, which PostgreSQL would mistake for the server.
     let mut bystander = as_user(&owner, "sleep").arg("600").spawn().unwrap();
     let (_, rest) = stale.split_once('\n').unwrap();
     fs::write(&pid_file, format!("{}\n{rest}", bystander.id())).unwrap();
@@ -131,8 +131,8 @@ async fn a_stale_pid_file_that_names_somebody_else_is_no_hindrance() {
     bystander.wait().unwrap();
 }
 
-/// A server on the folder, with [`WRITE`] done, as one is left by an owner that died where the system
-/// does not end the children of the dead.
+/// A server on the folder, with [`WRITE`] done, in the state in which a dead owner leaves it if the
+/// system does not end the children of the dead.
 async fn start_without_owner(folder: &Path) -> Child {
     let server = PrivateServer::start(config(folder)).await.unwrap();
     execute(&server.migration_url(), WRITE).await.unwrap();

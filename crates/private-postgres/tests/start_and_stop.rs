@@ -159,7 +159,7 @@ async fn one_owner_at_a_time() {
         matches!(refused, PrivateServerError::InUse { .. }),
         "{refused}"
     );
-    // The first is none the worse for it.
+    // The first is not affected by it.
     execute(&server.server_url(), "select 1").await.unwrap();
 }
 
@@ -199,7 +199,7 @@ async fn below_a_folder_that_its_user_cannot_pass() {
     let query = "select current_setting('data_directory')";
     let cluster = text(&server.superuser_url(), query).await;
     server.stop(StopMode::Fast).await;
-    // Only root runs the server as somebody else.
+    // Only root runs the server as another user.
     assert_eq!(Path::new(&cluster).starts_with(folder.path()), !is_root());
 
     let again = PrivateServer::start(config(&data)).await.unwrap();
@@ -209,7 +209,7 @@ async fn below_a_folder_that_its_user_cannot_pass() {
     again.stop(StopMode::Fast).await;
     let elsewhere = Path::new(&cluster).parent().unwrap();
     fs::remove_dir_all(elsewhere).unwrap();
-    // Only where nothing else is kept there.
+    // Only if nothing else is kept there.
     let _ = fs::remove_dir(elsewhere.parent().unwrap());
 }
 

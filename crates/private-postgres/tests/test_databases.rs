@@ -1,4 +1,4 @@
-//! The module for tests does what tests rely on.
+//! The module for tests guarantees what tests rely on.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -84,7 +84,7 @@ async fn an_empty_one_can_be_migrated() {
 
 #[tokio::test]
 async fn many_at_once_migrate_once() {
-    // A role is the whole server's: creating it a second time would fail.
+    // A role belongs to the whole server: creating it a second time would fail.
     let millis = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
     let role = format!("once_{millis}");
     let sql = format!("create role {role} nologin");
@@ -155,7 +155,7 @@ async fn a_killed_runner_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn an_ordinary_user_can_run_it() {
-    // Nobody may be able to read the folder that it was built in.
+    // Nobody may be able to read the folder in which it was built.
     let folder = folder();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = folder.path().join("runner");

@@ -1,7 +1,8 @@
-//! What has effects outside the log and the read models: what reacts to events by sending commands or by calling the
-//! outside, and the ports to the outside. Nothing else has side effects, so rebuilding a read model repeats none.
+//! Everything with effects outside the log and the read models: code that reacts to events by sending commands or by
+//! calling other systems, and the ports to those systems. Nothing else has side effects, so rebuilding a read model
+//! repeats none.
 //!
-//! So far there is the outbox: what is to be sent to people is written down in the transaction that it belongs to, and
-//! sent by whoever looks after it later.
+//! So far there is only the outbox: a message to a person is written in the transaction that it belongs to, and sent
+//! later by whoever processes the outbox.
 
 pub mod outbox;

@@ -1,9 +1,9 @@
 //! Messages to people, kept until they are sent.
 //!
-//! A message is written in the transaction of what it tells of, so that neither is there without the other. Whom it goes
-//! to and what it says, secrets included, is sealed with the key of the person whom it is about and bound to the
-//! message: once that person is erased nobody can read it, and the erasure deletes it as well. That it is there is no
-//! secret.
+//! A message is written in the same transaction as what it is about, so that neither exists without the other. Its
+//! recipient and its content, secrets included, are sealed with the key of the person whom it is about, and bound to
+//! the message: once that person is erased nobody can read it, and the erasure also deletes it. The existence of a
+//! message is not secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, PgPool, query, query_as, query_scalar};
 use uuid::Uuid;
 
-/// Where a new message is announced once it is committed, as its id.
+/// The channel where a new message is announced once it is committed, as its id.
 pub const OUTBOX_CHANNEL: &str = "daybook_outbox";
 
 const EMAIL: &str = "email";
 
-/// What a message says, before it is put into words.
+/// The kind of a message; its text is made from a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Template {
     /// Follow this link to show that the address is yours: `token`, `firstName`.
@@ -29,7 +29,7 @@ pub enum Template {
     ResetPassword,
 }
 
-/// Whom a message goes to, and what fills its template.
+/// The recipient of a message, and the values for its template.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {
@@ -45,9 +45,9 @@ pub struct SealedMessage {
     content: Vec<u8>,
 }
 
-/// A message without what it says.
+/// A message without its content.
 #[derive(Clone, Debug, PartialEq, FromRow)]
-pub struct Waiting {
+pub struct MessageSummary {
     pub id: Uuid,
     #[sqlx(rename = "person_id")]
     pub person: Uuid,
@@ -68,7 +68,7 @@ pub struct Outbox {
 pub enum OutboxError {
     #[error("the outbox cannot be reached")]
     Database(#[from] sqlx::Error),
-    #[error("a person's key cannot be had")]
+    #[error("a person's key cannot be read")]
     Key(#[source] LogError),
     #[error("a message cannot be sealed or opened")]
     Seal(#[from] SealError),
@@ -97,7 +97,7 @@ impl Outbox {
         Outbox { pool, codec }
     }
 
-    /// `None`: the person has been erased, or never was.
+    /// `None`: the person has been erased, or never existed.
     pub async fn seal(
         &self,
         person: UserId,
@@ -116,7 +116,7 @@ impl Outbox {
         }))
     }
 
-    /// Keeps a message, within the transaction of what it tells of; not if its person has been erased meanwhile.
+    /// Stores a message, within the transaction of what it is about; but not if its person has been erased meanwhile.
     pub async fn put(
         &self,
         transaction: &mut PgConnection,
@@ -142,8 +142,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// What waits to be sent, the oldest first.
-    pub async fn waiting(&self, limit: i64) -> Result<Vec<Waiting>, OutboxError> {
+    /// The messages that wait to be sent, the oldest first.
+    pub async fn waiting(&self, limit: i64) -> Result<Vec<MessageSummary>, OutboxError> {
         Ok(query_as(
             "select id, person_id, channel, template, created_at, sent_at from outbox.messages
              where sent_at is null order by created_at, id limit $1",
@@ -153,7 +153,7 @@ impl Outbox {
         .await?)
     }
 
-    pub async fn find(&self, id: Uuid) -> Result<Option<Waiting>, OutboxError> {
+    pub async fn find(&self, id: Uuid) -> Result<Option<MessageSummary>, OutboxError> {
         Ok(query_as(
             "select id, person_id, channel, template, created_at, sent_at from outbox.messages where id = $1",
         )
@@ -162,7 +162,7 @@ impl Outbox {
         .await?)
     }
 
-    /// What a message says. `None`: there is no such message, or nobody can read it any more.
+    /// The content of a message. `None`: there is no such message, or nobody can read it any more.
     pub async fn open(&self, id: Uuid) -> Result<Option<Content>, OutboxError> {
         let Some(message) = self.find(id).await? else {
             return Ok(None);
@@ -184,7 +184,7 @@ impl Outbox {
     }
 }
 
-/// Where the sealed content belongs: it opens nowhere else.
+/// Binds the sealed content to its message: it can be opened nowhere else.
 fn place(id: Uuid) -> String {
     format!("outbox/{id}")
 }

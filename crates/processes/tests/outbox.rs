@@ -158,7 +158,7 @@ async fn of_who_is_erased_nothing_waits_and_nothing_comes_late() {
     assert_eq!(site.count().await, 0, "the erasure was known");
     assert!(site.seal(&content("later")).await.is_none());
 
-    // What did not know of it yet is swept up.
+    // A message written by a process that did not know of the erasure is swept up.
     let superuser = site.database.superuser_pool().unwrap();
     query(
         "insert into outbox.messages (id, person_id, channel, template, content)

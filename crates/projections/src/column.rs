@@ -1,4 +1,4 @@
-//! Rows turned into the columns that `unnest` takes, and rows and columns read back.
+//! Converts rows to the columns that `unnest` takes, and reads rows and columns back.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ pub(crate) fn column<'a, R, T>(rows: &[&'a R], value: impl Fn(&'a R) -> T) -> Ve
     rows.iter().map(|row| value(row)).collect()
 }
 
-/// A column whose text stands for a value.
+/// A column of values that are stored as text.
 pub(crate) fn parsed<T>(row: &PgRow, name: &str) -> Result<T, sqlx::Error>
 where
     T: FromStr<Err: Error + Send + Sync + 'static>,

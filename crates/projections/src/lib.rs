@@ -1,11 +1,11 @@
 //! The read side: read models that projectors make from the log, and the queries on them.
 //!
-//! - [`registry`] is the one list of projections; each has a folder with what it makes of events
-//!   (`project.rs`) and what can be asked (`query.rs`).
-//! - [`runtime`] keeps the read models up with the log; [`progress`] tells how far they are.
-//! - [`ReadModels`] is what an API asks.
+//! - [`registry`] is the one list of projections; each has a folder that says how it follows from events
+//!   (`project.rs`) and what can be queried (`query.rs`).
+//! - [`runtime`] keeps the read models up to date with the log; [`progress`] tells how far they are.
+//! - [`ReadModels`] is what an API queries.
 //!
-//! Nothing here writes to the log or has any effect but on the read models' own tables.
+//! Nothing here writes to the log or has any effect except on the read models' own tables.
 
 pub mod analytics;
 pub mod catalog;
@@ -30,7 +30,7 @@ pub mod trail;
 pub mod users;
 
 pub use paging::{Page, Paging, QueryError, Start};
-pub use progress::{Change, Progress};
+pub use progress::{Change, ProgressTracker};
 pub use read_models::{Behind, ReadModels};
 pub use registry::registry;
 pub use runtime::{ProjectorConfig, run};

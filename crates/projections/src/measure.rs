@@ -1,8 +1,8 @@
-//! What is measured of projections, for whoever watches over them.
+//! Metrics of projections, for monitoring.
 //!
-//! A projector measures its own work as it goes. What is in the database (lag, dead letters, builds)
-//! is measured by [`status`] too, since a projector or a builder may run in a process of which nobody
-//! asks for figures.
+//! A projector measures its own work as it goes. What is in the database (lag, dead letters, builds) is
+//! also measured by [`status`], since a projector or a builder may run in a process whose metrics nobody
+//! reads.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const DEAD_LETTERS: &str = "daybook_projection_dead_letters";
 const BUILD_PROGRESS: &str = "daybook_projection_build_progress";
 const BUILD_RATE: &str = "daybook_projection_build_events_per_second";
 
-/// Tells the recorder what the figures mean.
+/// Describes the metrics to the recorder.
 pub fn describe() {
     describe_gauge!(POSITION, "Position of the last event in the read model");
     describe_gauge!(LAG_EVENTS, "Events in the log that the read model lacks");
@@ -55,15 +55,15 @@ pub(crate) fn batch(name: &'static str, position: Position, events: usize, took:
     histogram!(APPLY, "projection" => name).record(took);
 }
 
-/// What a projector sees of its lag: `waiting_since` is when the next event was recorded.
+/// A projector's own view of its lag: `waiting_since` is when the next event was recorded.
 pub(crate) fn lag(name: &'static str, events: i64, waiting_since: Option<DateTime<Utc>>) {
-    // By two clocks, the database's and this machine's; near enough for a curve.
+    // The database's clock is compared with this machine's; close enough for a curve.
     let waiting = waiting_since.map_or(0, |since| (Utc::now() - since).num_milliseconds().max(0));
     gauge!(LAG_EVENTS, "projection" => name).set(events as f64);
     gauge!(LAG_SECONDS, "projection" => name).set(waiting as f64 / 1000.0);
 }
 
-/// The lag of a projector that stands still while the log grows.
+/// The lag of a projector that is held or halted while the log grows.
 pub(crate) async fn standstill(pool: &PgPool, checkpoint: &Checkpoint) -> Result<(), sqlx::Error> {
     let (head, waiting_since) = sqlx::query_as(
         "select coalesce(max(position), 0), (select recorded_at from log.events where position = $1 + 1)
@@ -77,7 +77,7 @@ pub(crate) async fn standstill(pool: &PgPool, checkpoint: &Checkpoint) -> Result
     Ok(())
 }
 
-/// What the database says.
+/// What the database says about each projection.
 pub fn status(statuses: &[ProjectionStatus]) {
     for status in statuses {
         let name = &status.name;

@@ -1,12 +1,12 @@
-//! How far the read models are, as this process knows it.
+//! How far the read models are, as far as this process knows.
 //!
-//! One task listens to what projectors commit, in this process or another. Queries wait on it for
-//! their own writes, caches are invalidated by it. While it cannot listen it polls the checkpoints,
-//! so that waiting queries go on, and tells caches that it has lost track.
+//! One task listens to what projectors commit, in this process or another. Queries wait for it before they read their
+//! own writes, and it invalidates caches. While it cannot listen it polls the checkpoints, so that waiting queries
+//! continue, and tells caches that changes may have been missed.
 //!
-//! The order of things for every change: it is *announced* (from here on [`Progress::is_current`]
-//! says no to older rows), caches are invalidated, then it is *published* to whoever waits for that
-//! position. So whoever has waited finds no older row in a cache.
+//! For every change this order holds: it is *announced* (from here on [`ProgressTracker::is_current`] says no to older
+//! rows), caches are invalidated, then it is *published* to those who wait for that position. So a query that has
+//! waited finds no older row in a cache.
 
 use std::{
     collections::BTreeMap,
@@ -33,32 +33,32 @@ use crate::{
     stand::Stand,
 };
 
-/// How often checkpoints are looked at while nothing can be heard.
+/// How often checkpoints are polled while the task cannot listen.
 const POLL_DEAF: Duration = Duration::from_millis(250);
 
-/// How often checkpoints are looked at while listening, to notice a connection that has gone silent.
+/// How often checkpoints are polled while it listens, to notice a connection that has gone silent.
 const POLL_LISTENING: Duration = Duration::from_secs(1);
 
-/// Changes that a slow subscriber may fall behind before it is told to start over.
+/// How many changes a slow subscriber may fall behind before it is told to start over.
 const CHANGES_KEPT: usize = 1_024;
 
 /// Something happened to the read models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A batch was committed. `keys` are the ids of what it may have changed; `None` stands for too
+    /// A batch was committed. `keys` are the ids of the rows that it may have changed; `None` means that there are too
     /// many to name.
     Advanced {
         name: &'static str,
         position: Position,
         keys: Option<Vec<String>>,
     },
-    /// Changes may have been missed: nothing that was read before counts any more.
+    /// Changes may have been missed: nothing that was read before is reliable any more.
     Resync,
 }
 
-/// The tracker. Clones share their state; [`Progress::run`] must run for anything to move.
+/// Tracks how far the read models are. Clones share their state. Nothing moves unless [`ProgressTracker::run`] runs.
 #[derive(Clone)]
-pub struct Progress {
+pub struct ProgressTracker {
     shared: Arc<Shared>,
 }
 
@@ -74,10 +74,9 @@ type Listener = Box<dyn Fn(&Change) + Send + Sync>;
 #[derive(Default)]
 struct Tracked {
     announced: AtomicI64,
-    /// Where the rows were last exchanged for others. Who has read at this position may have read
-    /// either.
+    /// The position at which the rows were last exchanged for others. A read at this position may have seen either.
     switched: AtomicI64,
-    /// What rows must hold to be current, where that is known: the last change that was announced.
+    /// What rows must hold to be current, if that is known: the last change that was announced.
     stand: Mutex<Option<Stand>>,
     published: watch::Sender<Position>,
 }
@@ -85,19 +84,19 @@ struct Tracked {
 /// A projection's name and where it is.
 type Found = (String, Stand);
 
-impl Default for Progress {
-    fn default() -> Progress {
-        Progress::new()
+impl Default for ProgressTracker {
+    fn default() -> ProgressTracker {
+        ProgressTracker::new()
     }
 }
 
-impl Progress {
-    pub fn new() -> Progress {
+impl ProgressTracker {
+    pub fn new() -> ProgressTracker {
         let projections = registry()
             .iter()
             .map(|projection| (projection.name(), Tracked::default()))
             .collect();
-        Progress {
+        ProgressTracker {
             shared: Arc::new(Shared {
                 projections,
                 listening: AtomicBool::new(false),
@@ -107,13 +106,13 @@ impl Progress {
         }
     }
 
-    /// Has every change reported to `listener` before its position is published. It runs in the
-    /// tracker's task, so it must be quick and must not block.
+    /// Has every change reported to `listener` before its position is published. It runs in the tracker's task, so it
+    /// must be quick and must not block.
     pub fn on_change(&self, listener: impl Fn(&Change) + Send + Sync + 'static) {
         self.shared.listeners.write().push(Box::new(listener));
     }
 
-    /// Changes from now on, for whoever need not be in time.
+    /// Changes from now on, for subscribers that may hear of them late.
     pub fn changes(&self) -> Changes {
         Changes {
             receiver: self.shared.changes.subscribe(),
@@ -146,9 +145,9 @@ impl Progress {
             })
     }
 
-    /// What rows must hold to be current: up to the last event that changed any, as far as this process has
-    /// heard. Whoever asks after waiting for a position is told of every change up to there. `None` while
-    /// changes may be missed, and for a moment after rows were exchanged for others.
+    /// What rows must hold to be current: everything up to the last event that changed any row, as far as this process
+    /// has heard. A caller that has waited for a position before asking is told of every change up to there. `None`
+    /// while changes may be missed, and for a moment after rows were exchanged for others.
     pub fn stand(&self, name: &str) -> Option<Stand> {
         *self.shared.projections.get(name)?.stand.lock()
     }
@@ -202,7 +201,7 @@ impl Progress {
                     None => return Ok(()),
                 },
                 _ = poll.tick() => {
-                    // What the last poll saw must have been heard by now.
+                    // Whatever the last poll found must have been heard by now.
                     if seen_before.iter().any(|(name, stand)| self.position(name) < stand.position) {
                         warn!("commits of projectors went unheard, listening anew");
                         return Ok(());
@@ -252,7 +251,7 @@ impl Progress {
             Err(error) => {
                 warn!(
                     error = &error as &dyn std::error::Error,
-                    "heard something that isn't a projector"
+                    "received a notification that no projector sent"
                 );
                 self.resync();
             }
@@ -260,7 +259,7 @@ impl Progress {
     }
 
     fn advance(&self, name: &str, position: Position, keys: Option<Vec<String>>) {
-        // A projection that only another version of this program has concerns nobody here.
+        // A projection that only another version of this program has does not matter here.
         let Some((name, tracked)) = self.shared.projections.get_key_value(name) else {
             return;
         };
@@ -281,8 +280,8 @@ impl Progress {
         tracked.published.send_replace(position);
     }
 
-    /// Takes up what was found in the database, where it isn't known where rows stand. Whoever found it listened
-    /// before: an exchange of rows that it may have come too early for is heard of after this.
+    /// Takes over what was found in the database for projections whose stand is not known. The caller was listening
+    /// before it looked: if it looked too early to find an exchange of rows, that exchange is heard of afterwards.
     fn learn(&self, found: &[Found]) {
         for (name, stand) in found {
             if let Some(tracked) = self.shared.projections.get(name.as_str()) {
@@ -300,7 +299,7 @@ impl Progress {
         if let Some(tracked) = self.shared.projections.get(name) {
             tracked.switched.store(position, Ordering::SeqCst);
             self.resync();
-            // After a reset, whoever waits for a position waits until the new rows hold it.
+            // After a reset, callers that wait for a position wait until the new rows hold it.
             if position < tracked.announced.load(Ordering::SeqCst) {
                 tracked.announced.store(position, Ordering::SeqCst);
                 tracked.published.send_replace(position);
@@ -308,8 +307,8 @@ impl Progress {
         }
     }
 
-    /// After a crash of the database a read model can stand a little behind what was heard before,
-    /// so what is known is forgotten until it is looked up again.
+    /// After a crash of the database a read model can be a little behind what was heard before, so everything known is
+    /// forgotten until it is looked up again.
     fn lose_track(&self) {
         self.shared.listening.store(false, Ordering::SeqCst);
         for tracked in self.shared.projections.values() {
@@ -331,7 +330,7 @@ impl Progress {
         for listener in self.shared.listeners.read().iter() {
             listener(&change);
         }
-        // Fails when nobody has subscribed, which is fine.
+        // Fails if nobody has subscribed, which is fine.
         let _ = self.shared.changes.send(Arc::new(change));
     }
 }

@@ -1,13 +1,12 @@
-//! What a read model is made of: how its rows follow from events.
+//! The definition of a read model: how its rows follow from events.
 //!
 //! A batch is applied in three steps: load the rows that its events change, fold the events into
 //! them in memory, write them back with a few bulk statements. Only the middle one knows what events
 //! mean, and it does no I/O, so that live projecting, rebuilding and verifying share it.
 //!
-//! Rows remember the sequence of the last event folded into them. An event that a row has already
-//! seen changes nothing, so applying a batch twice leaves the rows as they were. They say nothing
-//! that does not come from events (no clock, no order of insertion), so that a rebuilt read model
-//! has the same rows.
+//! Rows remember the sequence of the last event folded into them. An event that a row has already seen
+//! changes nothing, so applying a batch twice leaves the rows as they were. Rows hold only what comes
+//! from events (no clock, no order of insertion), so that a rebuilt read model has the same rows.
 
 use std::fmt;
 
@@ -24,14 +23,14 @@ pub trait Projection: Send + Sync {
     /// Names the checkpoint, the lease and the live schema. Never changes.
     fn name(&self) -> &'static str;
 
-    /// Counts up when the same events shall yield other rows, which takes a rebuild.
+    /// Must be increased when the same events should yield other rows; then a rebuild is necessary.
     fn version(&self) -> i32;
 
     /// The read model's tables.
     fn tables(&self) -> &'static [Table];
 
-    /// The aggregates whose events this read model is made of. What other aggregates' events say, and
-    /// whether this binary can decode them, is of no concern to it.
+    /// The aggregates whose events this read model is made of. It ignores other aggregates' events, even
+    /// if this binary cannot decode them.
     fn aggregates(&self) -> &'static [AggregateType];
 
     /// The part of the read model that an event belongs to, `None` if it has no effect here. Events
@@ -50,9 +49,9 @@ pub trait Projection: Send + Sync {
 
 /// The rows that a batch changes, in memory.
 pub trait Fold: Send {
-    /// Folds one event in. Pure; events that don't concern the read model are ignored. `follows` is
-    /// the sequence of the event of the same stream that this one comes after: the one before it,
-    /// unless events were skipped; 0 for a stream's first.
+    /// Folds one event in. Pure; events that don't concern the read model are ignored. `follows` is the
+    /// sequence of the event of the same stream that this one comes after: normally the one before it, an
+    /// earlier one if events were skipped, and 0 for a stream's first event.
     fn event(&mut self, event: &RecordedEvent, follows: i64) -> Result<(), Unfoldable>;
 
     /// Writes every changed row to `target`.
@@ -63,7 +62,7 @@ pub trait Fold: Send {
     ) -> BoxFuture<'a, Result<(), sqlx::Error>>;
 }
 
-/// Where a fold reads and writes. Shown as its schema, for statements.
+/// Where a fold reads and writes. Displayed as its schema, for use in statements.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub schema: SchemaName,
@@ -73,8 +72,8 @@ pub struct Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Live,
-    /// Made in bulk: each event comes exactly once, appended and merged tables have neither keys nor
-    /// indices yet, and what is to be merged is appended, to be merged at the end.
+    /// Built in bulk: each event comes exactly once, appended and merged tables have neither keys nor
+    /// indices yet, and rows to be merged are only appended, to be merged at the end.
     Building,
 }
 
@@ -123,8 +122,7 @@ pub enum ApplyError {
     Database(#[from] sqlx::Error),
 }
 
-/// Applies `events` to the rows in `target`, within the caller's transaction. Passes over what was
-/// skipped.
+/// Applies `events` to the rows in `target`, within the caller's transaction. Passes over skipped events.
 pub async fn apply(
     projection: &dyn Projection,
     conn: &mut PgConnection,
@@ -150,7 +148,7 @@ pub async fn apply(
     Ok(())
 }
 
-/// Whether a row whose last event was `last` has still to see `event`, which comes after `follows`.
+/// Whether a row whose last event was `last` still has to see `event`, which comes after `follows`.
 pub(crate) fn is_next(last: i64, follows: i64, event: &RecordedEvent) -> Result<bool, Unfoldable> {
     match event.sequence {
         seen if seen <= last => Ok(false),

@@ -1,4 +1,4 @@
-//! The queries, and waiting until a read model has got far enough to be asked.
+//! The queries, and waiting until a read model is far enough to be queried.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use crate::{analytics, catalog, orders, trail, users};
 use crate::{
-    analytics::AnalyticsQueries, catalog::CatalogQueries, orders::OrderQueries, progress::Progress,
-    schema::SchemaName, trail::TrailQueries, users::UserQueries,
+    analytics::AnalyticsQueries, catalog::CatalogQueries, orders::OrderQueries,
+    progress::ProgressTracker, schema::SchemaName, trail::TrailQueries, users::UserQueries,
 };
 
 /// The live read models. Clones share the pool and the tracker.
@@ -20,10 +20,10 @@ pub struct ReadModels {
     users: UserQueries,
     analytics: AnalyticsQueries,
     trail: TrailQueries,
-    progress: Progress,
+    progress: ProgressTracker,
 }
 
-/// A read model has not got as far as it was asked to be. Worth trying again.
+/// A read model has not reached the position that was asked for. Worth trying again.
 #[derive(Debug, thiserror::Error)]
 #[error("the read model {name} is at position {position}, not yet at {wanted}")]
 pub struct Behind {
@@ -33,7 +33,7 @@ pub struct Behind {
 }
 
 impl ReadModels {
-    pub fn new(pool: PgPool, progress: Progress) -> ReadModels {
+    pub fn new(pool: PgPool, progress: ProgressTracker) -> ReadModels {
         ReadModels {
             catalog: CatalogQueries::new(pool.clone(), SchemaName::live(catalog::NAME)),
             orders: OrderQueries::new(pool.clone(), SchemaName::live(orders::NAME)),
@@ -64,7 +64,7 @@ impl ReadModels {
         &self.trail
     }
 
-    pub fn progress(&self) -> &Progress {
+    pub fn progress(&self) -> &ProgressTracker {
         &self.progress
     }
 

@@ -7,7 +7,7 @@ use crate::{
     users::Users,
 };
 
-/// Every projection there is, in the order in which they are shown.
+/// All projections, in the order in which they are shown.
 pub fn registry() -> Vec<Arc<dyn Projection>> {
     vec![
         Arc::new(Catalog),

@@ -1,8 +1,8 @@
-//! Rows on their way into a table, in PostgreSQL's binary format.
+//! Writing rows into a table, in PostgreSQL's binary format.
 //!
-//! A table that is being built in bulk is filled with `copy`, which costs the server a third of what
-//! an insert does. A live one takes the same bytes as arrays, since only an insert can say what
-//! happens to rows that are there already.
+//! A table that is being built in bulk is filled with `copy`, which costs the server a third of what an
+//! insert does. A live one takes the same bytes as arrays, since only an insert can say what happens to
+//! rows that exist already.
 
 use sqlx::{
     Encode, PgConnection, Postgres, Type,
@@ -35,7 +35,7 @@ impl ColumnType {
         self.name_and_oids().0
     }
 
-    /// With the numbers of the type and of its arrays, which are the same in every PostgreSQL.
+    /// The object ids of the type and of its array type, which are the same in every PostgreSQL.
     fn name_and_oids(self) -> (&'static str, u32, u32) {
         match self {
             ColumnType::Date => ("date", 1082, 1182),
@@ -53,14 +53,14 @@ impl ColumnType {
 pub(crate) struct Rows {
     table: Table,
     columns: &'static [Column],
-    /// As `copy` takes them: for each row the number of its fields in 16 bits, for each field its
-    /// length in 32 (-1 for null) and as many bytes.
+    /// In the format of `copy`: for each row the number of its fields in 16 bits, for each field its
+    /// length in 32 bits (-1 for null) and its bytes.
     bytes: PgArgumentBuffer,
     count: usize,
     failure: Option<BoxDynError>,
 }
 
-/// Nothing that a transfer could mangle unnoticed; then no flags and no extension.
+/// The signature of the format, which a transfer cannot damage unnoticed; then no flags and no extension.
 const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const COPY_TRAILER: &[u8] = &(-1i16).to_be_bytes();
 
@@ -75,7 +75,7 @@ impl Rows {
         }
     }
 
-    /// Begins a row, to be given a value for each column.
+    /// Begins a row; it must be given a value for each column.
     pub(crate) fn row(&mut self) -> Row<'_> {
         self.count += 1;
         let fields = self.columns.len() as i16;
@@ -117,7 +117,7 @@ impl Rows {
         match sent.await {
             Ok(()) => copy.finish().await.map(drop),
             Err(error) => {
-                // The connection is of no more use where this fails too.
+                // If this fails too, the connection is no longer usable anyway.
                 let _ = copy.abort("the rows could not be sent").await;
                 Err(error)
             }
@@ -169,7 +169,7 @@ impl Rows {
     }
 }
 
-/// A row that is being written down.
+/// A row that is being written.
 pub(crate) struct Row<'a> {
     rows: &'a mut Rows,
     missing: &'static [Column],
@@ -234,7 +234,7 @@ impl Encode<'_, Postgres> for Jsonb<'_> {
     }
 }
 
-/// One dimension of elements that are in their binary form already.
+/// A one-dimensional array of elements that are in their binary form already.
 struct Array {
     element: ColumnType,
     bytes: Vec<u8>,
@@ -243,7 +243,7 @@ struct Array {
 impl Array {
     fn new(element: ColumnType, length: usize) -> Array {
         let mut bytes = Vec::with_capacity(20 + length * 12);
-        // One dimension, nulls allowed, the elements' type, how many, counted from 1.
+        // One dimension, nulls allowed, the elements' type, how many elements, counted from 1.
         for word in [1, 1, element.name_and_oids().1, length as u32, 1] {
             bytes.extend_from_slice(&word.to_be_bytes());
         }

@@ -1,8 +1,8 @@
 //! The database schema that a read model lives in.
 //!
-//! A projection's live tables are in the schema that bears its name; another build of the same read
-//! model lives beside it in a schema of its own. So every statement takes the schema as a parameter,
-//! and because an identifier can't be a bound parameter, only validated names get into SQL.
+//! A projection's live tables are in the schema that has its name; another build of the same read model
+//! is in a schema of its own. So every statement takes the schema as a parameter, and because an
+//! identifier can't be a bound parameter, only validated names get into SQL.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -15,7 +15,7 @@ use crate::table::Table;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaName(Cow<'static, str>);
 
-/// PostgreSQL cuts longer identifiers off without an error.
+/// PostgreSQL truncates longer identifiers without an error.
 const MAX_BYTES: usize = 63;
 
 const NOT_READ_MODELS: [&str; 7] = [
@@ -81,7 +81,7 @@ impl fmt::Display for SchemaName {
 )]
 pub struct InvalidSchemaName(String);
 
-/// Makes `target` with empty tables like those of `source`: columns, defaults, generated columns,
+/// Creates `target` with empty tables like those of `source`: columns, defaults, generated columns,
 /// checks and indices. Needs the right to create schemas.
 pub async fn create_like(
     conn: &mut PgConnection,

@@ -12,7 +12,7 @@ use crate::projection::Projection;
 #[derive(Clone, Debug, Default)]
 pub struct Skipped {
     positions: BTreeMap<Position, (String, i64)>,
-    /// By stream, as it is shown: a dead letter may be of an aggregate that this binary doesn't know.
+    /// By stream, in its text form: a dead letter may be of an aggregate that this binary doesn't know.
     sequences: HashMap<String, BTreeSet<i64>>,
 }
 
@@ -42,12 +42,12 @@ impl Skipped {
         self.contains(poison.position) || self.drops(&poison.stream)
     }
 
-    /// Whether the event at this position was skipped by itself.
+    /// Whether the event at this position itself was skipped.
     fn contains(&self, position: Position) -> bool {
         self.positions.contains_key(&position)
     }
 
-    /// Whether nothing can be made of a stream.
+    /// Whether the stream's first event was skipped, so that all of the stream is passed over.
     fn drops(&self, stream: &str) -> bool {
         let skipped = self.sequences.get(stream);
         skipped.is_some_and(|skipped| skipped.contains(&1))
@@ -72,8 +72,7 @@ impl Skipped {
             .collect()
     }
 
-    /// Whether rows that were made knowing of these, up to `position`, hold an event that is among
-    /// `later`.
+    /// Whether rows up to `position` that were made with these skips hold an event that is among `later`.
     pub(crate) fn has_folded(&self, later: &Skipped, position: Position) -> bool {
         later
             .positions
@@ -82,9 +81,8 @@ impl Skipped {
             .any(|(_, (stream, _))| !self.drops(stream))
     }
 
-    /// The sequence of the last event of the stream that is folded before this one, 0 before the
-    /// first. `None` if this one is passed over: it was skipped, or the stream's first event was, and
-    /// then nothing can be made of the rest.
+    /// The sequence of the last event of the stream that is folded before this one, 0 before the first.
+    /// `None` if this one is passed over: it was skipped, or the stream's first event was.
     pub fn follows(&self, stream: StreamId, sequence: i64) -> Option<i64> {
         if self.sequences.is_empty() {
             return Some(sequence - 1);

@@ -1,9 +1,9 @@
-//! Which rows a read model has, so that it can be told of kept rows whether they are out of date.
+//! The state of a read model's rows, so that cached rows can be recognised as out of date.
 
 use daybook_log::Position;
 use sqlx::PgConnection;
 
-/// Means the same in every process.
+/// A read model's generation and position. It means the same in every process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stand {
     /// Counts how often the rows were exchanged for others: reset, rebuilt, rolled back.
@@ -13,13 +13,13 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// Whether rows that stand here hold what those at `other` do.
+    /// Whether rows at this stand hold everything that those at `other` do.
     pub fn covers(self, other: Stand) -> bool {
         self.generation == other.generation && self.position >= other.position
     }
 
-    /// What is read over the same connection after this is there or later: the checkpoint moves with the rows,
-    /// and a server that lost its last commits has lost the connection with them.
+    /// Reads the current stand. Whatever is read over the same connection afterwards is from this stand or a later one:
+    /// the checkpoint moves with the rows, and if a server loses its last commits, the connection is lost as well.
     pub(crate) async fn read(conn: &mut PgConnection, name: &str) -> Result<Stand, sqlx::Error> {
         let found: Option<(i64, Position)> = sqlx::query_as(
             "select generation, position from projections.checkpoints where name = $1",
@@ -36,7 +36,7 @@ impl Stand {
     }
 }
 
-/// Rows and where they were read.
+/// Rows and the stand at which they were read.
 #[derive(Clone, Debug)]
 pub struct At<T> {
     pub stand: Stand,
@@ -44,7 +44,7 @@ pub struct At<T> {
 }
 
 impl<T> At<T> {
-    /// What can be made of the rows, still where they were read.
+    /// Converts the rows and keeps the stand at which they were read.
     pub fn try_map<U, E>(self, make: impl FnOnce(T) -> Result<U, E>) -> Result<At<U>, E> {
         let stand = self.stand;
         make(self.rows).map(|rows| At { stand, rows })

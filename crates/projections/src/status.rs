@@ -1,4 +1,4 @@
-//! How each read model stands, for operators.
+//! The status of each read model, for operators.
 
 use chrono::{DateTime, Utc};
 use daybook_log::{Feed, LogError, Position};
@@ -10,32 +10,32 @@ use crate::{
     runtime::{CheckpointState, RATE_SECONDS},
 };
 
-/// How one read model stands.
+/// The status of one read model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectionStatus {
     pub name: String,
-    /// Of the projection that made the rows.
+    /// The version of the projection that made the rows.
     pub version: i32,
     pub state: ProjectionState,
-    /// Of the last event in the read model.
+    /// The position of the last event in the read model.
     pub position: Position,
-    /// Of the last event in the log.
+    /// The position of the last event in the log.
     pub head: Position,
     pub lag_events: i64,
     /// How long the oldest event that the read model lacks has been in the log.
     pub lag_seconds: f64,
-    /// What its projector applied lately; 0 when it has nothing to do.
+    /// The rate at which its projector applied events lately; 0 when it has nothing to do.
     pub events_per_second: f64,
-    /// Who holds the lease; `None` when nobody is projecting.
+    /// The holder of the lease; `None` if nobody is projecting.
     pub worker: Option<String>,
-    /// What a halted projector could not get past: `position`, `stream`, `eventType`, `error`.
+    /// What a halted projector stopped at: `position`, `stream`, `eventType`, `error`.
     pub error: Option<serde_json::Value>,
-    /// Events that were skipped.
+    /// How many events were skipped.
     pub dead_letters: i64,
-    /// Another build of it that is being made.
+    /// Another build of it that is in progress.
     pub build: Option<BuildStatus>,
-    /// What a rollback would bring back.
+    /// The version that a rollback would restore.
     pub previous: Option<PreviousVersion>,
     pub updated_at: DateTime<Utc>,
 }
@@ -43,17 +43,17 @@ pub struct ProjectionStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProjectionState {
-    /// Up with the log.
+    /// Up to date with the log.
     Live,
-    /// On its way there.
+    /// Catching up.
     CatchingUp,
-    /// Being made anew aside; the rows are kept up until they are exchanged.
+    /// Being rebuilt beside the live rows, which are kept up to date until they are exchanged.
     Rebuilding,
-    /// Held by an operator.
+    /// Paused by an operator.
     Paused,
-    /// Stopped before an event that it cannot project.
+    /// Halted before an event that it cannot project.
     Halted,
-    /// Made by another version of the projection than this binary's, which does not add to it.
+    /// Made by another version of the projection than this binary's, which does not update it.
     Outdated,
 }
 
@@ -63,16 +63,16 @@ pub enum ProjectionState {
 pub struct BuildStatus {
     /// `rebuild`, `verify`, `rollback`, `as-of`.
     pub purpose: String,
-    /// Where it is made.
+    /// The schema where it is built.
     pub schema: String,
     pub version: i32,
     /// `building`, `indexing`, `comparing`, `catching-up`, `switching`.
     pub phase: String,
     pub position: Position,
-    /// Where the phase ends.
+    /// The position at which the phase ends.
     pub target: Position,
     pub events_per_second: f64,
-    /// Who makes it.
+    /// The builder.
     pub builder: String,
     pub started_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -164,7 +164,7 @@ pub async fn status(pool: &PgPool, feed: &Feed) -> Result<Vec<ProjectionStatus>,
     .bind(RATE_SECONDS)
     .fetch_all(pool)
     .await?;
-    // After the checkpoints, so that none seems to be ahead of the log.
+    // Read after the checkpoints, so that none seems to be ahead of the log.
     let head = feed.head().await?;
     rows.iter().map(|row| Ok(of_row(row, head)?)).collect()
 }
@@ -251,7 +251,7 @@ fn previous_of(row: &PgRow) -> Result<Option<PreviousVersion>, sqlx::Error> {
     }))
 }
 
-/// More places say nothing about an average.
+/// More decimal places mean nothing for an average.
 fn tenths(rate: f64) -> f64 {
     (rate * 10.0).round() / 10.0
 }

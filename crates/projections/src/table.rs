@@ -1,4 +1,4 @@
-//! A read model's tables, as far as a rebuild must know them.
+//! What a rebuild must know of a read model's tables.
 
 use crate::projection::{Phase, Target};
 
@@ -9,19 +9,19 @@ pub struct Table {
     pub rows: Rows,
 }
 
-/// How rows come to be.
+/// How a table's rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rows {
-    /// Found by their key and written over.
+    /// Found by their key and overwritten.
     Keyed,
     /// Written once, never changed.
     Appended,
-    /// Amounts that are merged into what is there, each column in its way; the other columns are the
-    /// primary key.
+    /// Amounts that are merged into the existing row, each column in its own way; the other columns are
+    /// the primary key.
     Merged(&'static [(&'static str, Merge)]),
 }
 
-/// How two values become one. The least and the greatest leave nulls out; what is summed is not null.
+/// How two values are merged into one. Minimum and maximum ignore nulls; summed values are never null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
     Sum,
@@ -51,8 +51,8 @@ impl Table {
         }
     }
 
-    /// What ends an `insert into {target}.{table}` (without an alias) of rows that are appended or
-    /// merged. A merged row must not occur twice in one statement.
+    /// The end of an `insert into {target}.{table}` (without an alias) of rows that are appended or
+    /// merged. One statement must not contain two rows to be merged with the same key.
     pub fn on_conflict(&self, target: &Target) -> String {
         match (self.rows, target.phase) {
             (Rows::Keyed, _) | (_, Phase::Building) => String::new(),

@@ -7,24 +7,24 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub struct UsageEvent<'a> {
     pub id: Uuid,
-    /// By the visitor's clock; within [`Times`].
+    /// By the visitor's clock; must be within [`Times`].
     pub at: DateTime<Utc>,
     pub session_id: &'a str,
     pub user_id: Option<Uuid>,
     pub event_type: &'a str,
-    /// The whole event, kept to the byte.
+    /// The whole event, stored exactly as it came.
     pub json: &'a str,
 }
 
 impl UsageEvent<'_> {
-    /// The day whose partition it goes into.
+    /// The day of the partition that it goes into.
     pub(crate) fn day(&self) -> NaiveDate {
         self.at.date_naive()
     }
 }
 
-/// The instants that an event may bear. Clocks of visitors are wrong, but one that is off by more
-/// would only litter: each day is a partition.
+/// The allowed instants of an event. Visitors' clocks are wrong, but an event that is off by more would
+/// only create useless partitions: each day is one.
 pub struct Times(RangeInclusive<DateTime<Utc>>);
 
 impl Times {

@@ -1,11 +1,11 @@
-//! Usage events: what visitors do in the shop (look at a page, click, fill a cart), as their browsers
-//! and apps tell it in batches.
+//! Usage events: what visitors do in the shop (look at a page, click, fill a cart), as their browsers and
+//! apps report it in batches.
 //!
 //! A crate of its own, because it belongs to neither side of the log. No command is decided on these
-//! events and nothing of the shop's truth follows from them, so they are not in the log; and what is
-//! not in the log cannot be projected or rebuilt, so they are no read model. It depends on none of the
-//! others. Invariants: an event is kept once for each id, whatever its day; what was acknowledged is
-//! durable; its JSON is kept as it came.
+//! events and the shop's state does not depend on them, so they are not in the log; and what is not in
+//! the log cannot be projected or rebuilt, so they are not a read model. It depends on none of the other
+//! crates. Invariants: an event is stored once for each id, whatever its day; what was acknowledged is
+//! durable; its JSON is stored as it came.
 
 mod event;
 mod person;
@@ -15,4 +15,4 @@ mod store;
 pub use event::{Times, UsageEvent};
 pub use person::{KeptEvent, Mark};
 pub use sessions::Sessions;
-pub use store::{Recorded, Room, UsageStore};
+pub use store::{BatchPermit, Recorded, UsageStore};

@@ -1,4 +1,4 @@
-//! What is kept of one person.
+//! The stored events of one person.
 
 use chrono::{DateTime, Utc};
 use sqlx::query_as;
@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 use crate::UsageStore;
 
-/// An event as it is kept.
+/// A stored event.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct KeptEvent {
     pub event_id: Uuid,
     /// By the visitor's clock.
     pub at: DateTime<Utc>,
     pub received_at: DateTime<Utc>,
-    /// As it came.
+    /// Exactly as it came.
     #[sqlx(rename = "event")]
     pub json: String,
 }

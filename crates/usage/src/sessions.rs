@@ -1,12 +1,12 @@
-//! How far visitors get.
+//! How far visitors get on their way to an order.
 
 use chrono::{DateTime, Utc};
 use sqlx::query_as;
 
 use crate::UsageStore;
 
-/// Sessions by how far they got. Each count is of those that took the steps before it, too, one
-/// after the other; steps at one instant count in either order.
+/// Sessions by how far they got. Each count is of the sessions that took the steps before it, too, one after the other;
+/// steps at the same instant count in either order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Sessions {
     /// `page_view`
@@ -22,8 +22,8 @@ pub struct Sessions {
 impl UsageStore {
     /// The funnel over the events from `from` up to but not including `to`; a bound that is missing is open.
     ///
-    /// Whoever takes each step as early as they can gets as far as anyone, so the earliest instant of
-    /// a step after that of the one before is all that has to be known of a session.
+    /// A session that takes each step as early as possible gets as far as any, so for each step only the earliest
+    /// instant after that of the step before has to be known.
     pub async fn sessions(
         &self,
         from: Option<DateTime<Utc>>,

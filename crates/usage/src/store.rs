@@ -1,4 +1,4 @@
-//! Writing batches: deduplicated and durable when they are answered.
+//! Writing batches: when they are answered, they are deduplicated and durable.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::UsageEvent;
 /// own queries need, and more at once are no faster.
 const WRITERS: usize = 4;
 
-/// Batches that may be on their way in, being received or waiting for their turn; together with a
-/// batch's largest size it bounds the memory that they take.
+/// Batches that may be in progress, being received or waiting for their turn. Together with the largest size of a batch
+/// this bounds the memory that they take.
 const ROOM: usize = 256;
 
 #[derive(Clone)]
@@ -25,14 +25,14 @@ pub struct UsageStore {
     room: Arc<Semaphore>,
 }
 
-/// Leave to bring in one batch.
-pub struct Room(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+/// Permission to bring in one batch.
+pub struct BatchPermit(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
-/// What became of a batch.
+/// The result of writing a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recorded {
     pub accepted: usize,
-    /// Events that were there already, or came twice in the batch.
+    /// Events that were stored already, or occurred twice in the batch.
     pub duplicates: usize,
 }
 
@@ -45,17 +45,20 @@ impl UsageStore {
         }
     }
 
-    /// To be asked before a batch is received; `None` when too many are on their way in.
-    pub fn room(&self) -> Option<Room> {
-        Arc::clone(&self.room).try_acquire_owned().ok().map(Room)
+    /// Must be called before a batch is received; `None` if too many are in progress.
+    pub fn room(&self) -> Option<BatchPermit> {
+        Arc::clone(&self.room)
+            .try_acquire_owned()
+            .ok()
+            .map(BatchPermit)
     }
 
-    /// Writes a batch, all of it or nothing. Of events with one id the first that came is kept, across
-    /// batches and days; the others count as duplicates. Of persons who were erased nothing is kept, though their
-    /// events count as accepted: nobody is to send them again. Two round trips and one commit that is waited for.
+    /// Writes a batch, all of it or nothing. Of several events with the same id the first that came is kept, across
+    /// batches and days; the others count as duplicates. Events of erased persons are not stored, though they count as
+    /// accepted, so that nobody sends them again. Two round trips and one commit that is waited for.
     pub async fn record(&self, events: &[UsageEvent<'_>]) -> Result<Recorded, sqlx::Error> {
         let batch = Batch::of(events);
-        // Never closed, so the permit is always there in the end.
+        // The semaphore is never closed, so the permit always comes.
         let _turn = self.writers.acquire().await.ok();
         let accepted = match batch.is_empty() {
             true => 0,
@@ -67,7 +70,7 @@ impl UsageStore {
         })
     }
 
-    /// Deletes a person's events, and keeps those away that come late.
+    /// Deletes a person's events, and makes sure that late ones are not stored.
     pub async fn forget(&self, person: Uuid) -> Result<(), sqlx::Error> {
         query("select usage.forget($1)")
             .bind(person)
@@ -113,8 +116,8 @@ impl UsageStore {
 }
 
 struct Batch<'a> {
-    /// In the order of their ids: batches that share events and are written at once wait for each
-    /// other's ids in one order, so that they cannot wait in a circle.
+    /// In the order of their ids: if batches that share events are written at the same time, they wait for each other's
+    /// ids in the same order, so that they cannot deadlock.
     events: Vec<&'a UsageEvent<'a>>,
     days: BTreeSet<chrono::NaiveDate>,
 }

@@ -7,8 +7,7 @@ use daybook_identity::{Means, Principal, api_key};
 use tracing::debug;
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::extract::of_database;
+use super::callers::Callers;
 use crate::problem::{ApiResult, Problem};
 
 /// Who a request comes from.
@@ -39,8 +38,8 @@ impl Known {
 
 impl Caller {
     /// Whoever the headers prove to be; it is not known yet whether they are an administrator still.
-    pub async fn identify(app: &App, headers: &HeaderMap) -> Caller {
-        match identify(app, headers).await {
+    pub async fn identify(callers: &Callers, headers: &HeaderMap) -> Caller {
+        match identify(callers, headers).await {
             Ok(None) => Caller::Anonymous,
             Ok(Some(principal)) => Caller::Known(Known {
                 principal,
@@ -53,14 +52,14 @@ impl Caller {
     /// Asks the log who is an administrator. A token is good for minutes: whoever lost the role must not use what is
     /// left of it to give it back to themselves. An API key is good for months, and reaches no further than whoever
     /// made it.
-    pub async fn confirm(&mut self, app: &App) {
+    pub async fn confirm(&mut self, callers: &Callers) {
         let Caller::Known(known) = self else { return };
         let key = known.api_key_id();
         if key.is_none() && !known.principal.roles.contains(&Role::Admin) {
             return;
         }
         let stream = StreamId::user(known.principal.user_id);
-        let loaded = match app.commands.load(stream).await {
+        let loaded = match callers.commands.load(stream).await {
             Ok(loaded) => loaded,
             Err(error) => {
                 *self = Caller::Refused(error.into());
@@ -74,7 +73,7 @@ impl Caller {
         known.principal.roles.retain(|role| held(role));
         match known.principal.roles.is_empty() {
             true => *self = Caller::Refused(invalid_key()),
-            false => app.api_keys.note_use(key),
+            false => callers.api_keys.note_use(key),
         }
     }
 
@@ -131,7 +130,7 @@ impl Caller {
     }
 }
 
-async fn identify(app: &App, headers: &HeaderMap) -> ApiResult<Option<Principal>> {
+async fn identify(callers: &Callers, headers: &HeaderMap) -> ApiResult<Option<Principal>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Ok(None),
@@ -148,20 +147,20 @@ async fn identify(app: &App, headers: &HeaderMap) -> ApiResult<Option<Principal>
     }
     let (principal, refused) = match token.trim() {
         key if key.starts_with(api_key::PREFIX) => {
-            let checked = app.api_keys.check(key).await;
-            let proven = checked.map_err(|error| of_database(&error))?;
+            let checked = callers.api_keys.check(key).await;
+            let proven = checked?;
             (proven.ok_or_else(invalid_key)?, invalid_key())
         }
         token => {
-            let checked = app.token_keys.check(token).map_err(|error| {
+            let checked = callers.token_keys.check(token).map_err(|error| {
                 debug!(%error, "a token was refused");
                 invalid()
             });
             (checked?, invalid())
         }
     };
-    let stands = app.revocations.stands(&principal).await;
-    if !stands.map_err(|error| of_database(&error))? || app.erasures.contains(principal.user_id) {
+    let stands = callers.revocations.stands(&principal).await;
+    if !stands? || callers.erasures.contains(principal.user_id) {
         return Err(refused);
     }
     Ok(Some(principal))

@@ -1,7 +1,7 @@
 //! Lists, facets and categories as ready answers.
 //!
 //! An answer is kept under what was asked and where the catalog stood, by what this process had heard when it was
-//! asked ([`Progress::stand`]): its generation, and the last position that changed any of its rows. Nothing ever
+//! asked ([`ProgressTracker::stand`]): its generation, and the last position that changed any of its rows. Nothing ever
 //! has to be removed; what a change outdates is not asked for again. Why nobody is given an answer from before a
 //! change that they waited for:
 //!
@@ -21,7 +21,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use daybook_projections::{At, Progress, Stand, catalog};
+use daybook_projections::{At, ProgressTracker, Stand, catalog};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 
@@ -39,8 +39,8 @@ const TTL: Duration = Duration::from_secs(10);
 
 /// Clones share what is kept.
 #[derive(Clone)]
-pub struct AnswerCache {
-    progress: Progress,
+pub(crate) struct AnswerCache {
+    progress: ProgressTracker,
     kept: Cache<Key, Arc<CachedAnswer>>,
     shared: Option<Arc<SharedAnswers>>,
 }
@@ -58,7 +58,7 @@ enum Unkept {
 }
 
 impl AnswerCache {
-    pub fn new(progress: Progress, redis: Option<Redis>) -> AnswerCache {
+    pub(crate) fn new(progress: ProgressTracker, redis: Option<Redis>) -> AnswerCache {
         let kept = Cache::builder()
             .max_capacity(CAPACITY_BYTES)
             .weigher(weight)
@@ -135,7 +135,7 @@ impl AnswerCache {
         Ok(answer)
     }
 
-    pub fn measure(&self) {
+    pub(crate) fn measure(&self) {
         measure::size(self.kept.entry_count(), self.kept.weighted_size());
     }
 }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn cache() -> AnswerCache {
-        AnswerCache::new(Progress::new(), None)
+        AnswerCache::new(ProgressTracker::new(), None)
     }
 
     /// Rows that stand at `stand`, all of them `value`.

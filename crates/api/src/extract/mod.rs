@@ -1,5 +1,6 @@
 //! What handlers take from a request. Each extractor refuses what it cannot take with the contract's answer.
 
+mod as_of;
 mod asked;
 mod elements;
 mod json;
@@ -10,12 +11,13 @@ mod precondition;
 mod query;
 mod submission;
 
+pub(crate) use as_of::{AdminAsOf, AsOf, AsOfParam, moment, position_as_of, position_of};
 pub(crate) use asked::Asked;
 pub(crate) use elements::Elements;
-pub(crate) use json::{Json, Object, misfit_code};
-pub(crate) use page::{TOTAL_COUNT, limit, links, list, of_database, page_headers, paging};
+pub(crate) use json::{BodyLimits, Json, Object, misfit_code};
+pub(crate) use page::{TOTAL_COUNT, limit, links, list, page_headers, paging};
 pub(crate) use path::Id;
-pub(crate) use position::MinPosition;
-pub(crate) use precondition::{IfMatch, IfNoneMatch};
+pub(crate) use position::{MinPosition, Waiting};
+pub(crate) use precondition::{IfMatch, IfNoneMatch, tagged};
 pub(crate) use query::{Query, invalid as invalid_parameter};
 pub(crate) use submission::{CommandRequest, Submission};

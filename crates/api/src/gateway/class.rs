@@ -15,7 +15,7 @@ pub enum Class {
 impl Class {
     /// `None` for what operators ask (`/healthz`, `/metrics` …): that is neither limited nor turned away.
     pub fn of(method: &Method, path: &str) -> Option<Class> {
-        let resource = path.strip_prefix(crate::app::BASE)?;
+        let resource = path.strip_prefix(super::BASE)?;
         Some(match (method, resource) {
             (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) => Class::Query,
             (_, "/analytics/events") => Class::Usage,
@@ -27,7 +27,7 @@ impl Class {
     /// Whether success means that somebody has proved who they are, of requests of [`Class::SignIn`].
     pub fn signs_in(path: &str) -> bool {
         matches!(
-            path.strip_prefix(crate::app::BASE),
+            path.strip_prefix(super::BASE),
             Some("/users/login" | "/users/refresh")
         )
     }

@@ -52,7 +52,7 @@ impl ClientAddress {
 }
 
 impl TrustedProxies {
-    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 

@@ -8,8 +8,8 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 use tracing::info;
 
+use super::measure;
 use super::request_id::{HEADER, RequestId};
-use crate::metrics;
 
 pub(super) struct Observation {
     started: Instant,
@@ -45,7 +45,7 @@ impl Observation {
         let took = self.started.elapsed();
         let status = response.status();
         let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
-        metrics::request(&self.method, route, status, took);
+        measure::request(&self.method, route, status, took);
         info!(
             target: "daybook_api::gateway",
             method = self.method.as_str(),

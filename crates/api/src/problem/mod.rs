@@ -2,6 +2,8 @@
 //! the gateway, which knows the request's id and path, writes it out. `refusal` gives the commands' refusals
 //! their status.
 
+mod accounts;
+mod database;
 mod refusal;
 
 use std::borrow::Cow;
@@ -12,7 +14,7 @@ use daybook_domain::{InvalidField, ProductId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use refusal::{chain, of_refusal, unreachable_database};
+pub(crate) use refusal::{of_refusal, unreachable_database};
 
 pub(crate) const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -113,6 +115,11 @@ impl Problem {
 
     pub fn forbidden(detail: &'static str) -> Problem {
         Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    pub fn read_model_behind() -> Problem {
+        let detail = "What you wrote cannot be read yet; ask again.";
+        Problem::unavailable("read-model-behind", detail, 1)
     }
 
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Problem {

@@ -10,6 +10,7 @@ use daybook_domain::product::ProductRejection;
 use daybook_domain::stock::StockRejection;
 use daybook_domain::user::UserRejection;
 use daybook_domain::{InvalidField, Rejection};
+use error_reporter::Report;
 use tracing::{error, warn};
 
 use super::{FieldError, Problem, ShortProduct};
@@ -173,11 +174,11 @@ impl From<CommandError> for Problem {
                 Problem::unavailable("shutting-down", "The server is stopping; nothing was done.", 1)
             }
             CommandError::Unavailable(_) => {
-                warn!(error = chain(&error), "a command found no database");
+                warn!(error = %Report::new(&error), "a command found no database");
                 unreachable_database()
             }
             CommandError::Internal(_) => {
-                error!(error = chain(&error), "a command failed");
+                error!(error = %Report::new(&error), "a command failed");
                 Problem::internal()
             }
         }
@@ -188,15 +189,4 @@ impl From<CommandError> for Problem {
 pub(crate) fn unreachable_database() -> Problem {
     let detail = "The database cannot be reached. Repeat the request, a command with the same Idempotency-Key.";
     Problem::unavailable("unavailable", detail, 2)
-}
-
-/// An error with its sources, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use daybook_commands::{ChangeCategory, CreateCategory, DeleteCategory};
+use daybook_contract::Timestamp;
 use daybook_domain::category::Category;
 use daybook_domain::{CategoryId, StreamId, Versioned};
 use daybook_projections::catalog;
@@ -20,9 +21,8 @@ use crate::extract::{
     Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
 };
 use crate::problem::{ApiResult, Problem};
-use crate::timestamp::Timestamp;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Anyone, routes!(list_categories))
         .open_to(Access::Admin, routes!(create_category))

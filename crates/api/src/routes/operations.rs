@@ -8,12 +8,12 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use daybook_projections::{ProjectionState, status};
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use tokio::time::timeout;
 
 use crate::answer;
 use crate::app::App;
-use crate::metrics;
 use crate::problem::{ApiResult, Problem};
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,10 +51,9 @@ fn not_ready(detail: &'static str) -> Problem {
     Problem::unavailable("not-ready", detail, 1)
 }
 
-async fn prometheus() -> Response {
-    let text = metrics::install()
-        .map(|recorder| recorder.render())
-        .unwrap_or_default();
+async fn prometheus(State(app): State<App>) -> Response {
+    let recorder = app.recorder.as_ref();
+    let text = recorder.map(PrometheusHandle::render).unwrap_or_default();
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, content_type)], text).into_response()
 }

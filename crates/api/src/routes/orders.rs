@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use daybook_commands::OrderOutcome;
 use daybook_domain::order::OrderStatus;
 use daybook_domain::{OrderId, UserId};
+use daybook_history::past::order_at;
 use daybook_log::Position;
 use daybook_projections::orders::{self, OrderFilter, Viewer};
 use serde::Deserialize;
@@ -19,15 +20,17 @@ use self::answer::{HistoryAnswer, Status};
 pub(super) use self::answer::{OrderAnswer, represent};
 use self::body::PlaceOrderBody;
 use super::headers::{IdParam, IfNoneMatchParam, KeyParam};
-use crate::answer::{json, tagged, to_response};
+use crate::answer::{json, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Customer, Routes};
 use crate::etag::ETag;
-use crate::extract::{Id, IfNoneMatch, MinPosition, Query, Submission, list, paging};
-use crate::past::{AsOf, AsOfParam, order_at};
+use crate::extract::{
+    AsOf, AsOfParam, Id, IfNoneMatch, MinPosition, Query, Submission, list, paging, position_as_of,
+    tagged,
+};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::SignedIn, routes!(list_orders, place_order))
         .open_to(Access::Owner, routes!(get_order))
@@ -116,7 +119,7 @@ async fn get_order(
     held: IfNoneMatch,
 ) -> ApiResult {
     if let Some(moment) = moment {
-        let position = moment.as_of(&app, min_position).await?;
+        let position = position_as_of(&app, moment, min_position).await?;
         return order_as_of(&app, caller, id, position).await;
     }
     min_position.reached(&app, orders::NAME).await?;

@@ -3,7 +3,9 @@
 use axum::extract::State;
 use axum::http::Uri;
 use chrono::{DateTime, Utc};
+use daybook_contract::{Amount, Timestamp};
 use daybook_domain::ProductId;
+use daybook_history::past::{Period, PriceHistory, price_history};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -12,16 +14,13 @@ use super::headers::{IdParam, IfNoneMatchParam};
 use crate::app::App;
 use crate::auth::{Access, Routes};
 use crate::cache::CachedAnswer;
-use crate::decimal::Amount;
 use crate::extract::{Asked, Id, MinPosition};
-use crate::past::{Period, PriceHistory, price_history};
 use crate::problem::{ApiResult, Problem};
-use crate::timestamp::Timestamp;
 
 /// Periods that one answer has.
 const MAX_PERIODS: usize = 1_000;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Anyone, routes!(get_price_history))
 }
 

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::Uri;
+use chrono::{DateTime, Utc};
 use daybook_commands::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
-use daybook_domain::{CategoryId, Currency, Money, ProductId, StreamId};
+use daybook_contract::{Amount, DecimalNumber, Timestamp};
+use daybook_domain::product::Product;
+use daybook_domain::{CategoryId, Currency, Money, ProductId, StreamId, Versioned};
+use daybook_history::past::{PastProduct, product_at};
 use daybook_projections::catalog::{self, ProductAt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,16 +21,14 @@ use crate::answer::{Representation, json, no_content, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Routes};
 use crate::cache::{CachedAnswer, CachedProduct, Question};
-use crate::decimal::{Amount, DecimalNumber};
 use crate::etag::ETag;
 use crate::extract::{
-    Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
+    AdminAsOf, AsOfParam, Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission,
+    paging, position_as_of,
 };
-use crate::past::{AdminAsOf, AsOfParam, product_at};
 use crate::problem::{ApiResult, Problem};
-use crate::timestamp::Timestamp;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Anyone, routes!(list_products))
         .open_to(Access::Admin, routes!(create_product))
@@ -143,7 +145,7 @@ async fn get_product(
     asked: Asked,
 ) -> ApiResult {
     if let Some(moment) = moment {
-        let position = moment.as_of(&app, min_position).await?;
+        let position = position_as_of(&app, moment, min_position).await?;
         let product = product_at(&app.feed, id, position).await?;
         return json(&ProductAnswer::from(
             &product.ok_or_else(Problem::nothing_here)?,
@@ -330,21 +332,40 @@ fn represent(outcome: &ProductOutcome) -> Representation {
     Representation::of(&ProductAnswer::from(outcome)).tagged(etag)
 }
 
-impl From<&ProductOutcome> for ProductAnswer {
-    fn from(outcome: &ProductOutcome) -> ProductAnswer {
-        let product = &outcome.product.state;
+impl ProductAnswer {
+    fn of(
+        id: ProductId,
+        product: &Versioned<Product>,
+        available: u64,
+        updated_at: DateTime<Utc>,
+    ) -> ProductAnswer {
+        let created_at = product.created_at.into();
+        let product = &product.state;
         ProductAnswer {
-            id: outcome.id,
+            id,
             name: product.name.clone(),
             description: product.description.clone(),
             price: Amount(product.price),
             currency: product.price.currency.code(),
-            stock: outcome.available,
+            stock: available,
             category_id: product.category_id,
             sku: product.sku.clone(),
-            created_at: outcome.product.created_at.into(),
-            updated_at: outcome.updated_at.into(),
+            created_at,
+            updated_at: updated_at.into(),
         }
+    }
+}
+
+impl From<&ProductOutcome> for ProductAnswer {
+    fn from(outcome: &ProductOutcome) -> ProductAnswer {
+        let ProductOutcome { id, product, .. } = outcome;
+        ProductAnswer::of(*id, product, outcome.available, outcome.updated_at)
+    }
+}
+
+impl From<&PastProduct> for ProductAnswer {
+    fn from(past: &PastProduct) -> ProductAnswer {
+        ProductAnswer::of(past.id, &past.product, past.available, past.updated_at)
     }
 }
 

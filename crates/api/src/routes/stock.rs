@@ -2,8 +2,10 @@
 
 use axum::extract::State;
 use daybook_commands::{ChangeStock, StockOutcome};
+use daybook_contract::Timestamp;
 use daybook_domain::stock::Stock;
 use daybook_domain::{ProductId, StreamId, Versioned};
+use daybook_history::past::{stock_at, was_there};
 use daybook_log::Position;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,12 +16,10 @@ use crate::answer::{Representation, json, to_response};
 use crate::app::App;
 use crate::auth::{Access, Admin, Routes};
 use crate::etag::ETag;
-use crate::extract::{Id, MinPosition, Submission};
-use crate::past::{AsOf, AsOfParam, stock_at, was_there};
+use crate::extract::{AsOf, AsOfParam, Id, MinPosition, Submission, position_as_of};
 use crate::problem::{ApiResult, Problem};
-use crate::timestamp::Timestamp;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Admin, routes!(get_stock, change_stock))
 }
 
@@ -86,7 +86,7 @@ async fn get_stock(
     min_position: MinPosition,
 ) -> ApiResult {
     let position = match moment {
-        Some(moment) => moment.as_of(&app, min_position).await?,
+        Some(moment) => position_as_of(&app, moment, min_position).await?,
         None => {
             min_position.reached_by_the_log(&app).await?;
             Position::MAX

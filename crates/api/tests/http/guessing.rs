@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
-use daybook_identity::guessing::{Admission, Claim, Guessing};
+use daybook_identity::guessing::{Admission, GuessContext, Guessing};
 use daybook_log::Secrets;
 use futures::future::join_all;
 use serde_json::json;
@@ -264,10 +264,10 @@ async fn a_guess_that_was_given_up_counts() {
 }
 
 /// What the shop makes of it with its master key.
-fn claim(customer: &Customer, network: &str) -> Claim {
+fn claim(customer: &Customer, network: &str) -> GuessContext {
     let secrets = Secrets::from_master_key(&[7; 32]);
     let network = format!("{network} {}", customer.email);
-    Claim {
+    GuessContext {
         account: secrets.claim_value("guessed", &customer.email),
         network: Some(secrets.claim_value("network", &network)),
         user_id: customer.id.parse().ok(),

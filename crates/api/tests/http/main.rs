@@ -29,6 +29,7 @@ mod price_history;
 mod projections;
 mod proofs;
 mod rate_limits;
+mod recorder;
 mod redis;
 #[path = "../redis_server/mod.rs"]
 mod redis_server;

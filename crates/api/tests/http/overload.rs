@@ -8,9 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use daybook_api::app::HttpConfig;
-use daybook_api::gateway::{ByClass, Capacity, Gateway, gateway};
-use daybook_api::metrics;
+use daybook_api::gateway::{ByClass, Capacity, Gateway, Settings, gateway};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use reqwest::{Client, Method};
@@ -18,6 +16,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+
+use crate::recorder::recorder;
 
 /// Longer than any test takes.
 const FOREVER: Duration = Duration::from_secs(600);
@@ -42,12 +42,12 @@ async fn pass(State((gate, entered)): State<Gate>) -> &'static str {
 
 impl Site {
     async fn open(capacity: Capacity) -> Site {
-        metrics::install();
-        let config = HttpConfig {
+        recorder();
+        let config = Settings {
             capacity: ByClass::all(capacity),
             request_timeout: FOREVER,
             rate_limits: false,
-            ..HttpConfig::default()
+            ..Settings::default()
         };
         let gate = Arc::new(Semaphore::new(0));
         let (entering, entered) = unbounded_channel();
@@ -112,7 +112,7 @@ async fn a_flood_of_one_class_leaves_the_others_room_and_what_is_taken_in_is_ans
         assert_eq!(queries.next().await.unwrap().0, 503);
         assert_eq!(site.send(Method::GET, "/healthz").await.0, 200);
     }
-    let measured = metrics::install().unwrap().render();
+    let measured = recorder().render();
     for class in ["commands", "queries"] {
         let refused = format!("daybook_gateway_refused_total{{class=\"{class}\"}}");
         assert!(measured.contains(&refused), "{measured}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::Request;
 use daybook_api::app::HttpConfig;
-use daybook_api::edge::{self, Edge};
+use daybook_edge::Edge;
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,13 +14,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::shop::Shop;
+use crate::shop::{Shop, without_rate_limits};
 
 async fn impatient() -> Shop {
     Shop::open_with(HttpConfig {
-        rate_limits: false,
         body_timeout: Duration::from_millis(200),
-        ..HttpConfig::default()
+        ..without_rate_limits()
     })
     .await
 }
@@ -56,7 +55,7 @@ async fn a_client_that_trickles_its_body_is_answered_and_cut_off() {
         .await
         .unwrap();
     let stop = CancellationToken::new();
-    let serving = edge::serve(listener, shop.router.clone(), Edge::default(), stop.clone());
+    let serving = daybook_edge::serve(listener, shop.router.clone(), Edge::default(), stop.clone());
     let serving = tokio::spawn(serving);
     let head = "POST /api/v1/users/login HTTP/1.1\r\nhost: x\r\n\
         content-type: application/json\r\ncontent-length: 100\r\n\r\n{";

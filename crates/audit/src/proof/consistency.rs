@@ -9,7 +9,7 @@ use crate::key::VerifierKey;
 use crate::tiles::{consistency_hashes, root_at};
 use crate::tree::{Hash, Unproven, verify_consistency};
 
-/// That the log at one size is a continuation of the log at a smaller one.
+/// Proves that the log at one size is a continuation of the log at a smaller one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConsistencyProof {
@@ -17,14 +17,14 @@ pub struct ConsistencyProof {
     pub format: String,
     pub from: u64,
     pub to: u64,
-    /// The root at `from`: whoever has kept a checkpoint of that size compares it with that.
+    /// The root at `from`, to be compared with a checkpoint of that size that somebody has kept.
     #[serde(with = "encoded")]
     pub from_root: Hash,
     #[serde(with = "encoded")]
     pub to_root: Hash,
     #[serde(with = "encoded::list")]
     pub hashes: Vec<Hash>,
-    /// The signed note of that size, where there is one.
+    /// The signed note of that size, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_checkpoint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub struct ConsistencyProof {
 impl ConsistencyProof {
     pub const FORMAT: &str = "daybook-consistency-proof/1";
 
-    /// Makes the proof from the tiles; `to` is a size that is sealed, `from` none that is larger.
+    /// Makes the proof from the tiles. `to` must be a size that is sealed, and `from` must not be larger.
     pub async fn make(
         connection: &mut PgConnection,
         from: u64,
@@ -53,7 +53,7 @@ impl ConsistencyProof {
         })
     }
 
-    /// Demands that the hashes lead from the one root to the other, whoever vouches for those.
+    /// Checks that the hashes lead from the one root to the other, whoever signed the roots.
     pub fn verify_hashes(&self) -> Result<(), ProofError> {
         demand_format(&self.format, ConsistencyProof::FORMAT)?;
         verify_consistency(
@@ -66,7 +66,8 @@ impl ConsistencyProof {
         Ok(())
     }
 
-    /// Demands besides that one of the keys has signed a checkpoint for each root; answers the two.
+    /// Also checks that one of the keys has signed a checkpoint for each root; returns the two
+    /// checkpoints.
     pub fn verify(
         &self,
         trusted: &[VerifierKey],

@@ -15,7 +15,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     decode(&String::deserialize(deserializer)?)
 }
 
-/// The same for several.
+/// Several hashes in JSON.
 pub(super) mod list {
     use super::*;
 

@@ -10,7 +10,7 @@ use crate::key::VerifierKey;
 use crate::tiles::{inclusion_hashes, leaf_hashes};
 use crate::tree::{Hash, Unproven, verify_inclusion};
 
-/// That an event stands at its position in the log that a checkpoint was signed for.
+/// Proves that an event is at its position in the log that a checkpoint was signed for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InclusionProof {
@@ -23,7 +23,7 @@ pub struct InclusionProof {
     pub event: Leaf,
     #[serde(with = "encoded")]
     pub leaf_hash: Hash,
-    /// From the leaf's sibling up.
+    /// The hashes from the leaf's sibling upwards.
     #[serde(with = "encoded::list")]
     pub hashes: Vec<Hash>,
     /// The signed note.
@@ -33,9 +33,9 @@ pub struct InclusionProof {
 impl InclusionProof {
     pub const FORMAT: &str = "daybook-inclusion-proof/1";
 
-    /// Makes the proof from the tiles and the event as it is stored now; `None` where the log has no such
-    /// event, or the checkpoint does not cover it. The proof is right or does not verify: nothing is checked
-    /// here, and an event that was changed is handed out with the hash that it had.
+    /// Makes the proof from the tiles and from the event as it is stored now; `None` if the log has no such event, or
+    /// the checkpoint does not cover it. Nothing is checked here: if the event was changed, it comes with the hash that
+    /// was sealed, and the proof does not verify.
     pub async fn make(
         connection: &mut PgConnection,
         position: Position,
@@ -65,8 +65,8 @@ impl InclusionProof {
         }))
     }
 
-    /// Demands that the event, as the document has it, is in the tree of a checkpoint that one of the keys
-    /// has signed; answers that checkpoint.
+    /// Checks that the event in the document is in the tree of a checkpoint that one of the keys has signed; returns
+    /// that checkpoint.
     pub fn verify(&self, trusted: &[VerifierKey]) -> Result<SignedCheckpoint, ProofError> {
         demand_format(&self.format, InclusionProof::FORMAT)?;
         let checkpoint = SignedCheckpoint::open(&self.checkpoint, trusted)?;

@@ -1,4 +1,4 @@
-//! Proofs as documents: JSON that can be checked without a database, by anyone who trusts a public key.
+//! Proofs as documents: JSON that anyone who trusts a public key can check without a database.
 
 mod consistency;
 mod encoded;

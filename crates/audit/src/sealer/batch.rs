@@ -1,4 +1,4 @@
-//! A batch: the events after the newest checkpoint are hashed, and the tree that they make is signed.
+//! A batch: the events after the newest checkpoint are hashed, and the tree that they result in is signed.
 
 use daybook_log::Position;
 use daybook_log::leaf::LeafReader;
@@ -15,7 +15,7 @@ use crate::key::SigningKey;
 /// Chunks that were read and wait to be hashed.
 const QUEUE: usize = 4;
 
-/// Seals the events up to a position. The tree comes back once it is committed.
+/// Seals the events up to a position. Returns the tree once it is committed.
 pub(super) async fn seal(
     connection: &mut PgConnection,
     fencing: i64,
@@ -53,7 +53,7 @@ async fn extend(
     let mut reader = LeafReader::open(connection, last.max(1)..=to).await?;
     while let Some(chunk) = reader.next().await? {
         if sender.send(chunk).await.is_err() {
-            break; // it will say why
+            break; // hashing has failed and returns the reason
         }
     }
     drop(sender);
@@ -68,8 +68,8 @@ async fn extend(
     }
 }
 
-/// The newest key, and beside it, until it has signed once, those that signed before: whoever trusts only
-/// them learns of the new one from a checkpoint that both have signed.
+/// The newest key, together with the keys that signed before until it has signed once: whoever trusts only the older
+/// keys learns of the new one from a checkpoint that both have signed.
 fn signers<'k>(keys: &'k Keys, before: Option<&SignedCheckpoint>) -> Vec<&'k SigningKey> {
     let newest = keys.newest.verifier();
     let mut signers = vec![&keys.newest];

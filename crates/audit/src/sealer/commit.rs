@@ -7,7 +7,7 @@ use super::growth::Changes;
 use crate::checkpoint::SignedCheckpoint;
 use crate::tiles::Tile;
 
-/// Constraints by which the database tells that another process has sealed meanwhile.
+/// Violations of these constraints mean that another process has sealed meanwhile.
 const OVERTAKEN: [&str; 2] = ["sealer_lease_held", "checkpoints_follow"];
 
 pub(super) async fn write(

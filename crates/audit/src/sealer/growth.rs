@@ -1,4 +1,4 @@
-//! The tree as it grows: of what is sealed, only the right edge is in memory.
+//! The growing tree: of the part that is sealed, only the right edge is in memory.
 
 use std::mem;
 
@@ -9,16 +9,16 @@ use super::Refusal;
 use crate::tiles::{Tile, TileId, WIDTH, range_hash};
 use crate::tree::{Hash, empty_root, root_of};
 
-/// A tree that leaves are added to, and what that has changed since it was last taken.
+/// A tree to which leaves are added, with the changes since they were last taken.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Growth {
     size: u64,
-    /// The last tile of each level, from level 0 up; none is full.
+    /// The last tile of each level, from level 0 up; none of them is full.
     edge: Vec<Vec<Hash>>,
-    /// The streams of the last tile of level 0, a line each.
+    /// The streams of the events in the last tile of level 0, one on each line.
     streams: String,
     last_leaf: Option<Hash>,
-    /// Whether the last event that is sealed was found again where it was.
+    /// Whether the last sealed event was found unchanged at its position.
     confirmed: bool,
     /// The size when changes were last taken.
     taken: u64,
@@ -29,7 +29,7 @@ pub(super) struct Growth {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
     pub(super) tiles: Vec<Tile>,
-    /// The tile of level 0 and its events' streams.
+    /// The index of each tile of level 0 and its events' streams.
     pub(super) contents: Vec<(u64, String)>,
 }
 
@@ -57,7 +57,7 @@ impl Growth {
     }
 
     pub(super) fn root(&self) -> Hash {
-        // Of the complete subtrees that make up the tree, each is in the last tile of its level.
+        // Each of the complete subtrees that make up the tree is in the last tile of its level.
         let root = range_hash(0..self.size, |node| {
             let (id, hashes) = TileId::of_node(node);
             let tile = self.edge.get(usize::from(id.level));
@@ -68,8 +68,8 @@ impl Growth {
         root.ok().flatten().unwrap_or_else(empty_root)
     }
 
-    /// Adds the rows of a chunk, which must follow at the very next positions. Before the first of them must
-    /// come the last that is sealed, which must still be what it was.
+    /// Adds the rows of a chunk, which must be at the very next positions. The first row of all must be the last sealed
+    /// event, unchanged.
     pub(super) fn extend(&mut self, chunk: &LeafChunk) -> Result<(), Refusal> {
         let mut scratch = Vec::new();
         for row in chunk.rows() {
@@ -123,7 +123,7 @@ impl Growth {
         self.changes.tiles.push(Tile { id, hashes });
     }
 
-    /// What has changed since this was last asked.
+    /// The changes since they were last taken.
     pub(super) fn take(&mut self) -> Changes {
         let mut changes = mem::take(&mut self.changes);
         let before: Vec<_> = TileId::right_edge(self.taken).collect();
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::tree::{leaf_hash, root_of};
 
-    /// Whatever the batches, the tiles that were taken make up the tree.
+    /// Whatever the batches are, the tiles that were taken make up the tree.
     #[test]
     fn tiles_taken_in_any_batches_make_up_the_tree() {
         let leaves: Vec<Hash> = (0..66_100_u32)

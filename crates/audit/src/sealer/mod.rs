@@ -1,12 +1,12 @@
-//! The sealer: hashes what was appended, behind the writers' backs.
+//! The sealer: hashes what was appended, without the writers waiting for it.
 //!
-//! - One process seals at a time, by a lease in the database; its fencing number is checked in the same
-//!   transaction that writes ([`lease`]).
-//! - Tiles, the streams' names and the signed checkpoint of a batch are one transaction: whatever is killed
-//!   when, the tree in the database is that of its newest checkpoint.
-//! - It goes on from the tree in the database and trusts none of it: a checkpoint that no trusted key has
-//!   signed, tiles that do not lead to its root, or a log that is shorter than what was sealed, and it stops
-//!   for good, so that nothing false is ever signed ([`start`]).
+//! - One process seals at a time, by a lease in the database; its fencing number is checked in the same transaction
+//!   that writes ([`lease`]).
+//! - Tiles, the streams' names and the signed checkpoint of a batch are one transaction: whatever is killed at whatever
+//!   moment, the tree in the database is that of its newest checkpoint.
+//! - It continues from the tree in the database without trusting it: if no trusted key has signed the checkpoint, if
+//!   the tiles do not lead to its root, or if the log is shorter than what was sealed, the sealer stops until it is
+//!   started again, so that nothing false is ever signed ([`start`]).
 
 mod batch;
 mod commit;
@@ -30,21 +30,21 @@ use crate::key::{KeyError, SigningKey, VerifierKey};
 
 use refusal::{Refusal, SealError};
 
-/// Where a new checkpoint's size is announced, as text.
+/// The channel where a new checkpoint's size is announced, as text.
 pub const SEALED_CHANNEL: &str = "daybook_sealed";
 
 /// How the sealer runs. The defaults suit production; tests shorten the times.
 #[derive(Clone, Debug)]
 pub struct SealerConfig {
-    /// Names this process to people who look at the lease.
+    /// This process's name, for people who look at the lease.
     pub worker: String,
-    /// Least time between two checkpoints while events keep coming.
+    /// The least time between two checkpoints while events keep coming.
     pub interval: Duration,
-    /// How long a notification may be missed before the log is looked at all the same.
+    /// How long a lost notification can go unnoticed: the log is looked at this often in any case.
     pub poll_interval: Duration,
-    /// How long a sealer that has stopped keeps others out. Renewed three times as often.
+    /// How long a sealer that has stopped keeps others out. A lease is renewed three times as often.
     pub lease_ttl: Duration,
-    /// Most events in one checkpoint's batch.
+    /// The most events in one checkpoint's batch.
     pub batch_size: i64,
 }
 
@@ -63,11 +63,11 @@ impl Default for SealerConfig {
 /// What the sealer is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SealerState {
-    /// It has not looked yet, another process seals, or the database is away.
+    /// It has not looked yet, another process seals, or the database cannot be reached.
     #[default]
     Waiting,
     Sealing,
-    /// It refuses to go on until a human has looked and it is started again.
+    /// It refuses to continue until a human has looked and it is started again.
     Refused {
         reason: Arc<str>,
     },
@@ -77,7 +77,7 @@ pub enum SealerState {
 #[derive(Clone, Debug, Default)]
 pub struct Sealed {
     pub state: SealerState,
-    /// The log's head, when it was last looked at.
+    /// The log's head when it was last looked at.
     pub head: Position,
     /// The newest checkpoint that this process has made or found.
     pub checkpoint: Option<Arc<SignedCheckpoint>>,
@@ -100,7 +100,7 @@ pub struct Sealer {
     sealed: watch::Sender<Sealed>,
 }
 
-/// What is signed with and what is trusted.
+/// The keys to sign with and the keys to trust.
 struct Keys {
     newest: SigningKey,
     /// The newest first.
@@ -109,8 +109,8 @@ struct Keys {
 }
 
 impl Sealer {
-    /// `signers` are the log's signing keys, the newest first; the older ones sign once more beside a newer
-    /// one that has not signed yet. `trusted` are all public keys of the log, also of keys that are gone.
+    /// `signers` are the log's signing keys, the newest first; the older ones sign once more together with a newer one
+    /// that has not signed yet. `trusted` are all public keys of the log, also those whose signing keys are gone.
     pub fn new(
         pool: PgPool,
         signers: Vec<SigningKey>,
@@ -136,13 +136,13 @@ impl Sealer {
         })
     }
 
-    /// Changes with every checkpoint and whenever the state does. May skip checkpoints: those are all in the
+    /// Changes with every checkpoint and whenever the state changes. May skip checkpoints: all of them are in the
     /// database ([`crate::checkpoints_after`]).
     pub fn sealed(&self) -> watch::Receiver<Sealed> {
         self.sealed.subscribe()
     }
 
-    /// Seals until it is told to stop; whatever goes wrong is logged and tried again, but for a refusal.
+    /// Seals until it is told to stop. Every error is logged and tried again, except a refusal.
     pub async fn run(self, shutdown: CancellationToken) {
         run::run(self, shutdown).await;
     }

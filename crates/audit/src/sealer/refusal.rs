@@ -3,8 +3,8 @@ use daybook_log::{LogError, Position};
 use crate::checkpoint::CheckpointError;
 use crate::error::AuditError;
 
-/// Why nothing more is sealed until a human has looked: the log or the tree in the database is not what was
-/// sealed, and a signature would cover that up.
+/// Why nothing more is sealed until a human has looked: the log or the tree in the database is not what was sealed, and
+/// another signature would hide that.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     #[error(

@@ -1,4 +1,4 @@
-//! The sealer's life: wait for the lease, seal while it is held, start over when something fails.
+//! What the sealer does: wait for the lease, seal while it is held, start over when something fails.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub(super) async fn run(sealer: Sealer, shutdown: CancellationToken) {
     }
 }
 
-/// Waits for the lease and seals; without an error only when told to stop.
+/// Waits for the lease and seals; returns without an error only if told to stop.
 async fn hold(sealer: &Sealer, shutdown: &CancellationToken) -> Result<(), SealError> {
     let acquired = shutdown.run_until_cancelled(acquire(sealer)).await;
     let Some(acquired) = acquired else {
@@ -92,8 +92,8 @@ async fn listen(sealer: &Sealer, heard: &watch::Sender<()>) -> Result<Infallible
     }
 }
 
-/// Seals whatever there is: at once after a silence, then once in each interval while events keep coming,
-/// without a pause while it is behind.
+/// Seals everything there is: at once after a silence, then once in each interval while events keep coming, and without
+/// a pause while it is behind.
 async fn seal(
     sealer: &Sealer,
     fencing: i64,

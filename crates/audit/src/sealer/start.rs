@@ -1,4 +1,4 @@
-//! Where to go on from: the tree in the database, if it is the one that was signed.
+//! Where to continue: from the tree in the database, if it is the one that was signed.
 
 use sqlx::PgConnection;
 
@@ -10,8 +10,8 @@ use crate::error::AuditError;
 use crate::tiles::{TileId, Tiles, WIDTH, leaf_hashes, streams_of_tile};
 use crate::tree::Hash;
 
-/// The newest checkpoint and the tree that it was signed for, of which all that further leaves will be put
-/// on top of is checked; an empty tree where nothing was sealed yet.
+/// The newest checkpoint and the tree that it was signed for; an empty tree if nothing was sealed yet. The part of the
+/// tree on which further leaves will build is checked.
 pub(super) async fn resume(
     connection: &mut PgConnection,
     keys: &Keys,

@@ -1,5 +1,5 @@
-//! Going on from a backup that is older than what was exported: the notes of what is lost are put aside, with who
-//! decided so, and nothing of them is destroyed.
+//! Continuing from a backup that is older than what was exported: the notes of the lost events are put aside together
+//! with who decided it, and none of them is destroyed.
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
@@ -9,7 +9,7 @@ use super::object::{KEPT, LATEST, Objects};
 use super::{AT_ONCE, CheckpointStore, StoreError};
 use crate::SignedCheckpoint;
 
-/// Who accepted that the log goes on from an older state, when and why.
+/// Who accepted that the log continues from an older state, when and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Acceptance {
@@ -18,7 +18,7 @@ pub struct Acceptance {
     pub reason: String,
     /// The greatest exported tree that the restored log still leads to.
     pub agreed_size: u64,
-    /// The greatest that was exported, if that note could be read.
+    /// The greatest tree that was exported, if its note could be read.
     pub abandoned_size: Option<u64>,
 }
 
@@ -29,29 +29,29 @@ pub struct Abandoned {
     pub folder: String,
 }
 
-/// A note that stays in the store.
+/// A note that stays in the store permanently.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeptNote {
     pub size: u64,
     pub(super) path: String,
 }
 
-/// What stands at a path where notes stay, by the path alone.
+/// The note at a path where permanent notes are kept, judged by the path alone.
 pub(super) fn size_of(path: String) -> Option<KeptNote> {
     let size = path.rsplit('/').next()?.parse().ok()?;
     Some(KeptNote { size, path })
 }
 
 impl CheckpointStore {
-    /// The notes that stay, the smallest tree first.
+    /// The notes that stay permanently, the smallest tree first.
     pub async fn kept(&self) -> Result<Vec<KeptNote>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(Vec::new());
         };
         let mut kept = Vec::new();
         for day in objects.folders(KEPT).await? {
             for path in objects.list(&day).await? {
-                // What others put there is none of ours.
+                // Skips objects that others put there.
                 kept.extend(size_of(path));
             }
         }
@@ -59,22 +59,23 @@ impl CheckpointStore {
         Ok(kept)
     }
 
-    /// Its text, unverified.
+    /// The note's text; its signatures have not been checked.
     pub async fn read_kept(&self, note: &KeptNote) -> Result<Option<String>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(None);
         };
         Ok(objects.text(&note.path).await?.map(|(text, _)| text))
     }
 
     /// Puts aside `latest` and every note of a tree greater than the one agreed on, and makes `newest` the newest.
-    /// `latest` changes last: broken off before, the store still tells of the lost events, and this can be done again.
+    /// `latest` changes last: if this is interrupted before, the store still shows that events were lost, and this can
+    /// be done again.
     pub async fn abandon(
         &self,
         acceptance: &Acceptance,
         newest: Option<&SignedCheckpoint>,
     ) -> Result<Abandoned, StoreError> {
-        let objects = self.place.to_write()?;
+        let objects = self.location.to_write()?;
         let at = acceptance.accepted_at.format("%Y-%m-%dT%H-%M-%S%.3fZ");
         let folder = format!("abandoned/{at}");
         let path = format!("{folder}/acceptance.json");

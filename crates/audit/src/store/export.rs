@@ -1,4 +1,4 @@
-//! Notes on their way out: the newest under one name that never goes back, and some that stay.
+//! Exporting notes: the newest under one name that never goes back, and some that stay permanently.
 
 use chrono::NaiveDate;
 
@@ -6,21 +6,21 @@ use super::object::{KEPT, LATEST, Objects, Replaced};
 use super::{CheckpointStore, StoreError};
 use crate::SignedCheckpoint;
 
-/// Attempts at replacing `latest` when somebody else replaces it, too.
+/// How often to try to replace `latest` while somebody else replaces it, too.
 const ATTEMPTS: u32 = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exported {
     Written,
-    /// What is there is as new or newer: another process was faster, or it is the same.
+    /// The store has one that is as new or newer: another process was faster, or it is the same.
     NotNewer,
 }
 
 impl CheckpointStore {
-    /// Makes a checkpoint the newest, unless a newer one is there. Of two processes that export at the same time the
-    /// greater tree stays: in a bucket always, in a folder but for the blink between look and rename.
+    /// Makes a checkpoint the newest, unless a newer one is there. If two processes export at the same time the greater
+    /// tree stays: in a bucket always, in a folder except in the short moment between the check and the rename.
     pub async fn export(&self, checkpoint: &SignedCheckpoint) -> Result<Exported, StoreError> {
-        let objects = self.place.to_write()?;
+        let objects = self.location.to_write()?;
         for _ in 0..ATTEMPTS {
             let note = checkpoint.to_string();
             let replaced = match objects.text(LATEST).await? {
@@ -39,14 +39,14 @@ impl CheckpointStore {
         Ok(Exported::NotNewer)
     }
 
-    /// Puts a checkpoint where it stays. One of the same size that is there already is left as it is.
+    /// Stores a checkpoint permanently. If one of the same size exists already, that one stays as it is.
     pub async fn keep(
         &self,
         checkpoint: &SignedCheckpoint,
         on: NaiveDate,
     ) -> Result<(), StoreError> {
-        let objects = self.place.to_write()?;
-        self.place.sweep();
+        let objects = self.location.to_write()?;
+        self.location.sweep();
         let path = format!("{KEPT}/{}/{:012}", on.format("%Y-%m-%d"), checkpoint.size());
         objects.put_new(&path, checkpoint.to_string()).await?;
         Ok(())

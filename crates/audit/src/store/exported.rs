@@ -1,4 +1,4 @@
-//! What a log has to lead to: the newest of all that was exported, whichever of it is still there.
+//! What a log must lead to: the newest of all exported checkpoints that are still in the store.
 
 use futures::{StreamExt, TryStreamExt};
 
@@ -7,25 +7,25 @@ use super::object::{KEPT, LATEST, Objects};
 use super::{AT_ONCE, CheckpointStore, StoreError};
 use crate::SignedCheckpoint;
 
-/// A note that was exported: nobody has checked its signatures.
+/// A note that was exported: its signatures have not been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportedNote {
-    /// Its name in the store.
+    /// The note's name in the store.
     pub path: String,
     pub text: String,
 }
 
 impl CheckpointStore {
-    /// `latest`, and the greatest of the notes that stay where that is of a greater tree: somebody has removed
-    /// `latest`, or put an older one back. Nothing where nothing was exported.
+    /// Returns `latest`, and also the greatest of the permanent notes if its tree is greater: then somebody has removed
+    /// `latest`, or put an older one back. Returns nothing if nothing was exported.
     ///
-    /// Costs a request for each day on which something was exported. A note that stays under another size than its own
-    /// is [`StoreError::Malformed`].
+    /// Costs a request for each day on which something was exported. A permanent note that is stored under another size
+    /// than its own is [`StoreError::Malformed`].
     pub async fn exported(&self) -> Result<Vec<ExportedNote>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(Vec::new());
         };
-        // First: what is exported in the meantime may be of a greater tree, and is another note then.
+        // Read first: a note that is exported in the meantime may be of a greater tree, and then both are returned.
         let latest = objects.text(LATEST).await?;
         let size = latest.as_ref().map_or(0, |(text, _)| {
             SignedCheckpoint::parse(text).map_or(0, |latest| latest.size())
@@ -42,7 +42,7 @@ impl CheckpointStore {
     }
 }
 
-/// Of the notes that stay, the one of the greatest tree, if that is greater than `above`.
+/// The permanent note of the greatest tree, if that is greater than `above`.
 async fn greatest_kept(objects: &Objects, above: u64) -> Result<Option<KeptNote>, StoreError> {
     let days = objects.folders(KEPT).await?.into_iter();
     let greatest = days.map(|day| async move {

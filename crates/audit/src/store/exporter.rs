@@ -1,5 +1,5 @@
-//! Exports each checkpoint as it is made. Sealing never waits for it: while the store is away, checkpoints are
-//! passed over, and the newest goes out as soon as it is back.
+//! Exports each checkpoint as it is made. Sealing never waits for it: while the store cannot be reached, checkpoints
+//! are skipped, and the newest is exported as soon as it can be reached again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use tracing::{error, info, warn};
 use super::{CheckpointStore, StoreError};
 use crate::{Sealed, SignedCheckpoint};
 
-/// Of the checkpoints that are made several times a second under load, one stays for each such time.
+/// Under load several checkpoints are made in a second; of those made within this time, one is kept permanently.
 const KEEP_EVERY: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long the last export may hold up the end of the process.
+/// How long the last export may delay the end of the process.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 
 const EXPORTED_POSITION: &str = "daybook_checkpoint_exported_position";
@@ -31,7 +31,7 @@ pub async fn run(store: CheckpointStore, sealed: watch::Receiver<Sealed>, stop: 
         "The last event that the newest exported checkpoint covers."
     );
     describe_counter!(FAILURES, "Attempts at exporting a checkpoint that failed.");
-    // So that it is there to be watched before anything fails.
+    // Registered now, so that it can be monitored before anything fails.
     counter!(FAILURES).absolute(0);
     let mut exporter = Exporter {
         store,
@@ -52,9 +52,9 @@ struct Exporter {
     store: CheckpointStore,
     sealed: watch::Receiver<Sealed>,
     exported: Option<Arc<SignedCheckpoint>>,
-    /// The last that stays.
+    /// The last checkpoint that was kept permanently.
     kept: Option<Arc<SignedCheckpoint>>,
-    /// When the next is to stay.
+    /// When the next one is to be kept.
     keep_at: Instant,
     /// The pause after the next failure, while the store is away.
     failing: Option<Duration>,
@@ -71,7 +71,7 @@ impl Exporter {
         }
     }
 
-    /// Until there is something to do; `false` when there never will be.
+    /// Waits until there is something to do; returns `false` if there never will be.
     async fn wait(&mut self) -> bool {
         let is_due = self.exported != self.kept;
         tokio::select! {
@@ -80,7 +80,7 @@ impl Exporter {
         }
     }
 
-    /// Answers how long to pause before the next attempt where this one failed.
+    /// Returns how long to pause before the next attempt if this one failed.
     async fn attempt(&mut self) -> Option<Duration> {
         let newest = self.sealed.borrow_and_update().checkpoint.clone()?;
         match self.export(newest).await {

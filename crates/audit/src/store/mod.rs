@@ -1,4 +1,4 @@
-//! Where checkpoints are exported to: a folder or a bucket, apart from the database that they testify about.
+//! Where checkpoints are exported to: a folder or a bucket, separate from the database about which they are evidence.
 //!
 //! | object | what |
 //! | --- | --- |
@@ -7,15 +7,15 @@
 //! | `erasures/<user id>.json` | who was erased, so that a restored backup forgets them again |
 //! | `abandoned/<instant>/…` | notes that a restored backup was accepted against, and who accepted it |
 //!
-//! What is here was written by ourselves at some time, but may have been changed by anybody since: readers check
-//! signatures. An object is written whole or not at all. Every call ends by itself; repeating it is the caller's.
+//! We wrote these objects ourselves, but anybody may have changed them since: readers check signatures. An object is
+//! written as a whole or not at all. Every call is limited in time; the caller decides whether to repeat it.
 
 mod abandon;
 mod export;
 mod exported;
 pub mod exporter;
+mod location;
 mod object;
-mod place;
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ use uuid::Uuid;
 pub use self::abandon::{Abandoned, Acceptance, KeptNote};
 pub use self::export::Exported;
 pub use self::exported::ExportedNote;
+use self::location::StoreLocation;
 use self::object::{LATEST, Objects};
-use self::place::Place;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -53,7 +53,7 @@ pub enum StoreError {
 /// Clones share what is beneath.
 #[derive(Clone, Debug)]
 pub struct CheckpointStore {
-    place: Arc<Place>,
+    location: Arc<StoreLocation>,
 }
 
 /// A person who was erased.
@@ -61,37 +61,37 @@ pub struct CheckpointStore {
 #[serde(rename_all = "camelCase")]
 pub struct Erasure {
     pub user_id: Uuid,
-    /// Of the event that records it.
+    /// The position of the event that records it.
     pub position: i64,
     pub erased_at: DateTime<Utc>,
 }
 
 impl CheckpointStore {
-    /// A folder, made when it is first written to, or `s3://bucket/prefix`, whose credentials, region and endpoint
-    /// come from the `AWS_…` variables. Sends nothing.
+    /// `location` is a folder, which is created when it is first written to, or `s3://bucket/prefix`, whose
+    /// credentials, region and endpoint come from the `AWS_…` variables. Sends nothing.
     pub fn open(location: &str) -> Result<CheckpointStore, StoreError> {
         Ok(CheckpointStore {
-            place: Arc::new(Place::of(location)?),
+            location: Arc::new(StoreLocation::of(location)?),
         })
     }
 
-    /// As it was given, for messages.
+    /// The location as it was given, for messages.
     pub fn location(&self) -> &str {
-        self.place.location()
+        self.location.location()
     }
 
-    /// The text of `latest`, as it stands there: nobody has checked it. What a log has to lead to is
+    /// The text of `latest` as it is stored: its signatures have not been checked. What a log must lead to is
     /// [`CheckpointStore::exported`].
     pub async fn latest(&self) -> Result<Option<String>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(None);
         };
         Ok(objects.text(LATEST).await?.map(|(text, _)| text))
     }
 
-    /// Everybody whose erasure was written down, in no order.
+    /// Every recorded erasure, in no order.
     pub async fn erasures(&self) -> Result<Vec<Erasure>, StoreError> {
-        let Some(objects) = self.place.to_read()? else {
+        let Some(objects) = self.location.to_read()? else {
             return Ok(Vec::new());
         };
         let paths = objects.list("erasures").await?;
@@ -107,14 +107,14 @@ impl CheckpointStore {
 
     /// Writing the same again changes nothing.
     pub async fn put_erasure(&self, erasure: &Erasure) -> Result<(), StoreError> {
-        let objects = self.place.to_write()?;
+        let objects = self.location.to_write()?;
         let path = format!("erasures/{}.json", erasure.user_id);
         let text = serde_json::to_string_pretty(erasure).map_err(|_| objects.malformed(&path))?;
         objects.put(&path, text + "\n").await
     }
 }
 
-/// Objects that are read or moved at the same time.
+/// How many objects are read or moved at the same time.
 const AT_ONCE: usize = 16;
 
 async fn read_erasure(objects: &Objects, path: &str) -> Result<Erasure, StoreError> {

@@ -1,4 +1,4 @@
-//! Small texts under names, with a limit to how long each call takes.
+//! Small texts by name, with a limit on how long each call takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use tokio::time::timeout;
 use super::StoreError;
 
 pub(super) const LATEST: &str = "latest";
-/// Where notes stay.
+/// The folder of permanent notes.
 pub(super) const KEPT: &str = "checkpoints";
 
-/// Longer than a request with its repetitions; a folder on a disk that is gone may hang for ever.
+/// Longer than a request with its retries; a folder on a disk that has failed may hang for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Objects {
     store: Arc<dyn ObjectStore>,
 }
 
-/// Whether an object was as it was expected when it was to be replaced.
+/// Whether an object was still as expected when it was to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Replaced {
     Yes,
@@ -45,7 +45,7 @@ impl Objects {
         &self.location
     }
 
-    /// With what it takes to replace exactly this.
+    /// The text, with what is needed to replace exactly this version.
     pub(super) async fn text(
         &self,
         path: &str,
@@ -80,12 +80,12 @@ impl Objects {
         Ok(())
     }
 
-    /// Leaves what is there as it is.
+    /// Leaves an existing object as it is.
     pub(super) async fn put_new(&self, path: &str, text: String) -> Result<Replaced, StoreError> {
         self.put_if(path, text, PutMode::Create).await
     }
 
-    /// A folder cannot compare, so that there the last who writes wins.
+    /// A folder cannot compare versions, so there the last writer wins.
     pub(super) async fn replace(
         &self,
         path: &str,
@@ -125,7 +125,7 @@ impl Objects {
             .map_err(|error| self.unavailable(error))
     }
 
-    /// What is in a folder under greater names than this one.
+    /// The objects in a folder whose names are greater than this one.
     pub(super) async fn list_after(
         &self,
         folder: &str,
@@ -142,7 +142,7 @@ impl Objects {
             .map_err(|error| self.unavailable(error))
     }
 
-    /// The folders right beneath one.
+    /// The folders directly below one.
     pub(super) async fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         let folder = Path::from(folder);
         let listing = self.store.list_with_delimiter(Some(&folder));

@@ -10,7 +10,7 @@ pub const WIDTH: u64 = 1 << HEIGHT;
 /// Levels of the tree in a tile.
 const HEIGHT: u8 = 8;
 
-/// A tile's place.
+/// A tile's level and index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TileId {
     pub level: u8,
@@ -33,7 +33,7 @@ impl TileId {
         }
     }
 
-    /// The tile from whose hashes a node's can be made, and from which of them.
+    /// The tile from whose hashes a node's hash can be made, and the range of those hashes.
     pub(crate) fn of_node(node: Node) -> (TileId, Range<usize>) {
         let within = node.level % HEIGHT;
         let first = node.index << within;
@@ -45,8 +45,8 @@ impl TileId {
         (id, start..start + (1 << within))
     }
 
-    /// The last tile of each level in a tree of that size and how many hashes it has, from level 0 up. Where
-    /// a level's last tile is full, it is the next one, with none.
+    /// The last tile of each level in a tree of that size and how many hashes it has, from level 0 up. If a level's
+    /// last tile is full, the next one is returned, with no hashes.
     pub fn right_edge(size: u64) -> impl Iterator<Item = (TileId, usize)> {
         (0..).map_while(move |level: u8| {
             let hashes = size.checked_shr(u32::from(level) * u32::from(HEIGHT))?;
@@ -65,7 +65,7 @@ impl TileId {
 }
 
 impl Tile {
-    /// The hash of the subtree whose leaves or nodes a full tile holds.
+    /// The hash of the subtree that a full tile covers.
     pub fn root(&self) -> Hash {
         root_of(&self.hashes)
     }
@@ -74,7 +74,7 @@ impl Tile {
         self.hashes.concat()
     }
 
-    /// `None` where the bytes are not whole hashes, 256 at most.
+    /// `None` if the bytes are not whole hashes, or more than 256.
     pub(crate) fn from_bytes(id: TileId, bytes: &[u8]) -> Option<Tile> {
         let (hashes, rest) = bytes.as_chunks();
         let fits = rest.is_empty() && hashes.len() <= WIDTH as usize;
@@ -85,7 +85,7 @@ impl Tile {
     }
 }
 
-/// The hash of a range of leaves, from those of the complete subtrees in it.
+/// The hash of a range of leaves, from the hashes of the complete subtrees in it.
 pub(crate) fn range_hash<E>(
     range: Range<u64>,
     mut hash_of: impl FnMut(Node) -> Result<Hash, E>,

@@ -1,13 +1,12 @@
-//! The tree in the database: tiles of 256 hashes, as <https://c2sp.org/tlog-tiles> has them.
+//! The tree in the database: tiles of 256 hashes, as <https://c2sp.org/tlog-tiles> defines them.
 //!
-//! A tile of level `l` holds the hashes of complete subtrees of height `8 · l`; those of level 0 are leaf
-//! hashes. The last tile of each level is partial and grows in place, so any smaller tree can be read from
-//! the tiles of a larger one. Beside each tile of level 0 stand the names of its events' streams, so that an
-//! event that was removed can still be named.
+//! A tile of level `l` holds the hashes of complete subtrees of height `8 · l`; those of level 0 are leaf hashes. The
+//! last tile of each level is partial and grows in place, so any smaller tree can be read from the tiles of a larger
+//! one. Each tile of level 0 is stored with the names of its events' streams, so that an event that was removed can
+//! still be named.
 //!
-//! Whoever owns the database may have changed them: what is read here is proven by the root of a checkpoint
-//! signed with a trusted key, and by nothing else. A root made of upper tiles says nothing about the leaves
-//! below them.
+//! The owner of the database may have changed the tiles: what is read here is proven only by the root of a checkpoint
+//! signed with a trusted key. A root made from upper tiles proves nothing about the leaves below them.
 
 mod layout;
 mod read;

@@ -1,4 +1,4 @@
-//! Reading tiles: one query for whatever is asked, however large the log.
+//! Reading tiles: one query for all that are requested, however large the log is.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::tree::{Hash, Node, consistency_ranges, empty_root, inclusion_ranges, 
 pub struct Tiles(HashMap<TileId, Tile>);
 
 impl Tiles {
-    /// Reads these tiles; one that is not there, or is no tile, is left out.
+    /// Reads these tiles. Tiles that are missing or malformed are left out.
     pub async fn load(
         connection: &mut PgConnection,
         ids: impl IntoIterator<Item = TileId>,
@@ -54,20 +54,20 @@ impl Tiles {
         hashes.map(root_of).ok_or(AuditError::Tile { id })
     }
 
-    /// The hash of a range of leaves; that of a tree without leaves for an empty one.
+    /// The hash of a range of leaves; for an empty range that of a tree without leaves.
     pub fn range(&self, range: Range<u64>) -> Result<Hash, AuditError> {
         let hash = range_hash(range, |node| self.node(node))?;
         Ok(hash.unwrap_or_else(empty_root))
     }
 }
 
-/// The root of the tree over the first `size` events, from the highest tiles that tell it.
+/// The root of the tree over the first `size` events, from the highest tiles that contain it.
 pub async fn root_at(connection: &mut PgConnection, size: u64) -> Result<Hash, AuditError> {
     let tiles = Tiles::load(connection, TileId::for_ranges([&(0..size)])).await?;
     tiles.range(0..size)
 }
 
-/// The leaf hashes of a range of indexes (the positions, less 1).
+/// The leaf hashes of a range of indexes (the positions minus 1).
 pub async fn leaf_hashes(
     connection: &mut PgConnection,
     leaves: Range<u64>,
@@ -103,7 +103,7 @@ pub async fn leaf_hashes(
     Ok(hashes)
 }
 
-/// The hashes that prove that the leaf is in the tree of that size; none where it is not.
+/// The hashes that prove that the leaf is in the tree of that size; none if it is not.
 pub async fn inclusion_hashes(
     connection: &mut PgConnection,
     index: u64,
@@ -129,8 +129,7 @@ async fn hashes_of(
     ranges.into_iter().map(|range| tiles.range(range)).collect()
 }
 
-/// The streams of the events in a tile of level 0 (`order/0190d5a0-…`), in their order; none where the tile
-/// is not there.
+/// The streams of the events in a tile of level 0 (`order/0190d5a0-…`), in their order; none if the tile is missing.
 pub async fn streams_of_tile(
     connection: &mut PgConnection,
     index: u64,

@@ -1,6 +1,6 @@
 use super::{Hash, empty_root, fold, node_hash};
 
-/// A growing tree of which only what its future needs is kept: the complete subtrees that it is made of.
+/// A growing tree that keeps only what it needs to grow: the complete subtrees that it consists of.
 #[derive(Clone, Debug, Default)]
 pub struct Frontier {
     size: u64,
@@ -15,7 +15,7 @@ impl Frontier {
 
     pub fn push(&mut self, leaf: Hash) {
         let mut hash = leaf;
-        // Like carrying a one: each bit that is set is a subtree as large as what is carried.
+        // Like carrying a one in addition: each set bit is a subtree as large as the one that is carried.
         for _ in 0..self.size.trailing_ones() {
             if let Some(left) = self.subtrees.pop() {
                 hash = node_hash(&left, &hash);

@@ -1,7 +1,7 @@
-//! RFC 6962's Merkle tree: what a root, an inclusion proof and a consistency proof are made of.
+//! RFC 6962's Merkle tree: what roots, inclusion proofs and consistency proofs are made of.
 //!
-//! Pure: which hashes a proof takes is told as ranges of leaves, each to be folded from complete subtrees
-//! ([`subtrees`]), wherever those are kept.
+//! Pure: the hashes that a proof needs are given as ranges of leaves, each to be computed from complete subtrees
+//! ([`subtrees`]), wherever those are stored.
 
 mod frontier;
 mod verify;
@@ -16,7 +16,7 @@ pub use verify::{Unproven, verify_consistency, verify_inclusion};
 /// SHA-256.
 pub type Hash = [u8; 32];
 
-/// A complete subtree: of the leaves from `index << level` on, `1 << level` of them.
+/// A complete subtree: `1 << level` leaves, beginning with the leaf at `index << level`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
     pub level: u8,
@@ -44,15 +44,15 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     sha256(&preimage)
 }
 
-/// The root of the tree that has these leaf hashes.
+/// The root of the tree with these leaf hashes.
 pub fn root_of(leaves: &[Hash]) -> Hash {
     let mut frontier = Frontier::default();
     leaves.iter().for_each(|leaf| frontier.push(*leaf));
     frontier.root()
 }
 
-/// The complete subtrees that a range of leaves is made of, from left to right. The range begins where a
-/// subtree as large as itself could begin, as all do that a root or a proof asks for.
+/// The complete subtrees that a range of leaves consists of, from left to right. The range must begin where a subtree
+/// as large as itself could begin; all ranges of roots and proofs do.
 pub fn subtrees(range: Range<u64>) -> Vec<Node> {
     let Range { mut start, end } = range;
     let mut nodes = Vec::new();
@@ -68,15 +68,15 @@ pub fn subtrees(range: Range<u64>) -> Vec<Node> {
     nodes
 }
 
-/// The hash of a range of leaves from those of its [`subtrees`]; `None` for an empty range.
+/// The hash of a range of leaves from the hashes of its [`subtrees`]; `None` for an empty range.
 pub fn fold(subtrees: impl DoubleEndedIterator<Item = Hash>) -> Option<Hash> {
     subtrees
         .rev()
         .reduce(|right, left| node_hash(&left, &right))
 }
 
-/// The ranges whose hashes prove that a leaf is in a tree of that size, as RFC 9162 section 2.1.3.1 orders
-/// them. Empty where the leaf is beyond the tree.
+/// The ranges whose hashes prove that a leaf is in a tree of that size, in the order of RFC 9162 section 2.1.3.1. Empty
+/// if the leaf is beyond the tree.
 pub fn inclusion_ranges(index: u64, size: u64) -> Vec<Range<u64>> {
     if index >= size {
         return Vec::new();
@@ -97,8 +97,8 @@ pub fn inclusion_ranges(index: u64, size: u64) -> Vec<Range<u64>> {
     ranges
 }
 
-/// The ranges whose hashes prove that a tree is a continuation of an older one, as RFC 9162 section 2.1.4.1
-/// orders them. Empty where there is nothing to prove: the older one is empty or just as large.
+/// The ranges whose hashes prove that a tree is a continuation of an older one, in the order of RFC 9162 section
+/// 2.1.4.1. Empty if there is nothing to prove: the older one is empty or just as large.
 pub fn consistency_ranges(old: u64, new: u64) -> Vec<Range<u64>> {
     if old == 0 || old >= new {
         return Vec::new();
@@ -115,7 +115,7 @@ pub fn consistency_ranges(old: u64, new: u64) -> Vec<Range<u64>> {
             start = middle;
         }
     }
-    // Where the older tree itself is a subtree, its root is known to whoever verifies.
+    // If the older tree itself is a subtree, the verifier knows its root already.
     if start > 0 {
         ranges.push(start..end);
     }
@@ -123,7 +123,7 @@ pub fn consistency_ranges(old: u64, new: u64) -> Vec<Range<u64>> {
     ranges
 }
 
-/// Where a tree's left part ends: after the largest power of two below its size, which is 2 at least.
+/// Where a tree's left part ends: after the largest power of two that is smaller than the tree's size (at least 2).
 fn split(start: u64, end: u64) -> u64 {
     start + (1 << (end - start - 1).ilog2())
 }

@@ -1,8 +1,8 @@
-//! The other end of a proof: from hashes to a root that somebody has signed.
+//! Verifying a proof: from hashes to a root that somebody has signed.
 
 use super::{Hash, empty_root, node_hash};
 
-/// Hashes that do not lead to the root.
+/// Why hashes do not prove what they should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unproven {
     #[error("the tree is too small for what is to be proven")]
@@ -13,7 +13,7 @@ pub enum Unproven {
     OtherRoot,
 }
 
-/// Demands that the leaf stands at that index in the tree, as RFC 9162 section 2.1.3.2 has it.
+/// Checks that the leaf is at that index in the tree, as RFC 9162 section 2.1.3.2 describes.
 pub fn verify_inclusion(
     leaf: &Hash,
     index: u64,
@@ -47,8 +47,8 @@ pub fn verify_inclusion(
     demand(hash == *root)
 }
 
-/// Demands that the newer tree begins with all of the older one, as RFC 9162 section 2.1.4.2 has it. Every
-/// tree is a continuation of the empty one and of itself, by a proof without hashes.
+/// Checks that the newer tree begins with all of the older one, as RFC 9162 section 2.1.4.2 describes. Every tree is a
+/// continuation of the empty one and of itself, by a proof without hashes.
 pub fn verify_consistency(
     old: u64,
     old_root: &Hash,
@@ -66,7 +66,7 @@ pub fn verify_consistency(
             _ => Err(Unproven::WrongLength),
         };
     }
-    // Where the older tree is one complete subtree, the proof begins with its root, which is left out.
+    // If the older tree is one complete subtree, the proof begins with its root, which is left out.
     let (first, rest) = match proof.split_first() {
         _ if old.is_power_of_two() => (old_root, proof),
         Some(split) => split,

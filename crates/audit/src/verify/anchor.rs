@@ -1,4 +1,4 @@
-//! What is trusted: checkpoints that one of the keys has signed, wherever they are kept.
+//! The trusted roots: checkpoints that one of the keys has signed, wherever they are kept.
 
 use daybook_log::Position;
 use sqlx::{PgConnection, query_as};
@@ -10,11 +10,11 @@ use crate::key::VerifierKey;
 use crate::note::NoteError;
 use crate::tree::Hash;
 
-/// Checkpoints of the database that are looked at together for one that is trusted.
+/// How many checkpoints of the database are read at once when looking for a trusted one.
 const LOOKED_AT: i64 = 64;
 const IN_THE_DATABASE: &str = "in the database";
 
-/// A root that somebody trusted has signed.
+/// A root that a trusted key has signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Anchor {
     pub(super) source: String,
@@ -72,7 +72,7 @@ impl Anchors {
         }
     }
 
-    /// The newest of the database that is trusted; newer ones that are not are one finding.
+    /// The newest checkpoint of the database that is trusted. Newer ones that are not trusted are one finding together.
     async fn take_newest(
         &mut self,
         connection: &mut PgConnection,
@@ -108,8 +108,7 @@ impl Anchors {
     }
 }
 
-/// A trusted checkpoint of the database with a size between the two, close to the middle; `None` where there
-/// is none.
+/// A trusted checkpoint of the database with a size between the two, close to the middle; `None` if there is none.
 pub(super) async fn between(
     connection: &mut PgConnection,
     trusted: &[VerifierKey],
@@ -131,7 +130,7 @@ pub(super) async fn between(
         .map(|signed| anchor(&signed, IN_THE_DATABASE.to_owned(), false)))
 }
 
-/// Those of so many events or fewer, the greatest first.
+/// The checkpoints of at most `size` events, the greatest first.
 async fn before(
     connection: &mut PgConnection,
     size: i64,
@@ -143,7 +142,7 @@ async fn before(
     Ok(rows.bind(size).bind(limit).fetch_all(connection).await?)
 }
 
-/// Those of more events, the smallest first.
+/// The checkpoints of more than `size` events, the smallest first.
 async fn after(
     connection: &mut PgConnection,
     size: i64,
@@ -155,7 +154,7 @@ async fn after(
     Ok(rows.bind(size).bind(limit).fetch_all(connection).await?)
 }
 
-/// What keeps a checkpoint of the database from being believed.
+/// Why a checkpoint of the database cannot be trusted.
 struct Wrong {
     told: String,
     is_untrusted: bool,
@@ -196,7 +195,7 @@ fn forged(size: u64) -> Finding {
     )
 }
 
-/// An error and what it rests on, in one line.
+/// An error and its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

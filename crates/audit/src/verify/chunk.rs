@@ -1,4 +1,4 @@
-//! A stretch of the log, compared with the leaves that were sealed of it.
+//! A range of the log, compared with the leaves that were sealed for it.
 
 use std::ops::Range;
 
@@ -11,22 +11,22 @@ use super::VerifyError;
 use crate::tiles::{TileId, Tiles, WIDTH};
 use crate::tree::{Hash, root_of};
 
-/// Leaves in a chunk: a complete subtree, that of a hash in the tiles of level 2.
+/// How many leaves a chunk has: a complete subtree, whose hash is in the tiles of level 2.
 pub(super) const CHUNK: u64 = WIDTH * WIDTH;
 
 /// What was found in a chunk.
 #[derive(Clone, Debug)]
 pub(super) struct Checked {
     pub(super) index: u64,
-    /// The rows are not one for each position, each with the leaf of that position.
+    /// It does not have exactly one row for each position, with the leaf of that position.
     pub(super) is_dirty: bool,
-    /// Where the leaves differ from the rows: from the first to the last of those that do.
+    /// The range from the first to the last leaf that differs from its row.
     pub(super) differing: Option<Range<u64>>,
-    /// The hash of the chunk's subtree by the lowest tiles; where one is missing, by its rows.
+    /// The hash of the chunk's subtree computed from the lowest tiles; if one is missing, from its rows.
     pub(super) by_tiles: Option<Hash>,
-    /// The same by the rows, where there is one for each position.
+    /// The same hash computed from the rows, if there is one for each position.
     pub(super) by_rows: Option<Hash>,
-    /// Leaves of which the lowest tile, or the one above that, is not there or is wrong.
+    /// The leaves whose lowest tile, or the one above that, is missing or wrong.
     pub(super) broken_tiles: Vec<Range<u64>>,
 }
 
@@ -40,12 +40,12 @@ pub(super) fn positions(leaves: &Range<u64>) -> (Position, Position) {
     (leaves.start as Position + 1, leaves.end as Position)
 }
 
-/// The leaves that were sealed, as the tiles have them.
+/// The leaves that were sealed, according to the tiles.
 pub(super) struct Sealed {
     leaves: Range<u64>,
-    /// `None` where the tile is missing or too short.
+    /// `None` if the tile is missing or too short.
     tiles: Vec<Option<Vec<Hash>>>,
-    /// What the tile above says about each whole tile.
+    /// The hash of each whole tile according to the tile above.
     above: Vec<Hash>,
 }
 
@@ -80,7 +80,7 @@ impl Sealed {
         self.tiles.iter().all(Option::is_some)
     }
 
-    /// Tile by tile; one that is missing is made up for by rows, if those stand one at each position.
+    /// Tile by tile. A missing tile is replaced by rows, if there is one for each position.
     pub(super) fn tiles<'t>(
         &'t self,
         rows: Option<&'t [Hash]>,
@@ -94,7 +94,7 @@ impl Sealed {
         })
     }
 
-    /// All of them, if they are all known.
+    /// All leaves, if they are all known.
     pub(super) fn filled(&self, rows: Option<&[Hash]>) -> Option<Vec<Hash>> {
         let tiles: Option<Vec<&[Hash]>> = self.tiles(rows).map(|(_, hashes)| hashes).collect();
         Some(tiles?.concat())
@@ -108,7 +108,7 @@ impl Sealed {
                 let index = (leaves.start - self.leaves.start) / WIDTH;
                 self.above.get(index as usize) != Some(&root_of(hashes))
             }
-            // Nothing stands above a tile that still grows.
+            // A tile that still grows has no hash in the tile above.
             Some(_) => false,
         };
         self.tiles(None)
@@ -118,7 +118,7 @@ impl Sealed {
     }
 }
 
-/// The hashes of rows as they come, as long as there is one for each position.
+/// The hashes of rows as they are read, as long as there is one for each position.
 struct Rows {
     leaves: Range<u64>,
     hashes: Vec<Hash>,
@@ -145,7 +145,7 @@ impl Rows {
     }
 }
 
-/// Reads and compares a chunk. `progress` is told of rows as they are read.
+/// Reads and compares a chunk. `progress` is called with the number of rows as they are read.
 pub(super) async fn check(
     connection: &mut PgConnection,
     index: u64,
@@ -158,7 +158,7 @@ pub(super) async fn check(
     Ok(spawn_blocking(move || compare(index, &sealed, &rows)).await?)
 }
 
-/// The hashes of a chunk's rows, where there is one for each position.
+/// The hashes of a chunk's rows, if there is one for each position.
 pub(super) async fn row_hashes(
     connection: &mut PgConnection,
     leaves: Range<u64>,
@@ -167,7 +167,7 @@ pub(super) async fn row_hashes(
     Ok(rows.all().map(<[Hash]>::to_vec))
 }
 
-/// Another thread hashes while the next rows come.
+/// Another thread hashes while the next rows are read.
 async fn read(
     connection: &mut PgConnection,
     leaves: Range<u64>,
@@ -197,7 +197,7 @@ fn compare(index: u64, sealed: &Sealed, rows: &Rows) -> Checked {
     let (by_position, filled) = (rows.all(), sealed.filled(rows.all()));
     let differing = match (by_position, &filled) {
         (Some(rows), Some(leaves)) => differing(rows, leaves, sealed.leaves.start),
-        // Rows that stand anyhow, or rows and tiles that are both gone.
+        // There is not one row for each position, or rows and tiles are both missing.
         _ => Some(sealed.leaves.clone()),
     };
     let by_tiles = filled.map(|leaves| root_of(&leaves));

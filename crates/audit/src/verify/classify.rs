@@ -1,8 +1,8 @@
-//! From which rows and leaves fit together to what was done: pure.
+//! From rows and leaves to findings: which of them match tells what was done. Pure.
 //!
-//! Rows are known by their hashes, so that one that was moved is told from one that was changed. Rows that
-//! are merely numbered anew, by as many as were put in before them less those taken out, are no findings of their
-//! own; numbered in any other way they are.
+//! Rows are recognised by their hashes, so that a moved row is told apart from a changed one. Rows that are only
+//! renumbered, by exactly as many as were inserted minus removed before them, are not findings of their own; rows that
+//! are renumbered in any other way are.
 
 use std::collections::HashMap;
 
@@ -12,17 +12,17 @@ use super::finding::{Finding, Kind};
 use super::order::{Between, Run, in_order};
 use crate::tree::Hash;
 
-/// Leaves in a row that are missing are told one by one up to here.
+/// Up to this many consecutive missing leaves are reported one by one.
 const ONE_BY_ONE: usize = 100;
 
-/// What does not fit.
+/// How rows and leaves match, and what does not match.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trace {
-    /// Events that were sealed and are in the log, in the order in which they stand.
+    /// Events that were sealed and are in the log, in the order in which they are now.
     pub(super) runs: Vec<Run>,
     /// Events that were sealed and are not in the log, by position.
     pub(super) missing: Vec<Missing>,
-    /// Rows that were not sealed, by position, but for those that come after all that was.
+    /// Rows that were not sealed, by position, except those after all sealed events.
     pub(super) strays: Vec<Stray>,
     /// The greatest position that any row has.
     pub(super) head: Position,
@@ -42,7 +42,7 @@ pub(super) struct Stray {
 }
 
 impl Trace {
-    /// By position. Events that are missing have no stream yet.
+    /// The findings by position. Those about missing events have no stream yet.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let kept = in_order(&self.runs);
         let (kept, moved): (Vec<_>, Vec<_>) =
@@ -78,7 +78,7 @@ impl Trace {
         findings
     }
 
-    /// Runs that are in order but not where what was put in and taken out before them leaves them.
+    /// Runs that are in order but not at the positions that follow from what was inserted and removed before them.
     fn displaced(&self, kept: &[Run], moved: &[Run]) -> Vec<Run> {
         let put_in = self.strays.iter().map(|stray| (stray.position, 1));
         let put_in = Between::of(put_in.chain(moved.iter().map(|run| (run.at, run.length))));
@@ -101,7 +101,7 @@ impl Trace {
         displaced.map(|(_, run)| *run).collect()
     }
 
-    /// What is missing at the very end was cut off.
+    /// Events that are missing at the very end were cut off.
     fn gone(&self, positions: &[Position]) -> Vec<Finding> {
         let sealed_head = self.runs.iter().map(Run::last_home).max().unwrap_or(0);
         let mut findings = Vec::new();
@@ -128,7 +128,8 @@ fn reordered(run: Run) -> Vec<Finding> {
     }
 }
 
-/// Where a row went past no more rows than it is itself, nobody can say which of them was moved: both were.
+/// If a run was moved past no more rows than it has itself, nobody can say which of the two was moved: both are
+/// reported.
 fn exchanged_with(moved: Run, kept: &[Run]) -> Vec<Run> {
     let distance = moved.shift();
     if distance.unsigned_abs() > moved.length {
@@ -149,7 +150,7 @@ fn exchanged_with(moved: Run, kept: &[Run]) -> Vec<Run> {
     kept.iter().filter_map(part).collect()
 }
 
-/// Where the row of a leaf would stand: as far from where it was sealed as the rows before it, or as those
+/// Where the row of a missing leaf would be: shifted from where it was sealed like the rows before it, or like those
 /// after it.
 fn places(home: Position, kept: &[Run]) -> [Position; 2] {
     let after = kept.partition_point(|run| run.home < home);
@@ -160,7 +161,7 @@ fn places(home: Position, kept: &[Run]) -> [Position; 2] {
     [shift_before, shift_after].map(|shift| home.wrapping_add(shift))
 }
 
-/// Rows that were not sealed, each to be explained once.
+/// Rows that were not sealed; each may explain only one finding.
 struct Strays<'t> {
     strays: &'t [Stray],
     explained: Vec<bool>,

@@ -28,7 +28,7 @@ impl Extent {
         .fetch_one(&mut *connection)
         .await?;
         let tiles: Option<i64> = query_scalar(
-            // An index that no log reaches is no reason to give up.
+            // An index larger than any log must not make this fail.
             "select least(t.index, 1::bigint << 48) * 256 + octet_length(t.hashes) / 32
              from audit.tiles t where t.level = 0 order by t.index desc limit 1",
         )
@@ -45,12 +45,12 @@ impl Extent {
         })
     }
 
-    /// How many events a tree can be made of.
+    /// For how many events a tree can be made.
     pub(super) fn reach(&self) -> u64 {
         self.tiles.max(self.events())
     }
 
-    /// Whether there are events but nothing of a tree.
+    /// Whether there are events but no part of a tree.
     pub(super) fn has_only_rows(&self) -> bool {
         self.head != 0 && self.tiles == 0 && self.checkpoint == 0
     }
@@ -60,7 +60,7 @@ impl Extent {
     }
 }
 
-/// How many events come after the sealed ones; `None` where they are not one for each position.
+/// How many events come after the sealed ones; `None` if there is not exactly one for each position.
 pub(super) async fn unsealed(
     connection: &mut PgConnection,
     size: u64,

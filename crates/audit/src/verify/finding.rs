@@ -1,4 +1,4 @@
-//! What verification says.
+//! The findings of a verification.
 
 use std::fmt;
 
@@ -15,9 +15,9 @@ pub enum Kind {
     Changed,
     /// A sealed event is nowhere in the log.
     Removed,
-    /// A row stands among the sealed events that was never sealed.
+    /// A row that was never sealed is among the sealed events.
     Inserted,
-    /// A sealed event stands at another place.
+    /// A sealed event is at another position.
     Reordered,
     /// The log ends before what its own tree or checkpoints cover.
     Truncated,
@@ -25,26 +25,26 @@ pub enum Kind {
     RolledBack,
     /// Events and their hashes were both changed: together they do not lead to a signed root.
     Rewritten,
-    /// The events lead to the signed root, but what is stored of the tree does not.
+    /// The events lead to the signed root, but the stored tree does not.
     Tree,
     /// A checkpoint is signed by no trusted key, does not belong where it is, or is gone.
     Forged,
 }
 
-/// One harm, at one place.
+/// One instance of harm, at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     pub kind: Kind,
-    /// Where the history has the event; for what was inserted, where the row stands.
+    /// The event's position when it was sealed; for an inserted row, the row's position.
     pub position: Position,
-    /// The last position of several that the finding is about.
+    /// The last position, if the finding is about several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<Position>,
-    /// Type and id of the event's stream, where it is one and known.
+    /// Type and id of the event's stream, if it has one and it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
-    /// Where a reordered event stands now.
+    /// The position where a reordered event is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found_at: Option<Position>,
     /// The hash that was sealed, in hex: of a leaf, or a root.
@@ -53,10 +53,11 @@ pub struct Finding {
     /// The hash that was found, in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
-    /// The checkpoint that tells so, or what is wrong with one.
+    /// The checkpoint that proves the finding, or what is wrong with a checkpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
-    /// Of checkpoints: nothing is wrong with them but that none of the trusted keys has signed.
+    /// For findings about checkpoints: the only thing wrong is that none of the trusted keys has signed
+    /// it.
     #[serde(skip)]
     pub is_untrusted: bool,
 }
@@ -76,7 +77,7 @@ impl Finding {
         }
     }
 
-    /// About all positions up to the last; the first alone, if that is the last.
+    /// About all positions up to the last; about the first alone, if that is the last.
     pub(super) fn through(mut self, last: Position) -> Finding {
         self.through = (last > self.position).then_some(last);
         self
@@ -117,7 +118,7 @@ impl Finding {
     }
 }
 
-/// A sentence.
+/// The finding as a sentence.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.through {
@@ -144,26 +145,26 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What came of a verification that went to its end.
+/// The result of a verification that was completed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The log's name, where a checkpoint told it.
+    /// The log's name, if a checkpoint named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// How many events the greatest checkpoint covers that the log was compared with.
+    /// How many events the greatest checkpoint covers with which the log was compared.
     pub sealed: u64,
-    /// How many came after that and are not provable yet.
+    /// How many events came after that and cannot be proven yet.
     pub unsealed: u64,
     /// The checkpoints that were trusted, the greatest first.
     pub checkpoints: Vec<CheckpointUsed>,
-    /// By position; [`MOST_FINDINGS`] at most.
+    /// By position; at most [`MOST_FINDINGS`].
     pub findings: Vec<Finding>,
     /// How many more findings there are.
     pub more: u64,
 }
 
-/// Findings that a report holds.
+/// How many findings a report holds at most.
 pub const MOST_FINDINGS: usize = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,4 +1,4 @@
-//! The checkpoints that stay in the store: to how many of them the log still leads.
+//! The permanent notes in the store: up to which of them the log still agrees.
 
 use sqlx::PgConnection;
 use tracing::warn;
@@ -8,8 +8,8 @@ use super::{Settings, VerifyError};
 use crate::checkpoint::SignedCheckpoint;
 use crate::store::{CheckpointStore, KeptNote};
 
-/// The greatest tree in the store that the leaves lead to, of those smaller than `below`; 0 where there is
-/// none, or the store does not tell.
+/// The size of the greatest tree in the store that the leaves lead to, among those smaller than `below`; 0 if there is
+/// none, or the store cannot be read.
 pub(super) async fn agreed(
     connection: &mut PgConnection,
     leaves: &Leaves,
@@ -45,7 +45,7 @@ pub(super) async fn agreed(
     Ok(agreed.checked_sub(1).map_or(0, |last| kept[last].size))
 }
 
-/// `None` where it is not there, or nobody trusted has signed it.
+/// `None` if it is missing, or no trusted key has signed it.
 async fn open(
     store: &CheckpointStore,
     note: &KeptNote,

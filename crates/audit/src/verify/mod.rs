@@ -1,12 +1,12 @@
 //! Whether the log is what it was when it was sealed; and if not, where and how it was harmed.
 //!
-//! - Trust comes from public keys and from checkpoints that are kept outside the database. Everything in the
-//!   database may have been changed by whoever owns it, and is believed as far as it leads to a signed root.
-//! - Every row is read and hashed, and the root is computed anew from the leaves ([`roots`]). Only then are
-//!   rows told apart, by the leaves that were sealed ([`trace`], [`classify`]).
-//! - An honest log never raises a finding, also while it grows: everything is read from one state of the
-//!   database, and checkpoints from outside were read before it.
-//! - Memory is bounded however large the log, and however much of it was harmed.
+//! - Trust comes from public keys and from checkpoints that are kept outside the database. The owner of the database
+//!   may have changed everything in it, so it is believed only as far as it leads to a signed root.
+//! - Every row is read and hashed, and the root is computed anew from the leaves ([`roots`]). Only then are rows told
+//!   apart, by the leaves that were sealed ([`trace`], [`classify`]).
+//! - An honest log never causes a finding, even while it grows: everything is read from one state of the database, and
+//!   checkpoints from outside were read before it.
+//! - Memory is bounded however large the log is, and however much of it was harmed.
 
 mod anchor;
 mod chunk;
@@ -55,11 +55,11 @@ pub struct External {
 pub struct Settings {
     /// Public keys, kept outside the database.
     pub trusted: Vec<VerifierKey>,
-    /// To be read before verification begins: a log that grows may otherwise seem to have been set back.
+    /// Must be read before verification begins: otherwise a log that grows may seem to have been rolled back.
     pub external: Vec<External>,
-    /// Where checkpoints were exported to: those that stay there tell since when a log has been set back.
+    /// Where checkpoints were exported to: the permanent ones there show since when a log has been rolled back.
     pub store: Option<CheckpointStore>,
-    /// Stretches of the log that are read at the same time, each over a connection of its own.
+    /// How many ranges of the log are read at the same time, each over a connection of its own.
     pub jobs: usize,
 }
 
@@ -76,7 +76,7 @@ pub enum VerifyError {
         found: String,
         expected: String,
     },
-    #[error("{table} is no ordinary table: what it shows may depend on who looks")]
+    #[error("{table} is not an ordinary table: what it shows may depend on who looks")]
     NoTable { table: String },
     #[error("it was stopped before its end")]
     Interrupted,
@@ -90,11 +90,11 @@ pub enum VerifyError {
     Task(#[from] JoinError),
 }
 
-/// Told how many events more were read.
-type Told = Arc<dyn Fn(u64) + Send + Sync>;
+/// Called with how many more events were read.
+type ProgressCallback = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// Verifies the whole log. `progress` is told how many of the sealed events were read, and how many there
-/// are. Dropped before its end it leaves nothing behind.
+/// Verifies the whole log. `progress` is called with how many of the sealed events were read, and how many there are.
+/// If the future is dropped before its end, nothing is left behind.
 pub async fn verify(
     options: PgConnectOptions,
     settings: &Settings,
@@ -107,7 +107,7 @@ pub async fn verify(
     let verified = async {
         let verification = Verification::begin(options, settings).await?;
         let (read, total) = (AtomicU64::new(0), verification.size());
-        let told: Told = Arc::new(move |events| {
+        let told: ProgressCallback = Arc::new(move |events| {
             progress(read.fetch_add(events, Ordering::Relaxed) + events, total);
         });
         verification.run(&told).await

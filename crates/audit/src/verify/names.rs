@@ -1,5 +1,5 @@
-//! Whose events were sealed at which positions, as is written beside the tiles. Nothing proves these names:
-//! they only help to find what a finding is about.
+//! The streams whose events were sealed at which positions, as stored beside the tiles. Nothing proves these names:
+//! they only help people to find what a finding is about.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub(super) async fn add_names(
         };
         let (tile, within) = (leaf / WIDTH, (leaf % WIDTH) as usize);
         if !by_tile.contains_key(&tile) {
-            // Findings come by position, so that one tile's names are all that is needed.
+            // Findings come by position, so the names of one tile are enough at a time.
             by_tile.clear();
             by_tile.insert(tile, streams_of_tile(connection, tile).await?);
         }

@@ -1,16 +1,16 @@
-//! Which of the rows that were sealed have kept their order.
+//! Which of the sealed rows have kept their order.
 //!
-//! Rows that stand one after the other as they did when they were sealed are one run, so that a log in which
-//! all but a few rows were renumbered is a few runs.
+//! Consecutive rows that are in the same order as when they were sealed form one run, so a log in which all but a few
+//! rows were renumbered is a few runs.
 
 use daybook_log::Position;
 
-/// Rows whose leaves are known, in the order in which they stand.
+/// Consecutive rows whose leaves are known, in the order in which they are now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    /// The position that the first row has.
+    /// The position that the first row has now.
     pub(super) at: Position,
-    /// The position that it was sealed at.
+    /// The position at which the first row was sealed.
     pub(super) home: Position,
     pub(super) length: u64,
 }
@@ -21,7 +21,7 @@ impl Run {
         self.at.wrapping_sub(self.home)
     }
 
-    /// The same without going round at the ends of the numbers.
+    /// The same without wrapping around at the ends of the numbers.
     pub(super) fn distance(&self) -> i128 {
         i128::from(self.at) - i128::from(self.home)
     }
@@ -34,15 +34,15 @@ impl Run {
         self.at.wrapping_add(self.length as i64 - 1)
     }
 
-    /// Whether the other one goes on where this one ends.
+    /// Whether the other run continues where this one ends.
     fn goes_on(&self, next: &Run) -> bool {
         next.home == self.last_home() + 1 && next.at == self.last_at().wrapping_add(1)
     }
 }
 
-/// Counts what stands between two positions.
+/// Counts rows or leaves between two positions.
 pub(super) struct Between {
-    /// By position, each with the number up to there.
+    /// By position, each with the count up to there.
     upto: Vec<(Position, i128)>,
 }
 
@@ -60,7 +60,7 @@ impl Between {
         Between { upto }
     }
 
-    /// After the one and before the other.
+    /// The count after the one position and before the other.
     pub(super) fn count(&self, after: Position, before: Position) -> i128 {
         let below = |places: usize| places.checked_sub(1).map_or(0, |last| self.upto[last].1);
         let from = self
@@ -73,7 +73,7 @@ impl Between {
     }
 }
 
-/// Adds a run at the end, as part of the last one where it goes on from there.
+/// Adds a run at the end, as part of the last one if it continues there.
 pub(super) fn push(runs: &mut Vec<Run>, next: Run) {
     match runs.last_mut() {
         Some(last) if last.goes_on(&next) => last.length += next.length,
@@ -81,8 +81,8 @@ pub(super) fn push(runs: &mut Vec<Run>, next: Run) {
     }
 }
 
-/// Tells of each run whether it is part of the greatest number of rows that are still in the order in which
-/// they were sealed; of as many, those that stand where they were. The others were moved.
+/// For each run, whether it is part of the greatest number of rows that are still in the order in which they were
+/// sealed; among equally great ones, rows that are where they were are preferred. The other runs were moved.
 pub(super) fn in_order(runs: &[Run]) -> Vec<bool> {
     let mut homes: Vec<Position> = runs.iter().map(|run| run.home).collect();
     homes.sort_unstable();
@@ -104,7 +104,7 @@ pub(super) fn in_order(runs: &[Run]) -> Vec<bool> {
     kept
 }
 
-/// A Fenwick tree of maxima: the greatest weight, and whose it is, among all ranks below a given one.
+/// A Fenwick tree of maxima: the greatest weight, and the run that has it, among all ranks below a given one.
 struct Best(Vec<(u64, Option<usize>)>);
 
 impl Best {

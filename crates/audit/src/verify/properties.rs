@@ -1,4 +1,4 @@
-//! What holds for every log and every harm, however many there are.
+//! Properties that hold for every log and every harm, or several of them.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::tree::Hash;
 
 const EVENTS: Position = 60;
 
-/// A row, told from others by a number: up to [`EVENTS`] it is the event that was sealed at that position.
+/// A row, represented by a number: up to [`EVENTS`] it is the event that was sealed at that position.
 type Row = (Position, u64);
 
 fn honest() -> Vec<Row> {
@@ -126,7 +126,7 @@ proptest! {
         prop_assert_eq!(found.len(), expected.len());
     }
 
-    /// Whatever was done to the rows: only the honest log is whole.
+    /// Whatever was done to the rows: only the honest log has no finding.
     #[test]
     fn nothing_is_found_in_the_honest_log_alone(
         harmed in prop::collection::vec((-3..=EVENTS + 3, 1..=EVENTS as u64 + 5), 0..4),

@@ -1,8 +1,8 @@
 //! Whether what was read leads to the roots that were signed.
 //!
-//! The leaves are known twice, from the tiles and from the rows. Of each chunk one of the two is taken, so
-//! that the whole leads to the signed root, if it can: then those are the leaves that were sealed, and
-//! whatever differs from them was changed since.
+//! The leaves are known from two sources, the tiles and the rows. For each chunk one of the two is used, so that the
+//! whole leads to the signed root, if that is possible: then those are the leaves that were sealed, and whatever
+//! differs from them was changed since.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use crate::key::VerifierKey;
 use crate::tiles::{TileId, Tiles, WIDTH};
 use crate::tree::{Hash, empty_root, root_of};
 
-/// Where a chunk's leaves are taken from.
+/// The source from which a chunk's leaves are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     Tiles,
@@ -29,7 +29,7 @@ pub(super) struct Leaves {
 }
 
 impl Leaves {
-    /// Of a tree of that size, as the tiles have them.
+    /// The leaves of a tree of that size, according to the tiles.
     pub(super) fn new(size: u64, chunks: Vec<Checked>) -> Leaves {
         let sources = vec![Source::Tiles; chunks.len()];
         Leaves {
@@ -43,8 +43,8 @@ impl Leaves {
         self.sources[chunk as usize]
     }
 
-    /// Takes the leaves from where they lead to that root. False, and all as the tiles have it, where they
-    /// do not.
+    /// Chooses sources with which the leaves lead to that root. Returns false if there are none; the tiles are then the
+    /// source of all.
     pub(super) async fn lead_to(
         &mut self,
         connection: &mut PgConnection,
@@ -81,11 +81,11 @@ impl Leaves {
     fn is_root(&self, root: &Hash) -> bool {
         let chunks: Option<Vec<Hash>> =
             (0..self.chunks.len()).map(|n| self.chunk_root(n)).collect();
-        // Chunks are complete subtrees, so the tree over them is the upper part of the one over all leaves.
+        // Chunks are complete subtrees, so the tree over them is the upper part of the tree over all leaves.
         chunks.is_some_and(|chunks| root_of(&chunks) == *root)
     }
 
-    /// The hashes of the chunks that are complete subtrees, where they are known.
+    /// The hashes of the chunks that are complete subtrees, as far as they are known.
     pub(super) fn whole_chunks(&self) -> Vec<Hash> {
         let whole = (self.size / CHUNK) as usize;
         (0..whole)
@@ -103,7 +103,7 @@ impl Leaves {
         }
     }
 
-    /// The root of a tree that is no greater; `None` where neither tiles nor rows tell.
+    /// The root of a tree that is not greater; `None` if neither tiles nor rows show it.
     pub(super) async fn root_at(
         &self,
         connection: &mut PgConnection,
@@ -126,7 +126,7 @@ impl Leaves {
         }))
     }
 
-    /// Leaves within a chunk, from the beginning of a tile on.
+    /// Leaves within a chunk; the range must begin where a tile begins.
     async fn load(
         &self,
         connection: &mut PgConnection,
@@ -146,8 +146,8 @@ impl Leaves {
         Ok(sealed.filled(rows.as_deref()))
     }
 
-    /// Which leaves are not those that led to the root of `wrong`: as narrow as checkpoints and upper tiles
-    /// tell.
+    /// Which leaves are not those that led to the root of `wrong`: narrowed down as far as checkpoints and upper tiles
+    /// allow.
     pub(super) async fn rewritten(
         &self,
         connection: &mut PgConnection,
@@ -181,8 +181,8 @@ impl Leaves {
         Ok(vec![between])
     }
 
-    /// The leaves below those upper tiles that do lead to the root, but not from them; `None` where no level
-    /// of them leads there.
+    /// The leaves that do not lead to the upper tiles, if those upper tiles lead to the root; `None` if no level of
+    /// them leads there.
     async fn unlike_upper_tiles(
         &self,
         connection: &mut PgConnection,
@@ -205,7 +205,7 @@ impl Leaves {
         Ok(None)
     }
 
-    /// The subtrees of that width, after the leaves that are agreed on, which have another hash.
+    /// The subtrees of that width, after the leaves that are agreed on, whose hash is different.
     async fn unlike(
         &self,
         connection: &mut PgConnection,
@@ -232,7 +232,7 @@ impl Leaves {
     }
 }
 
-/// The first hashes of an upper level, as the tiles have them; `None` where one is missing.
+/// The first hashes of an upper level, according to the tiles; `None` if one is missing.
 pub(super) async fn stored(
     connection: &mut PgConnection,
     level: u8,

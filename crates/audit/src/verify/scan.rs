@@ -8,14 +8,14 @@ use tokio::task::JoinSet;
 
 use super::chunk::{self, CHUNK, Checked};
 use super::snapshot::Snapshot;
-use super::{Told, VerifyError};
+use super::{ProgressCallback, VerifyError};
 
-/// What was found in each chunk, in their order. Each job takes the next chunk that nobody has.
+/// The result of each chunk, in order. Each job takes the next chunk that nobody has taken.
 pub(super) async fn scan(
     snapshot: &Snapshot,
     size: u64,
     jobs: usize,
-    progress: &Told,
+    progress: &ProgressCallback,
 ) -> Result<Vec<Checked>, VerifyError> {
     let chunks = size.div_ceil(CHUNK);
     let next = Arc::new(AtomicU64::new(0));
@@ -36,7 +36,7 @@ pub(super) async fn scan(
         });
     }
     let mut all = Vec::new();
-    // The first failure ends the others.
+    // The first failure ends the other jobs.
     while let Some(ended) = workers.join_next().await {
         let checked: Result<Vec<Checked>, VerifyError> = ended?;
         all.extend(checked?);

@@ -1,4 +1,4 @@
-//! A part of the log whose leaves and rows are fitted together at once.
+//! A part of the log whose leaves and rows are matched together at once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,9 +13,9 @@ use crate::tree::Hash;
 pub(super) struct Segment {
     /// Where each event was sealed.
     homes: HashMap<Hash, Position>,
-    /// Those that stand where they were sealed.
+    /// The events that are where they were sealed.
     in_place: HashSet<Position>,
-    /// Rows whose events were sealed in this segment, in the order in which they stand.
+    /// Rows whose events were sealed in this segment, in the order in which they are now.
     known: Vec<Known>,
     strays: Vec<Stray>,
 }
@@ -23,7 +23,7 @@ pub(super) struct Segment {
 struct Known {
     at: Position,
     home: Position,
-    /// Where it stands elsewhere than it was sealed, and so may be a copy.
+    /// The row, if it is not where it was sealed, and so may be a copy.
     elsewhere: Option<Box<Stray>>,
 }
 
@@ -32,7 +32,7 @@ impl Segment {
         self.homes.extend(hashes.iter().copied().zip(first..));
     }
 
-    /// Rows come in the order of their positions, once all leaves are there.
+    /// Rows must be added in the order of their positions, after all leaves were added.
     pub(super) fn add_row(&mut self, row: Stray, untold: &mut u64) {
         let at = row.position;
         match self.homes.get(&row.hash) {
@@ -46,12 +46,12 @@ impl Segment {
                 home,
                 elsewhere: None,
             }),
-            // The same row twice, or one that was not sealed here.
+            // The same row a second time, or one that was not sealed here.
             _ => keep(&mut self.strays, untold, row),
         }
     }
 
-    /// Whatever fits; of several rows with the same event, the one where it was sealed, or else the first.
+    /// Adds all matches. If several rows have the same event, the one where it was sealed counts, or else the first.
     pub(super) fn end(mut self, trace: &mut Trace, untold: &mut u64) {
         let mut found = self.in_place;
         for known in self.known {

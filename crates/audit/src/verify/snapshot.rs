@@ -1,4 +1,4 @@
-//! One state of the database, seen through several connections: the log may grow meanwhile.
+//! One state of the database, seen through several connections, while the log may grow.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, query_scalar};
@@ -26,10 +26,10 @@ impl Snapshot {
         })
     }
 
-    /// Another connection that sees the same.
+    /// Opens another connection that sees the same state.
     pub(super) async fn join(&self) -> Result<PgConnection, VerifyError> {
         let mut connection = begin(&self.options).await?;
-        // Made of hex digits and dashes by the server.
+        // The server makes it of hex digits and dashes, so it is safe in a statement.
         let statement = format!("set transaction snapshot '{}'", self.id);
         connection.execute(statement.as_str()).await?;
         Ok(connection)
@@ -40,7 +40,7 @@ impl Snapshot {
     }
 }
 
-/// A view could show honest rows to whoever verifies, and others to everybody else.
+/// A view could show honest rows to the verifier, and different ones to everybody else.
 async fn must_be_tables(connection: &mut PgConnection) -> Result<(), VerifyError> {
     let other: Option<String> = query_scalar(
         "select format('%s.%s', n.nspname, c.relname)
@@ -58,9 +58,9 @@ async fn must_be_tables(connection: &mut PgConnection) -> Result<(), VerifyError
     }
 }
 
-/// Without limits of time: a chunk of a large log on a slow disk may take long. Whoever owns the database may
-/// have set the role up to see other functions, or a part of the rows: it sees the first never, and fails on
-/// the second.
+/// Without time limits: a chunk of a large log on a slow disk may take long. The owner of the database may have
+/// configured the role to see other functions, or only a part of the rows: the fixed search path prevents the first,
+/// and with the second the queries fail.
 async fn begin(options: &PgConnectOptions) -> Result<PgConnection, VerifyError> {
     let mut connection = options.connect().await?;
     connection

@@ -1,4 +1,4 @@
-//! What comes after the sealed events: nothing proves it yet, but the log promises that it has no gaps.
+//! The events after the sealed ones: nothing proves them yet, but the log promises that they have no gaps.
 
 use daybook_log::Position;
 
@@ -13,13 +13,13 @@ pub(super) struct Tail {
     pub(super) untold: u64,
     /// The next position.
     expected: Position,
-    /// A position that was taken by a sealed event from elsewhere, and maybe by its own, too.
+    /// A position that a sealed event from elsewhere has taken, and that an event of its own may have, too.
     shared: Option<Position>,
 }
 
 impl Tail {
-    /// Of a log with `size` sealed events. Where those were renumbered, some that come after them stand among
-    /// the strays, and are taken from there.
+    /// The tail of a log with `size` sealed events. If those were renumbered, some events that come after them are
+    /// among the strays, and are taken from there.
     pub(super) fn after(trace: &mut Trace, size: u64) -> Tail {
         let size = Position::try_from(size).unwrap_or(Position::MAX);
         let kept = in_order(&trace.runs);
@@ -48,7 +48,7 @@ impl Tail {
         tail
     }
 
-    /// The next row, which is not one of those that were sealed.
+    /// Takes the next row, which is not one of those that were sealed.
     pub(super) fn row_at(&mut self, position: Position, stream: String) {
         if position < self.expected && self.shared.take() != Some(position) {
             return self.tell(Finding::new(Kind::Inserted, position).of_stream(Some(stream)));
@@ -60,7 +60,7 @@ impl Tail {
         self.expected = self.expected.max(position.saturating_add(1));
     }
 
-    /// The next row, which is one of those that were sealed.
+    /// Takes the next row, which is one of those that were sealed.
     pub(super) fn sealed_event_at(&mut self, position: Position) {
         if position == self.expected {
             self.expected = position.saturating_add(1);

@@ -1,7 +1,7 @@
-//! What became of the events of chunks that are not as they were sealed.
+//! What happened to the events of chunks that are not as they were sealed.
 //!
-//! Rows are found again by their hashes, a segment of the log at a time, so that memory is bounded: what
-//! does not fit within its segment is kept, up to a limit, and fitted together at the end.
+//! Rows are found again by their hashes, one segment of the log at a time, so that memory is bounded: whatever has no
+//! match within its segment is kept, up to a limit, and matched at the end.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -19,13 +19,13 @@ use super::segment::Segment;
 use super::tail::Tail;
 use crate::tree::Hash;
 
-/// Dirty chunks whose leaves are in memory at a time: a million leaves.
+/// How many dirty chunks have their leaves in memory at a time: a million leaves.
 const SEGMENT: usize = 16;
 
-/// Rows and leaves that are kept because they fit nowhere; what is beyond is counted only.
+/// How many rows and leaves without a match are kept; further ones are only counted.
 const MOST_KEPT: usize = 1 << 20;
 
-/// What was found, and how much was too much to be told apart.
+/// The result, and how many rows and leaves were too many to be told apart.
 pub(super) struct Traced {
     pub(super) trace: Trace,
     pub(super) tail: Tail,
@@ -36,7 +36,7 @@ pub(super) struct Tracer<'c> {
     connection: &'c mut PgConnection,
     size: u64,
     trace: Trace,
-    /// Positions of which neither tiles nor rows tell what was sealed.
+    /// Positions for which neither tiles nor rows show what was sealed.
     unknown: Vec<RangeInclusive<Position>>,
     untold: u64,
 }
@@ -55,14 +55,14 @@ impl<'c> Tracer<'c> {
         }
     }
 
-    /// `is_to_be_traced` says of a chunk whether its rows are not what was sealed.
+    /// `is_to_be_traced` says whether a chunk's rows are not what was sealed.
     pub(super) async fn run(
         mut self,
         chunks: &[Checked],
         is_to_be_traced: impl Fn(&Checked) -> bool,
     ) -> Result<Traced, VerifyError> {
         self.take_misplaced().await?;
-        // Chunks as they are and chunks that are not, in turn.
+        // Groups of whole chunks and groups of harmed ones take turns.
         let stretches = chunks.chunk_by(|a, b| is_to_be_traced(a) == is_to_be_traced(b));
         for stretch in stretches {
             if is_to_be_traced(&stretch[0]) {
@@ -83,7 +83,7 @@ impl<'c> Tracer<'c> {
         })
     }
 
-    /// Rows without a position, or with one below 1.
+    /// Takes the rows without a position, or with one below 1.
     async fn take_misplaced(&mut self) -> Result<(), VerifyError> {
         let below = LeafReader::open(self.connection, Position::MIN..=0).await?;
         take_strays(below, &mut self.trace.strays, &mut self.untold).await?;
@@ -91,7 +91,7 @@ impl<'c> Tracer<'c> {
         take_strays(unplaced, &mut self.trace.strays, &mut self.untold).await
     }
 
-    /// Chunks in a row whose events all stand where they were sealed.
+    /// Takes consecutive chunks whose events are all where they were sealed.
     fn take_whole(&mut self, chunks: &[Checked]) {
         let first = chunks[0].index * CHUNK;
         let end = ((chunks[chunks.len() - 1].index + 1) * CHUNK).min(self.size);
@@ -132,7 +132,7 @@ impl<'c> Tracer<'c> {
         Ok(())
     }
 
-    /// Rows that fitted nowhere in their segment may be leaves that are missing in another.
+    /// Rows without a match in their segment may match leaves that are missing in another.
     fn fit_together(&mut self) {
         let mut homes = by_hash(&self.trace.missing);
         let mut found = Vec::new();
@@ -145,14 +145,14 @@ impl<'c> Tracer<'c> {
                 }
                 None => true,
             });
-        // Nothing can be said about a row where it is not known what was sealed.
+        // If it is not known what was sealed at a position, nothing can be said about a row there.
         let is_known = |at: &Position| !self.unknown.iter().any(|unknown| unknown.contains(at));
         self.trace.strays.retain(|stray| is_known(&stray.position));
         self.trace.strays.sort_by_key(|stray| stray.position);
         self.place(found);
     }
 
-    /// Adds runs where their rows stand, whose leaves are then no longer missing.
+    /// Adds runs at the positions of their rows; their leaves are then no longer missing.
     fn place(&mut self, found: Vec<Run>) {
         if found.is_empty() {
             return;
@@ -168,8 +168,8 @@ impl<'c> Tracer<'c> {
             .for_each(|run| order::push(&mut self.trace.runs, run));
     }
 
-    /// What stands after the last position that was sealed: sealed events that were moved there, and then
-    /// those that are not sealed yet.
+    /// The rows after the last sealed position: sealed events that were moved there, and then events that are not
+    /// sealed yet.
     async fn take_tail(&mut self) -> Result<Tail, VerifyError> {
         let mut tail = Tail::after(&mut self.trace, self.size);
         let mut homes = by_hash(&self.trace.missing);

@@ -15,7 +15,7 @@ use super::roots::{Leaves, Source, stored};
 use super::scan::scan;
 use super::snapshot::Snapshot;
 use super::trace::Tracer;
-use super::{Settings, Told, VerifyError};
+use super::{ProgressCallback, Settings, VerifyError};
 use crate::tiles::WIDTH;
 use crate::tree::{Hash, root_of};
 
@@ -23,7 +23,7 @@ pub(super) struct Verification<'s> {
     settings: &'s Settings,
     snapshot: Snapshot,
     extent: Extent,
-    /// Those that the log or the tiles reach, the greatest first.
+    /// The anchors that the log or the tiles reach, the greatest first.
     anchors: Vec<Anchor>,
     findings: Vec<Finding>,
     untold: u64,
@@ -62,7 +62,7 @@ impl<'s> Verification<'s> {
         Ok(verification)
     }
 
-    /// Checkpoints that neither rows nor tiles reach tell that the end is gone.
+    /// A checkpoint that neither rows nor tiles reach proves that the end is missing.
     fn take_anchors(&mut self, anchors: Vec<Anchor>) {
         let reach = self.extent.reach();
         let (within, beyond): (Vec<_>, Vec<_>) =
@@ -94,7 +94,7 @@ impl<'s> Verification<'s> {
         self.anchors.first().map_or(0, |anchor| anchor.size)
     }
 
-    pub(super) async fn run(mut self, progress: &Told) -> Result<Report, VerifyError> {
+    pub(super) async fn run(mut self, progress: &ProgressCallback) -> Result<Report, VerifyError> {
         let size = self.size();
         let chunks = scan(&self.snapshot, size, self.settings.jobs, progress).await?;
         let mut leaves = Leaves::new(size, chunks);
@@ -116,7 +116,7 @@ impl<'s> Verification<'s> {
         } else {
             return self.tell_rewritten(leaves, &greatest).await;
         }
-        // Now the tree is what was signed last. Whatever was signed before must be a part of it.
+        // Now the tree is the one that was signed last. Whatever was signed before must be a part of it.
         for anchor in self.anchors.clone() {
             let connection = &mut self.snapshot.connection;
             if leaves.root_at(connection, anchor.size).await? != Some(anchor.root) {
@@ -126,8 +126,8 @@ impl<'s> Verification<'s> {
         Ok(())
     }
 
-    /// The log leads to one checkpoint that was signed and not to another: it was set back and went on
-    /// otherwise. Since when, only checkpoints tell that were kept outside the database.
+    /// The log leads to one signed checkpoint and not to another: it was rolled back and continued differently. Only
+    /// checkpoints that were kept outside the database show since when.
     async fn tell_set_back(&mut self, leaves: &Leaves, wrong: &Anchor) -> Result<(), VerifyError> {
         let connection = &mut self.snapshot.connection;
         let mut agreed = agreed(connection, leaves, self.settings, wrong.size).await?;
@@ -144,8 +144,8 @@ impl<'s> Verification<'s> {
         Ok(())
     }
 
-    /// The leaves do not lead to the greatest checkpoint that was signed: they are not those that were sealed,
-    /// or the log was set back so far that the tree lacks them.
+    /// The leaves do not lead to the greatest signed checkpoint: they are not those that were sealed, or the log was
+    /// rolled back so far that the tree lacks them.
     async fn tell_rewritten(&mut self, leaves: &Leaves, wrong: &Anchor) -> Result<(), VerifyError> {
         let newest = self.anchors.iter().find(|anchor| !anchor.is_external);
         let newest = newest.map_or(0, |anchor| anchor.size);
@@ -166,7 +166,7 @@ impl<'s> Verification<'s> {
         Ok(())
     }
 
-    /// Answers how many events are not sealed yet.
+    /// Returns how many events are not sealed yet.
     async fn compare_rows(&mut self, leaves: &Leaves) -> Result<u64, VerifyError> {
         let connection = &mut self.snapshot.connection;
         let is_harmed =
@@ -186,7 +186,7 @@ impl<'s> Verification<'s> {
         let mut findings = traced.trace.findings();
         findings.extend(traced.tail.findings);
         if findings.is_empty() && traced.untold == 0 {
-            // Something does not fit, or there would have been nothing to trace.
+            // Something does not match, or there would have been nothing to trace.
             let told = "the rows do not stand one at each position";
             findings.push(over(Kind::Reordered, &(0..leaves.size.max(1))).told_by(told));
         }
@@ -219,7 +219,7 @@ impl<'s> Verification<'s> {
     }
 }
 
-/// Tiles that are missing or wrong, where the events lead to the root all the same.
+/// Tiles that are missing or wrong although the events lead to the root.
 fn broken_tiles(leaves: &Leaves) -> Vec<Finding> {
     let mut ranges: Vec<Range<u64>> = Vec::new();
     for chunk in &leaves.chunks {
@@ -239,7 +239,7 @@ fn broken_tiles(leaves: &Leaves) -> Vec<Finding> {
     ranges.iter().map(|range| over(Kind::Tree, range)).collect()
 }
 
-/// The leaves below upper tiles that are not what the tiles below them make.
+/// The leaves below upper tiles that do not follow from the tiles below them.
 async fn unlike_above(
     connection: &mut sqlx::PgConnection,
     leaves: &Leaves,

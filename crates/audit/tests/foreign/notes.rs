@@ -87,7 +87,7 @@ fn we_verify_checkpoints_that_another_implementation_signed() {
     let key = key();
     let signer = StandardSigner::new(key.to_text().unwrap().expose_secret()).unwrap();
     let hash = tlog_tiles::Hash(leaf_hash(b"any"));
-    // With an extension, which we do not know and pass over.
+    // With an extension, which we do not know and ignore.
     let theirs = tlog_tiles::Checkpoint::new("daybook/test", 4_711, hash, "more\n").unwrap();
     let mut note = signed_note::Note::new(&theirs.to_bytes(), &[]).unwrap();
     note.add_sigs(&[&signer]).unwrap();
@@ -125,7 +125,7 @@ fn a_changed_checkpoint_is_refused_whatever_was_changed() {
         open(&signed.replace("4711", "4712")),
         Err(CheckpointError::Note(NoteError::WrongSignature { .. }))
     ));
-    // Signed by a key that is not trusted, under the name of one that is.
+    // Signed by an untrusted key that has the name of a trusted one.
     let forged = checkpoint().sign([&other]).to_string();
     assert!(matches!(
         open(&forged),

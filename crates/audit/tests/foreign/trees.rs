@@ -167,7 +167,7 @@ fn every_tree_continues_the_empty_one_and_itself() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// One bit, one hash more or less, another leaf or index: no proof is left of it. Another size may lead
+    /// One changed bit, one hash more or less, another leaf or index: each makes the proof fail. Another size may lead
     /// to the same root by the same hashes: a checkpoint signs both.
     #[test]
     fn a_spoilt_inclusion_proof_does_not_hold(

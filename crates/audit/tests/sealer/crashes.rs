@@ -1,4 +1,4 @@
-//! Whatever is killed when, the tree in the database is that of its newest checkpoint.
+//! Whatever is killed at whatever moment, the tree in the database is that of its newest checkpoint.
 
 use daybook_audit::SealerState;
 use sqlx::{Connection, Executor, query, query_scalar};
@@ -16,7 +16,7 @@ async fn a_sealer_killed_in_the_middle_of_a_batch_has_sealed_nothing_of_it() {
     log.seal().await;
     let before = log.sealed_digest().await;
 
-    // Tiles are written, the checkpoint is not: there the sealer waits, and is killed.
+    // Tiles are written, the checkpoint is not: the sealer waits there, and is killed.
     let mut obstacle = log.another_session().await;
     let mut held = obstacle.begin().await.unwrap();
     held.execute("lock table audit.checkpoints in share row exclusive mode")
@@ -109,13 +109,13 @@ async fn a_sealer_that_was_replaced_while_it_stalled_writes_nothing() {
         .await;
     assert_eq!(log.sealed_digest().await, before);
 
-    // The thief is gone, and with it its lease.
+    // The process that took the lease is gone, and its lease with it.
     thief.close().await.unwrap();
     sealer.reaches(20).await;
     sealer.stop().await;
 }
 
-/// Also one that never noticed: the numbers alone keep it out.
+/// This also holds for a process that never noticed: the fencing number alone keeps it out.
 #[tokio::test]
 async fn the_database_refuses_an_old_fencing_number_and_a_checkpoint_that_does_not_follow() {
     let mut log = Log::new().await;

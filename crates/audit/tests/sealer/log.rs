@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Far longer than anything takes that is going to happen.
+/// Far longer than anything takes that is expected to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Log {
@@ -24,7 +24,7 @@ pub(crate) struct Log {
     pub(crate) pool: PgPool,
     pub(crate) superuser: PgConnection,
     pub(crate) head: Position,
-    /// As its text, since a sealer takes keys away.
+    /// The key's text, since a sealer takes the key itself.
     key: SecretString,
 }
 
@@ -56,7 +56,7 @@ impl Log {
         vec![self.key().verifier().clone()]
     }
 
-    /// Rows as the server would have written them, from a database that cannot ask for more than it keeps.
+    /// Rows like those that the server writes, inserted directly by SQL.
     pub(crate) async fn append(&mut self, count: i64) {
         query(
             "insert into log.events (
@@ -153,7 +153,7 @@ impl Log {
         }
     }
 
-    /// Seals all there is, and stops.
+    /// Seals everything there is, and stops.
     pub(crate) async fn seal(&mut self) {
         let mut sealer = self.sealer();
         sealer.reaches(self.head).await;
@@ -175,7 +175,7 @@ pub(crate) fn config() -> SealerConfig {
     }
 }
 
-/// The same key once more.
+/// A copy of the same key.
 pub(crate) fn copy(key: &SigningKey) -> SigningKey {
     let text = key.to_text().unwrap();
     SigningKey::from_text(&SecretString::from(text.expose_secret())).unwrap()
@@ -197,7 +197,7 @@ impl Running {
         self.waits_until(reached).await;
     }
 
-    /// Answers why it refuses.
+    /// Returns why the sealer refuses.
     pub(crate) async fn refuses(&mut self) -> String {
         let refused = |sealed: &Sealed| matches!(sealed.state, SealerState::Refused { .. });
         self.waits_until(refused).await;
@@ -218,14 +218,14 @@ impl Running {
         timeout(PATIENCE, self.task).await.unwrap().unwrap();
     }
 
-    /// As if its process was killed.
+    /// As if its process had been killed.
     pub(crate) async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
 }
 
-/// Waits until a query says yes; asking is what takes the time.
+/// Waits until a query returns true; only the query itself takes time.
 pub(crate) async fn until(connection: &mut PgConnection, question: &str) {
     let waited = async {
         while !query_scalar::<_, bool>(question)

@@ -1,10 +1,11 @@
-//! What must never be signed: each harm is done between two runs, and the sealer stops for good.
+//! What must never be signed: harm is done between two runs, and the sealer stops until it is started
+//! again.
 
 use daybook_audit::{SealerState, SigningKey};
 
 use crate::log::{Log, config};
 
-/// A log of 1,000 events, sealed up to 600, that somebody lays hands on.
+/// A log of 1,000 events, sealed up to 600, which somebody then changes.
 async fn refused_after(statements: &str) -> String {
     let mut log = Log::new().await;
     log.append(600).await;
@@ -126,7 +127,7 @@ async fn a_log_that_is_cut_while_it_is_sealed() {
         reason.starts_with("the log ends at position 550"),
         "{reason}"
     );
-    // Another process would refuse just so, and not be kept waiting.
+    // Another process would refuse in the same way, and need not be kept waiting.
     let mut other = log.sealer();
     other.refuses().await;
     assert!(matches!(sealer.sealed().state, SealerState::Refused { .. }));

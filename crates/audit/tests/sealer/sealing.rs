@@ -102,7 +102,7 @@ async fn proofs_made_from_the_tiles_hold_for_another_implementation() {
             assert_eq!(proof.is_some(), position as u64 <= size, "{position}");
             let Some(proof) = proof else { continue };
             assert_eq!(proof.verify(&trusted).unwrap(), *checkpoint);
-            // From the document alone, as somebody else would.
+            // From the document alone, as an outsider would.
             let read: InclusionProof =
                 serde_json::from_str(&serde_json::to_string(&proof).unwrap()).unwrap();
             assert_eq!(read, proof);
@@ -130,7 +130,7 @@ async fn proofs_made_from_the_tiles_hold_for_another_implementation() {
     )
     .unwrap();
 
-    // A size that nobody has signed.
+    // A size for which nobody has signed a checkpoint.
     let proof = ConsistencyProof::make(&mut log.superuser, 123, 1_000)
         .await
         .unwrap();
@@ -162,12 +162,12 @@ async fn a_document_that_was_changed_proves_nothing() {
         let mut changed = proof.clone();
         change(&mut changed);
         assert!(changed.verify(&trusted).is_err(), "change {number}");
-        // Nor is it enough to give the changed event its own hash.
+        // Giving the changed event its own hash is not enough either.
         changed.leaf_hash = changed.event.hash();
         assert!(changed.verify(&trusted).is_err(), "change {number}");
     }
 
-    // The event was changed in the database: the proof is of the one that was sealed.
+    // The event was changed in the database: the proof is for the one that was sealed.
     log.harm("update log.events set payload = '{\"quantity\": 1000}' where position = 5")
         .await;
     let proof = InclusionProof::make(&mut log.superuser, 5, &checkpoint)
@@ -210,7 +210,7 @@ async fn events_that_keep_coming_are_sealed_together() {
     assert!(made <= most, "{made} checkpoints, {most} at most");
 }
 
-/// The server's role seals, and can do nothing else to the tree.
+/// The server's role can seal, and can do nothing else to the tree.
 #[tokio::test]
 async fn the_servers_role_cannot_write_but_through_the_function() {
     let mut log = Log::new().await;

@@ -1,4 +1,4 @@
-//! Our tiles, read by tlog_tiles: it authenticates each against the root that was signed.
+//! tlog_tiles reads our tiles and authenticates each against the root that was signed.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Verification against real databases: an honest log raises no finding, and every harm is found and named.
+//! Verification against real databases: an honest log causes no finding, and every harm is found and named.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod honest;

@@ -1,4 +1,4 @@
-//! What only checkpoints that are kept outside the database can tell.
+//! What only checkpoints that are kept outside the database can prove.
 
 use daybook_audit::verify::Kind::{Forged, RolledBack, Tree, Truncated};
 use daybook_audit::verify::{External, VerifyError};
@@ -33,7 +33,7 @@ async fn an_old_state_of_the_whole_database_is_found_out_by_a_newer_checkpoint()
         found(&site, std::slice::from_ref(&newest)).await,
         [(RolledBack, 501, 1_000)]
     );
-    // It goes on, as if nothing had happened.
+    // It continues as if nothing had happened.
     site.harm("select 1").await;
     site.append(20).await;
     site.seal(100).await;
@@ -50,7 +50,7 @@ async fn a_log_that_was_set_back_and_went_on_is_found_out() {
     site.seal(100).await;
     let newest = site.newest().await;
     site.harm(SET_BACK).await;
-    // Other events than those that were there.
+    // Other events than those before.
     site.append(700).await;
     site.harm("update log.events set event_version = '2' where position > 500")
         .await;
@@ -63,7 +63,7 @@ async fn a_log_that_was_set_back_and_went_on_is_found_out() {
     assert_eq!(found(&site, &kept[1..]).await, []);
 }
 
-/// The notes that stay in the store narrow down since when.
+/// The permanent notes in the store narrow down since when.
 #[tokio::test]
 async fn since_when_a_log_was_set_back_is_told_by_what_was_exported() {
     let mut site = Site::sealed(1_000).await;
@@ -142,7 +142,7 @@ async fn a_checkpoint_that_nobody_trusted_has_signed_is_no_witness() {
     assert_eq!(report.checkpoints.len(), 1);
 }
 
-/// Even the true key, in wrong hands, does not undo what was signed before and kept.
+/// Even the true key, in the wrong hands, does not undo what was signed before and kept.
 #[tokio::test]
 async fn a_stolen_key_does_not_help_against_a_checkpoint_that_was_kept() {
     let site = Site::sealed(300).await;

@@ -5,7 +5,7 @@ use daybook_audit::verify::{MOST_FINDINGS, VerifyError};
 
 use crate::site::{Site, place, stream_at};
 
-/// Numbers every row anew, in the order in which they stand.
+/// Renumbers every row, in the order in which the rows are.
 const RENUMBER: &str = "alter table log.events drop constraint if exists events_position_key;
     update log.events e set position = n.new from (
         select aggregate_type, aggregate_id, sequence, row_number() over (order by position, event_version) as new
@@ -268,7 +268,7 @@ async fn a_gap_or_a_double_among_events_that_are_not_sealed_is_found() {
     assert_eq!(kinds, [(Removed, 310, 311), (Inserted, 315, 315)]);
 }
 
-/// Harms in several chunks, and rows that are numbered anew across their borders.
+/// Harm in several chunks, and rows that are renumbered across their borders.
 #[tokio::test]
 async fn harms_are_found_again_across_chunks() {
     let site = Site::new().await;

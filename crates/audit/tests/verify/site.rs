@@ -1,4 +1,4 @@
-//! A log with events, sealed, and what somebody who owns the database may do to it.
+//! A sealed log with events, and what the owner of the database may do to it.
 
 use daybook_audit::verify::{External, Finding, Kind, Report, Settings, VerifyError, verify};
 use daybook_audit::{
@@ -15,7 +15,7 @@ pub(crate) const LOG: &str = "daybook/test";
 
 pub(crate) struct Site {
     pub(crate) database: TestDatabase,
-    /// A superuser's, for whom neither rights nor constraints count.
+    /// A superuser's, to whom neither rights nor constraints apply.
     pub(crate) owner: PgPool,
     pub(crate) trusted: Vec<VerifierKey>,
     pub(crate) store: Option<CheckpointStore>,
@@ -43,7 +43,7 @@ impl Site {
         site
     }
 
-    /// Events in streams of four, each unlike any other.
+    /// Events in streams of four, each different from all others.
     pub(crate) async fn append(&self, events: i64) {
         query(
             "insert into log.events (aggregate_type, aggregate_id, sequence, event_type, event_version,
@@ -61,7 +61,7 @@ impl Site {
         .unwrap();
     }
 
-    /// Seals whatever there is, with a checkpoint for each batch.
+    /// Seals everything there is, with a checkpoint for each batch.
     pub(crate) async fn seal(&self, batch_size: i64) {
         let sealer = self.sealer(batch_size);
         let mut sealed = sealer.sealed();
@@ -108,7 +108,7 @@ impl Site {
         }
     }
 
-    /// What an owner of the database does, with constraints out of the way.
+    /// Something that the owner of a database does, with constraints disabled.
     pub(crate) async fn harm(&self, statements: &str) {
         let mut connection = self.owner.acquire().await.unwrap().detach();
         connection
@@ -118,7 +118,7 @@ impl Site {
         connection.execute(statements).await.unwrap();
     }
 
-    /// As the server's role, which is all that it takes.
+    /// As the server's role, whose rights are sufficient.
     pub(crate) async fn try_verify(&self, external: &[External]) -> Result<Report, VerifyError> {
         let settings = Settings {
             trusted: self.trusted.clone(),
@@ -139,7 +139,7 @@ impl Site {
         self.verify(&[]).await.findings
     }
 
-    /// Kind, first and last position, and where it stands now.
+    /// Kind, first and last position, and the position where it is now.
     pub(crate) async fn found(&self) -> Vec<(Kind, Position, Position)> {
         self.findings().await.iter().map(place).collect()
     }

@@ -1,4 +1,4 @@
-//! Hashes that were changed, too.
+//! Harm in which hashes were changed, too.
 
 use daybook_audit::verify::Kind::{Changed, Forged, Rewritten, Tree};
 use daybook_audit::{Checkpoint, SigningKey, latest_checkpoint};
@@ -42,7 +42,7 @@ async fn recomputed_tiles_do_not_hide_behind_checkpoints_that_are_gone() {
     let report = site.verify(&[kept]).await;
     let found: Vec<_> = report.findings.iter().map(crate::site::place).collect();
     assert_eq!(found, [(Rewritten, 1, 1_000), (Forged, 1, 1_000)]);
-    // Without a checkpoint that was kept elsewhere it still shows that one is missing.
+    // Even without a checkpoint that was kept elsewhere it shows that one is missing.
     assert_eq!(site.found().await, [(Forged, 1, 1_000)]);
 }
 
@@ -146,7 +146,7 @@ async fn where_row_and_tile_are_both_gone_the_tile_is_named_and_the_rest_as_ever
     );
 }
 
-/// Nobody can tell a rotation that they were not told of from a forgery.
+/// Nobody can tell a key rotation of which they were not informed from a forgery.
 #[tokio::test]
 async fn checkpoints_by_a_key_that_is_not_trusted_are_one_finding() {
     let mut site = Site::sealed(300).await;

@@ -107,7 +107,7 @@ impl CommandBus {
         }
     }
 
-    /// A stream's state as the log has it at the time of the call.
+    /// A stream's state, as the log has it at the time of the call.
     pub async fn load(&self, stream: StreamId) -> Result<Versioned<State>, CommandError> {
         let bus = &self.0;
         let known = bus.slots.find(stream).and_then(|slot| slot.confirmed());

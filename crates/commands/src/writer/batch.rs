@@ -12,9 +12,9 @@ const MOST_BYTES: usize = 8 << 20;
 
 /// Sorts jobs into the next batch and what must wait.
 ///
-/// Within a batch, claims and keys must not meet: the database sees the batch as one statement and
-/// could not tell which of two appends took a name first. Whoever comes second is set aside for the
-/// next batch, and with it whoever touches the same streams, so that their order is kept.
+/// Within a batch, no claim or key may occur twice: the database sees the batch as one statement and
+/// could not tell which of two appends took a name first. The second one is set aside for the next batch,
+/// together with all later ones that touch the same streams, so that their order is kept.
 #[derive(Default)]
 pub(super) struct Gathering {
     batch: Vec<Pending>,
@@ -75,7 +75,7 @@ impl Gathering {
         mem::take(&mut self.batch)
     }
 
-    /// Appends that were void before they could be written.
+    /// Appends that became void before they could be written.
     pub(super) fn take_outrun(&mut self) -> Vec<Pending> {
         mem::take(&mut self.outrun)
     }

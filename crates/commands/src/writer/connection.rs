@@ -1,4 +1,4 @@
-//! The writer's connection: one that comes back.
+//! The writer's connection, which is opened again whenever it breaks.
 
 use std::time::Duration;
 
@@ -29,15 +29,15 @@ pub(super) struct Connection {
 
 /// Why a batch is not in the log.
 pub(super) enum Refused {
-    /// The database looked at it and said no.
+    /// The database has checked it and refused it.
     ByDatabase(sqlx::Error),
-    /// The server is going down and the database is away.
+    /// The server is shutting down and the database cannot be reached.
     Abandoned,
 }
 
 impl Connection {
     pub(super) fn new(options: &PgConnectOptions, abandon: CancellationToken) -> Connection {
-        // Compiling a plan just in time costs more than any of the writer's statements.
+        // JIT compilation costs more than any of the writer's statements.
         let options = options.clone().application_name("daybook writer").options([
             ("jit", "off"),
             ("default_transaction_isolation", "read\\ committed"),
@@ -50,7 +50,7 @@ impl Connection {
         }
     }
 
-    /// The open connection, made anew for as long as it takes.
+    /// The open connection; opened again, however long that takes.
     pub(super) async fn get(&mut self) -> Result<&mut PgConnection, Refused> {
         let mut pause = FIRST_PAUSE;
         let open = match self.open.take() {
@@ -73,9 +73,9 @@ impl Connection {
         Ok(self.open.insert(open))
     }
 
-    /// Appends a batch. When the connection breaks, the outcome is unknown, and the same batch is sent
-    /// again: if that succeeds, the first attempt no longer can, for its sequences are taken; if the
-    /// first succeeded, the second is refused, and the batch's own events are found in the log.
+    /// Appends a batch. If the connection breaks, the outcome is unknown, and the same batch is sent again: if that
+    /// succeeds, the first attempt cannot succeed any more, since its sequences are taken; if the first succeeded, the
+    /// second is refused, and the batch's own events are found in the log.
     pub(super) async fn append(&mut self, batch: &[&Append]) -> Result<Position, Refused> {
         loop {
             let connection = self.get().await?;
@@ -87,7 +87,7 @@ impl Connection {
         }
     }
 
-    /// What stands in the way of a batch that was refused.
+    /// What a refused batch conflicts with.
     pub(super) async fn conflicts(&mut self, batch: &[&Append]) -> Result<Conflicts, Refused> {
         loop {
             let connection = self.get().await?;
@@ -99,7 +99,7 @@ impl Connection {
         }
     }
 
-    /// Where the appends of a batch stand that an earlier attempt wrote.
+    /// The positions of the appends of a batch that an earlier attempt wrote.
     pub(super) async fn positions(&mut self, batch: &[&Append]) -> Result<Vec<Position>, Refused> {
         loop {
             let connection = self.get().await?;
@@ -111,7 +111,7 @@ impl Connection {
         }
     }
 
-    /// The outcome of a call; none when the connection broke and the call must be made again.
+    /// The outcome of a call; `None` if the connection broke and the call must be made again.
     fn verdict<T>(
         &mut self,
         outcome: Result<Result<T, sqlx::Error>, Elapsed>,
@@ -132,8 +132,8 @@ impl Connection {
         Some(verdict)
     }
 
-    /// Waits longer and longer between attempts that fail one after another: a full disk takes new
-    /// connections, but nothing that is to be appended, for as long as it is full.
+    /// Waits longer and longer between attempts that fail one after another: as long as a disk is full, the database
+    /// accepts new connections, but nothing that is to be appended.
     async fn rest(&mut self) -> Result<(), Refused> {
         tokio::select! {
             biased;
@@ -153,8 +153,8 @@ impl Connection {
     }
 }
 
-/// Whether the database has looked at the statement and refused it; anything else (a connection that
-/// broke, a server that shuts down, starts up, or is out of memory or disk) says nothing of the outcome.
+/// Whether the database has checked the statement and refused it; any other error (a connection that broke, a server
+/// that shuts down, starts up, or is out of memory or disk) says nothing about the outcome.
 pub(super) fn is_verdict(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {

@@ -37,7 +37,7 @@ impl Shop {
         }
     }
 
-    /// A second process on the same database, as far as the write side is concerned.
+    /// The write side of a second process on the same database.
     pub fn another_bus(&self) -> CommandBus {
         let (_, _, bus, tasks) = start(&self.database);
         std::mem::forget(tasks);
@@ -52,7 +52,7 @@ impl Shop {
         product(&self.bus, 1250, stock).await
     }
 
-    /// What of a product can be sold, by the log.
+    /// How many units of a product can be sold, by the log.
     pub async fn available(&self, product: ProductId) -> u64 {
         let State::Stock(stock) = self.bus.load(StreamId::stock(product)).await.unwrap().state
         else {
@@ -120,7 +120,7 @@ pub async fn send<C: Command>(
     bus.send_as_system("test", Utc::now(), command).await
 }
 
-/// Sends a command that must be decided; the refusal's code, or "".
+/// Sends a command that must be decided; returns the refusal's code, or "".
 pub async fn code<C: Command>(bus: &CommandBus, command: C) -> String {
     match send(bus, command).await.unwrap().outcome {
         Ok(_) => String::new(),

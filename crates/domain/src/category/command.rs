@@ -4,7 +4,7 @@ pub enum CategoryCommand {
         name: String,
         description: String,
     },
-    /// What is left out stays as it is.
+    /// A field that is left out stays as it is.
     Change {
         name: Option<String>,
         description: Option<String>,

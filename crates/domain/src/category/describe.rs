@@ -2,7 +2,7 @@ use super::{Category, CategoryEvent};
 use crate::describe::renamed_or_described;
 
 impl CategoryEvent {
-    /// What happened, in words; `before` is what the stream's events before it led to.
+    /// Describes the event in words. `before` is the state just before the event.
     pub fn describe(&self, before: &Category) -> String {
         match self {
             Self::Created {
@@ -17,7 +17,7 @@ impl CategoryEvent {
         }
     }
 
-    /// Whether [`CategoryEvent::describe`] looks at the state before.
+    /// Whether [`CategoryEvent::describe`] uses the state before the event.
     pub const fn tells_what_was_before(&self) -> bool {
         match self {
             Self::Changed { .. } | Self::Deleted => true,

@@ -13,7 +13,7 @@ pub enum CategoryEvent {
         name: CategoryName,
         description: String,
     },
-    /// Both as they are from now on.
+    /// Both as they are from this event on.
     #[serde(rename = "category.changed")]
     Changed {
         name: CategoryName,

@@ -1,5 +1,5 @@
-//! A shelf that products stand on. That its name is taken only once, and that one in use is not deleted, are rules
-//! over many streams and kept where commands are executed.
+//! A category groups products. Two rules span many streams and are enforced where commands are executed: a name is
+//! taken only once, and a category that has products is not deleted.
 
 mod apply;
 mod command;
@@ -30,7 +30,7 @@ pub struct Category {
 impl Category {
     pub const DESCRIPTION_MAX_CHARS: usize = 2000;
 
-    /// A deleted category is as good as none, but its id is used up.
+    /// A deleted category counts as missing, but its id cannot be used again.
     pub const fn exists(&self) -> bool {
         self.created && !self.deleted
     }

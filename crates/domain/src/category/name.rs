@@ -8,7 +8,7 @@ use crate::text;
 
 /// One trimmed line of 1 to 100 characters.
 ///
-/// Deserialising trusts the log. What comes from outside is parsed.
+/// Deserialising trusts the log. Input from outside is parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CategoryName(String);
@@ -20,7 +20,8 @@ impl CategoryName {
         &self.0
     }
 
-    /// What must be unique among categories: lower case, with single spaces. `Garden  Tools` is `garden tools`.
+    /// The form that must be unique among categories: lower case, with single spaces. `Garden  Tools` becomes `garden
+    /// tools`.
     pub fn claim_key(&self) -> String {
         self.0
             .split_whitespace()

@@ -32,7 +32,7 @@ impl Order {
             }
             OrderEvent::LineImported(line) => {
                 if let Some(imported) = &mut self.imported {
-                    // Decided on when it was imported, so it fits.
+                    // The import was decided on with the same sums, so it fits.
                     let _ = imported.add(line);
                     self.total = imported.total();
                 }

@@ -6,7 +6,8 @@ use crate::personal::Personal;
 const LINES_TOLD: usize = 3;
 
 impl OrderEvent {
-    /// What happened, in words. Says nothing of what was before, so that a long stream need not be read for it.
+    /// Describes the event in words. It does not need the state before the event, so a long stream need not be read for
+    /// it.
     pub fn describe(&self, _: &Order) -> String {
         match self {
             Self::Placed {
@@ -46,7 +47,7 @@ impl OrderEvent {
         }
     }
 
-    /// Whether [`OrderEvent::describe`] looks at the state before: never.
+    /// Whether [`OrderEvent::describe`] uses the state before the event: never.
     pub const fn tells_what_was_before(&self) -> bool {
         false
     }

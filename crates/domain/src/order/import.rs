@@ -1,4 +1,4 @@
-//! Orders from before the shop's log began, as another system recorded them: facts to be kept, not wishes to be
+//! Orders from before the shop's log began, as another system recorded them: facts to be kept, not requests to be
 //! checked against prices and stocks.
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::text;
 /// An order as another system recorded it, or more of its lines.
 #[derive(Clone, Debug)]
 pub struct OrderImport {
-    /// The system that it comes from, and what it is called there.
+    /// The system that the order comes from, and the order's number there.
     pub source: String,
     pub number: String,
     pub user_id: Option<UserId>,
@@ -23,7 +23,7 @@ pub struct OrderImport {
     pub lines: Vec<ImportedLine>,
 }
 
-/// A line of an imported order. A quantity below zero is what came back.
+/// A line of an imported order. A negative quantity means goods that came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportedLine {
@@ -35,22 +35,22 @@ pub struct ImportedLine {
     pub unit_price: Money,
 }
 
-/// What deciding on further lines takes.
+/// What is needed to decide on further lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Imported {
-    /// A digest of each line, so that an order that is brought again is compared without being kept whole.
+    /// A digest of each line, so that an order that is imported again can be compared without keeping its lines.
     pub lines: Vec<u64>,
     pub sold: Money,
     pub refunded: Money,
 }
 
 impl Order {
-    /// Of a source, an order's number and a country's name.
+    /// The limit for a source, an order's number and a country's name.
     pub const ORIGIN_MAX_CHARS: usize = 100;
-    /// Of one line, also of what came back.
+    /// The limit for one line, also for goods that came back.
     pub const MAX_IMPORTED_QUANTITY: i64 = 1_000_000_000;
-    /// In one append; a longer order is imported in several.
+    /// The limit for one append; a longer order is imported in several.
     pub const MAX_IMPORTED_LINES_AT_ONCE: usize = 1_000;
 
     /// Takes the lines that are new. Lines that were imported before must be the same again, so that importing twice
@@ -147,7 +147,7 @@ impl ImportedLine {
         Ok(Self { name, ..self })
     }
 
-    /// Tells lines apart; the same for ever, and whatever the line's number.
+    /// A digest of the line's content. It never changes and does not depend on the line's number.
     pub fn digest(&self) -> u64 {
         let mut hash = Xxh3::new();
         hash.update(self.product_id.as_uuid().as_bytes());
@@ -168,7 +168,7 @@ impl Imported {
         }
     }
 
-    /// `None`, and nothing is changed, when a sum is more than an order can have.
+    /// Returns `None`, and changes nothing, when a sum is more than an order can have.
     pub(super) fn add(&mut self, line: &ImportedLine) -> Option<()> {
         let total = line.total()?;
         let sum = if line.quantity < 0 {
@@ -185,7 +185,7 @@ impl Imported {
         Some(())
     }
 
-    /// What was sold less what came back.
+    /// What was sold minus what came back.
     pub fn total(&self) -> Money {
         Money::new(self.sold.minor - self.refunded.minor, self.sold.currency)
     }

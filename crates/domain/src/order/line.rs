@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ProductId;
 use crate::money::Money;
 
-/// A product as it was when it was ordered: later names and prices do not touch it.
+/// A product as it was when it was ordered: later changes of name or price do not affect it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderLine {

@@ -1,6 +1,6 @@
-//! What a customer bought, at the prices of that moment, and how far it has come:
-//! pending → processing → shipped → delivered, or cancelled before it is shipped. The reservations in its products'
-//! stocks are appended together with the order's own events where commands are executed.
+//! What a customer bought, at the prices of that moment, and how far the order has come: pending → processing → shipped
+//! → delivered, or cancelled before it is shipped. Where commands are executed, the reservations in its products'
+//! stocks are appended together with the order's own events.
 //!
 //! An order that another system took before this log began is imported as it was, and stays that way.
 
@@ -34,17 +34,17 @@ use crate::personal::Personal;
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     pub placed: bool,
-    /// Whose order it is, and whose key seals the address; only imported orders may be nobody's.
+    /// The customer, whose key seals the address. Only an imported order may have none.
     pub user_id: Option<UserId>,
     pub lines: Vec<OrderLine>,
-    /// The sum of the lines; below zero where more came back than was sold.
+    /// The sum of the lines; negative where more came back than was sold.
     pub total: Money,
     pub status: OrderStatus,
     pub shipping_address: Option<Personal<Address>>,
     pub carrier: Option<String>,
     pub tracking_number: Option<String>,
     pub cancellation_reason: Option<String>,
-    /// What is known of the lines of an imported order, which `lines` does not hold.
+    /// What is known about the lines of an imported order. They are not in `lines`.
     pub imported: Option<Box<Imported>>,
 }
 

@@ -10,7 +10,8 @@ pub enum ProductCommand {
         category_id: Option<CategoryId>,
         sku: Option<String>,
     },
-    /// What is left out stays as it is; `category_id: Some(None)` takes the product out of its category.
+    /// A field that is left out stays as it is; `category_id: Some(None)` takes the product out of its
+    /// category.
     Change {
         name: Option<String>,
         description: Option<String>,

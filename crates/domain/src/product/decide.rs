@@ -115,7 +115,7 @@ fn price_of(price: Money) -> Result<Money, InvalidField> {
     Ok(price)
 }
 
-/// A SKU is another system's key: it is refused rather than mended.
+/// A SKU is another system's key, so a wrong one is refused rather than corrected.
 fn sku_of(sku: String) -> Result<String, InvalidField> {
     const FIELD: &str = "/sku";
     if sku.is_empty() || sku.len() > Product::SKU_MAX_CHARS {

@@ -2,7 +2,7 @@ use super::{Product, ProductEvent};
 use crate::describe::{from_to, renamed_or_described};
 
 impl ProductEvent {
-    /// What happened, in words; `before` is what the stream's events before it led to.
+    /// Describes the event in words. `before` is the state just before the event.
     pub fn describe(&self, before: &Product) -> String {
         match self {
             Self::Created {
@@ -31,7 +31,7 @@ impl ProductEvent {
         }
     }
 
-    /// Whether [`ProductEvent::describe`] looks at the state before.
+    /// Whether [`ProductEvent::describe`] uses the state before the event.
     pub const fn tells_what_was_before(&self) -> bool {
         match self {
             Self::Described { .. } | Self::Categorised { .. } | Self::Retired => true,

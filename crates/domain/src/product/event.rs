@@ -16,12 +16,12 @@ pub enum ProductEvent {
         category_id: Option<CategoryId>,
         sku: Option<String>,
     },
-    /// Both as they are from now on.
+    /// Both as they are from this event on.
     #[serde(rename = "product.described")]
     Described { name: String, description: String },
     #[serde(rename = "product.repriced")]
     Repriced { from: Money, to: Money },
-    /// `None`: taken out of its category.
+    /// `None`: it is no longer in any category.
     #[serde(rename = "product.categorised")]
     Categorised { category_id: Option<CategoryId> },
     #[serde(rename = "product.retired")]

@@ -1,5 +1,5 @@
-//! Something that is sold: what it is called and what it costs. How many there are is its stock's, in a stream of its
-//! own. That a SKU is taken only once, and that a category is there, are kept where commands are executed.
+//! Something that is sold: its name and its price. How many there are belongs to its stock, in a stream of its own. Two
+//! rules are enforced where commands are executed: a SKU is taken only once, and the category exists.
 
 mod apply;
 mod command;
@@ -22,7 +22,7 @@ use crate::money::Money;
 #[serde(rename_all = "camelCase")]
 pub struct Product {
     pub created: bool,
-    /// Gone from the shop for good; its history stays.
+    /// Removed from the shop for ever; its history stays.
     pub retired: bool,
     pub name: String,
     pub description: String,
@@ -36,10 +36,10 @@ impl Product {
     pub const NAME_MAX_CHARS: usize = 255;
     pub const DESCRIPTION_MAX_CHARS: usize = 10_000;
     pub const SKU_MAX_CHARS: usize = 64;
-    /// Ten digits, whatever the currency's places: 99,999,999.99 in EUR.
+    /// Ten digits, however many decimal places the currency has: 99,999,999.99 in EUR.
     pub const PRICE_MAX_MINOR: i64 = 9_999_999_999;
 
-    /// Whether it was ever created: a retired product is still there to be looked at.
+    /// Whether it was ever created: a retired product still exists and can be looked at.
     pub const fn exists(&self) -> bool {
         self.created
     }

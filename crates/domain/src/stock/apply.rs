@@ -3,7 +3,8 @@ use std::collections::btree_map::Entry;
 use super::{Stock, StockEvent};
 use crate::ids::OrderId;
 
-/// Saturating throughout: `decide` never lets a number leave its range, and `evolve` never panics whatever it is given.
+/// All arithmetic saturates: `decide` never lets a number leave its range, and `evolve` never panics whatever it is
+/// given.
 impl Stock {
     pub fn evolve(&mut self, event: &StockEvent) {
         match *event {

@@ -7,12 +7,12 @@ pub enum StockCommand {
         quantity: u64,
         reason: Option<String>,
     },
-    /// Units are lost, broken or gone another way than by an order.
+    /// Units are lost, broken or gone in another way than by an order.
     WriteOff {
         quantity: u64,
         reason: Option<String>,
     },
-    /// Promises units to an order, beside what it has reserved already.
+    /// Promises units to an order, in addition to what it has reserved already.
     Reserve { order_id: OrderId, quantity: u32 },
     /// Takes the promise back.
     Release { order_id: OrderId, quantity: u32 },

@@ -2,7 +2,8 @@ use super::{Stock, StockEvent};
 use crate::describe::{because, units};
 
 impl StockEvent {
-    /// What happened, in words. Says nothing of what was before, so that a long stream need not be read for it.
+    /// Describes the event in words. It does not need the state before the event, so a long stream need not be read for
+    /// it.
     pub fn describe(&self, _: &Stock) -> String {
         match self {
             Self::Received { quantity, reason } => {
@@ -37,7 +38,7 @@ impl StockEvent {
         }
     }
 
-    /// Whether [`StockEvent::describe`] looks at the state before: never.
+    /// Whether [`StockEvent::describe`] uses the state before the event: never.
     pub const fn tells_what_was_before(&self) -> bool {
         false
     }

@@ -12,12 +12,12 @@ pub enum UserCommand {
         last_name: String,
         roles: BTreeSet<Role>,
     },
-    /// A customer whom another system knows; a second time changes nothing.
+    /// Adds a customer whom another system knows. A second time changes nothing.
     Import {
         source: String,
         external_id: String,
     },
-    /// What is left out stays as it is.
+    /// A field that is left out stays as it is.
     Rename {
         first_name: Option<String>,
         last_name: Option<String>,
@@ -27,10 +27,11 @@ pub enum UserCommand {
     },
     /// A second time changes nothing.
     Deactivate,
-    /// Of one that is active, changes nothing.
+    /// Changes nothing if the account is active.
     Reactivate,
-    /// Somebody has shown that they read what is sent there; a second time changes nothing.
+    /// Somebody has shown that they read what is sent to the e-mail address. A second time changes
+    /// nothing.
     VerifyEmail,
-    /// Forgets who it was, for good; a second time changes nothing.
+    /// Forgets for ever who the person was. A second time changes nothing.
     Erase,
 }

@@ -52,7 +52,7 @@ impl User {
     fn import(&self, source: &str, external_id: &str) -> Result<Vec<UserEvent>, UserRejection> {
         if self.registered {
             return match &self.external_id {
-                // Also when they have been erased since: who is forgotten stays forgotten.
+                // Also when they have been erased since then: an erased person stays forgotten.
                 Some(_) => Ok(vec![]),
                 None => Err(UserRejection::AlreadyExists),
             };
@@ -127,7 +127,7 @@ impl User {
         Ok(vec![UserEvent::Erased {}])
     }
 
-    /// What an order, too, asks of the customer who places it.
+    /// A rule for users that also applies to the customer who places an order.
     pub fn must_be_active(&self) -> Result<(), UserRejection> {
         self.must_exist()?;
         if self.deactivated {

@@ -6,7 +6,7 @@ use crate::email::Email;
 use crate::personal::Personal;
 
 impl UserEvent {
-    /// What happened, in words; `before` is what the stream's events before it led to.
+    /// Describes the event in words. `before` is the state just before the event.
     pub fn describe(&self, before: &User) -> String {
         match self {
             Self::Registered {
@@ -51,7 +51,7 @@ impl UserEvent {
         }
     }
 
-    /// Whether [`UserEvent::describe`] looks at the state before.
+    /// Whether [`UserEvent::describe`] uses the state before the event.
     pub const fn tells_what_was_before(&self) -> bool {
         match self {
             Self::Renamed { .. } | Self::RolesChanged { .. } => true,
@@ -65,7 +65,8 @@ impl UserEvent {
     }
 }
 
-/// All that identifies a person has one key, and is erased together.
+/// All personal data of one person has one key and is erased together, so checking the e-mail is
+/// enough.
 fn person(first: &Personal<String>, last: &Personal<String>, email: &Personal<Email>) -> String {
     match email.known() {
         Some(email) => format!("{}, {email}", name(first, last)),

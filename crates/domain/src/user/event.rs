@@ -19,27 +19,27 @@ pub enum UserEvent {
         last_name: Personal<String>,
         roles: BTreeSet<Role>,
     },
-    /// A customer of another system, of whom nothing is known but what they are called there.
+    /// A customer of another system, of whom nothing is known but their identifier there.
     #[serde(rename = "user.imported")]
     Imported {
         source: String,
         external_id: Personal<String>,
     },
-    /// Both names as they are from now on.
+    /// Both names as they are from this event on.
     #[serde(rename = "user.renamed")]
     Renamed {
         first_name: Personal<String>,
         last_name: Personal<String>,
     },
-    /// All roles as they are from now on.
+    /// All roles as they are from this event on.
     #[serde(rename = "user.roles_changed")]
     RolesChanged { roles: BTreeSet<Role> },
-    /// The account stays as it was, and nobody signs in or orders with it.
+    /// The account stays as it was, but nobody can sign in or order with it.
     #[serde(rename = "user.deactivated")]
     Deactivated {},
     #[serde(rename = "user.reactivated")]
     Reactivated {},
-    /// Whoever has the account reads what is sent to its e-mail address.
+    /// The owner of the account has shown that they read what is sent to its e-mail address.
     #[serde(rename = "user.email_verified")]
     EmailVerified {},
     /// The key of the person's data was destroyed: what identifies them can no longer be read anywhere.

@@ -1,5 +1,5 @@
-//! A person with an account. What identifies them is personal data and sealed in the log; their password never is
-//! in it. That an e-mail address is taken only once is a unique claim beside the log.
+//! A person with an account. Data that identifies them is personal and sealed in the log; their password is never in
+//! it. That an e-mail address is taken only once is ensured by a unique claim beside the log.
 
 mod apply;
 mod command;
@@ -26,16 +26,17 @@ use crate::personal::Personal;
 #[serde(rename_all = "camelCase")]
 pub struct User {
     pub registered: bool,
-    /// For good: nobody is there any more, and the id is never anybody else's.
+    /// Erased for ever: the person is forgotten, and the id is never given to anybody else.
     pub erased: bool,
-    /// Nothing but reactivating or erasing it changes the account meanwhile.
+    /// While this holds, only reactivating or erasing changes the account.
     pub deactivated: bool,
     pub email: Personal<Email>,
     pub email_verified: bool,
     pub first_name: Personal<String>,
     pub last_name: Personal<String>,
     pub roles: BTreeSet<Role>,
-    /// What an imported customer is called where they come from; there is no account to sign in to.
+    /// The identifier of an imported customer in the system they come from; such a customer has no account to sign in
+    /// to.
     pub external_id: Option<Personal<String>>,
 }
 

@@ -11,10 +11,10 @@ use proptest::strategy::Strategy;
 
 type Decision<A> = Result<Vec<<A as Aggregate>::Event>, <A as Aggregate>::Error>;
 
-/// Runs sequences of `commands` from an empty stream. After each that is accepted: what was decided has been applied
-/// without a panic, events and state survive their JSON, any aggregate's `State` agrees with the aggregate's own, and
-/// `holds` of the state and the stream so far. At the end every event of the aggregate, and every rejection in
-/// `rejections`, was met: a property of commands that are all refused would say nothing.
+/// Runs sequences of `commands` from an empty stream. After each command that is accepted: what was decided has been
+/// applied without a panic, events and state survive their JSON, any aggregate's `State` agrees with the aggregate's
+/// own, and `holds` is true for the state and the stream so far. At the end every event of the aggregate, and every
+/// rejection in `rejections`, must have occurred: a property of commands that are all refused would prove nothing.
 pub(crate) fn explore<A>(
     commands: impl Strategy<Value = A::Command>,
     decide: fn(&A, A::Command) -> Decision<A>,

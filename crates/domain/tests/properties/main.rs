@@ -1,6 +1,6 @@
-//! What holds whatever is commanded: random sequences of commands, accepted and refused.
+//! What holds whatever commands are given: random sequences of commands, accepted and refused.
 //!
-//! The seed is fixed, so that a failure is the same everywhere and nothing needs to be remembered in a file.
+//! The seed is fixed, so that a failure is the same everywhere and no file of failing cases is needed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -77,7 +77,8 @@ fn assert_went_forward(order: &Order, stream: &[OrderEvent]) {
     ];
     let cancelled = statuses.contains(&OrderStatus::Cancelled);
     assert!(!(cancelled && statuses.contains(&OrderStatus::Shipped)));
-    // All but the last stand on the one way forward, in its order, none left out and none twice.
+    // All events but the last follow the one way forward, in its order, with none left out and none
+    // twice.
     let before_last = &statuses[..statuses.len() - 1];
     assert_eq!(before_last, &steps[..before_last.len()]);
 }
@@ -112,7 +113,7 @@ fn command() -> impl Strategy<Value = OrderCommand> {
     ]
 }
 
-/// Lines of few kinds, so that the same ones are brought again; now and then for another customer.
+/// Lines of few kinds, so that the same ones are imported again; now and then for another customer.
 fn import() -> impl Strategy<Value = OrderImport> {
     let currency = prop_oneof![9 => Just("EUR"), 1 => Just("USD")];
     let lines = vec((-2..=2_i64, select(vec![0, 250, -1])), 0..4);
@@ -146,7 +147,7 @@ fn import() -> impl Strategy<Value = OrderImport> {
 fn lines() -> impl Strategy<Value = Vec<OrderLine>> {
     let quantity = prop_oneof![20 => 1..=10_000_u32, 1 => Just(0), 1 => any::<u32>()];
     let minor = prop_oneof![
-        // Mostly what a total of several lines has room for.
+        // Mostly prices of which a total of several lines is still within bounds.
         20 => 0..=100_000_i64,
         1 => 0..=9_999_999_999_i64,
         1 => any::<i64>(),
@@ -164,7 +165,7 @@ fn lines() -> impl Strategy<Value = Vec<OrderLine>> {
     vec(line, 0..6)
 }
 
-/// Enough products that one is seldom named twice.
+/// Enough products that the same one is seldom named twice.
 fn product() -> impl Strategy<Value = ProductId> {
     (1..=200_u128).prop_map(|number| Uuid::from_u128(number).into())
 }

@@ -33,7 +33,8 @@ fn stock_is_never_negative_and_always_adds_up() {
     );
 }
 
-/// What was never decided is never in the log; were it, `evolve` still would not panic.
+/// Events that `decide` never makes are never in the log; even if they were, `evolve` must not
+/// panic.
 #[test]
 fn stock_takes_any_events() {
     let events = proptest::collection::vec(event(), 0..40);
@@ -47,7 +48,7 @@ fn stock_takes_any_events() {
     assert_eq!(result, Ok(()));
 }
 
-/// The same numbers counted another way: signed, so that a sale of what is not there shows.
+/// The same numbers counted another way: signed, so that a sale of units that are not there shows.
 #[derive(Default)]
 struct Ledger {
     on_hand: i128,
@@ -143,7 +144,7 @@ fn event() -> impl Strategy<Value = StockEvent> {
     ]
 }
 
-/// Few orders, so that commands meet.
+/// Few orders, so that commands concern the same ones.
 fn order() -> impl Strategy<Value = OrderId> {
     (1..=3_u128).prop_map(|number| Uuid::from_u128(number).into())
 }

@@ -38,7 +38,7 @@ fn a_user_comes_once_and_always_has_a_name_and_a_role() {
             );
             assert_eq!(user.exists(), user.registered && !erased);
             assert_eq!(user.roles.is_empty(), !user.exists());
-            // Whoever is deactivated stays as they were.
+            // A deactivated account stays as it was.
             let last_is_deactivation = matches!(stream.last(), Some(UserEvent::Deactivated {}));
             assert_eq!(user.deactivated, last_is_deactivation);
             let verifications = stream
@@ -53,7 +53,7 @@ fn a_user_comes_once_and_always_has_a_name_and_a_role() {
                 assert!(user.email.known().is_none());
             }
             for name in [&user.first_name, &user.last_name] {
-                // Who was imported had no name there.
+                // Imported customers begin without a name.
                 let Some(name) = name.known() else {
                     assert!(user.external_id.is_some() || !user.exists());
                     continue;

@@ -1,4 +1,4 @@
-//! What an access token consists of (RFC 9068). Whatever is not laid down here is not looked at but refused.
+//! The format of an access token (RFC 9068). Anything that is not specified here is not examined but refused.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,13 @@ use super::InvalidToken;
 
 pub(super) const ISSUER: &str = "daybook";
 pub(super) const AUDIENCE: &str = "daybook-api";
-/// No other kind of JWT that a key may ever sign can be passed off as an access token.
+/// The type makes sure that no other kind of JWT that a key may ever sign can be passed off as an access token.
 pub(super) const TOKEN_TYPE: &str = "at+jwt";
 
 const ALGORITHM: &str = "EdDSA";
 
-/// All that a header may hold. Parameters that bring or point to a key (`jwk`, `jku`, `x5c`, `x5u`), or want to be
-/// understood (`crit`), are none that a token of ours has, so one that has them is not ours.
+/// Everything that a header may hold. Our tokens have no parameters that contain or point to a key (`jwk`, `jku`,
+/// `x5c`, `x5u`) or demand to be understood (`crit`), so a token that has them is not ours.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -40,11 +40,11 @@ pub(super) struct Claims {
     pub(super) roles: BTreeSet<Role>,
     /// The session that the token was given to.
     pub(super) sid: Uuid,
-    /// Of the account's tokens: a later one revokes this.
+    /// The generation of the account's tokens: a later one revokes this token.
     pub(super) generation: i64,
 }
 
-/// The key that a token says it was signed with. It is only looked up among those that are known.
+/// The id of the key that a token says it was signed with. It is only looked up among the known keys.
 pub(super) fn key_id(token: &str) -> Result<String, InvalidToken> {
     let mut parts = token.split('.');
     let (Some(header), Some(_), Some(_), None) =

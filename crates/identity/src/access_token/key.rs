@@ -1,4 +1,4 @@
-//! One key pair, and what follows from it: its name, its public part, what it signs and what it finds good.
+//! One key pair, and what is derived from it: its name, its public part, signing and verifying.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use super::TokenKeyError;
 use super::format::{AUDIENCE, Claims, ISSUER, TOKEN_TYPE};
 
-/// Between two servers' clocks.
+/// Allowed difference between two servers' clocks.
 pub(super) const LEEWAY_S: u64 = 5;
 
-/// An Ed25519 key pair. It signs and checks with that algorithm and no other, whatever a token says.
+/// An Ed25519 key pair. It signs and verifies with that algorithm and no other, whatever a token says.
 pub struct Key {
     id: Arc<str>,
     signing: EncodingKey,
@@ -28,7 +28,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// A new key pair, to be kept: PKCS#8, DER.
+    /// A new key pair, to be stored: PKCS#8, DER.
     pub fn generate() -> Result<Vec<u8>, TokenKeyError> {
         let pair = Ed25519KeyPair::generate().map_err(|_| TokenKeyError::Random)?;
         let der = pair.to_pkcs8().map_err(|_| TokenKeyError::Random)?;
@@ -57,7 +57,7 @@ impl Key {
         &self.id
     }
 
-    /// The public key as JWKS have it (RFC 8037).
+    /// The public key in the form of JWKS (RFC 8037).
     pub fn public(&self) -> &Jwk {
         &self.public
     }

@@ -1,6 +1,6 @@
-//! Access tokens: JWTs as RFC 9068 has them, signed with Ed25519, valid for minutes, checked without a look-up.
-//! Neither the algorithm nor the key is the token's choice: it names one of the keys that are trusted
-//! ([`KeyRing`]), and each of those knows one algorithm.
+//! Access tokens: JWTs as RFC 9068 defines them, signed with Ed25519, valid for minutes, checked without a look-up. The
+//! token chooses neither the algorithm nor the key: it names one of the trusted keys ([`KeyRing`]), and each of those
+//! knows only one algorithm.
 
 mod format;
 mod key;
@@ -31,8 +31,7 @@ pub struct TokenKeys(Arc<Inner>);
 
 struct Inner {
     ring: RwLock<Arc<KeyRing>>,
-    /// Tokens whose signature was found good: checking one costs more than everything else that a
-    /// request does here.
+    /// Tokens whose signature was found valid: verifying it costs more than everything else that a request does here.
     checked: Cache<String, Checked>,
 }
 
@@ -46,7 +45,7 @@ struct Checked {
 
 #[derive(Debug, thiserror::Error)]
 pub enum TokenKeyError {
-    #[error("the key is no Ed25519 key pair in PKCS#8")]
+    #[error("the key is not an Ed25519 key pair in PKCS#8")]
     NotAKey,
     #[error("there is no key to sign with")]
     NoKey,
@@ -60,7 +59,7 @@ pub enum TokenKeyError {
     Sign(#[source] jsonwebtoken::errors::Error),
 }
 
-/// A token that proves nothing. Why is nobody's business but the log's.
+/// A token that is not accepted. The reason is only for the log, not for the client.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidToken {
     #[error("not three parts")]
@@ -86,7 +85,7 @@ impl TokenKeys {
         }))
     }
 
-    /// A new key pair, to be kept: PKCS#8, DER.
+    /// A new key pair, to be stored: PKCS#8, DER.
     pub fn generate() -> Result<Vec<u8>, TokenKeyError> {
         Key::generate()
     }
@@ -97,8 +96,8 @@ impl TokenKeys {
         Ok(TokenKeys::new(KeyRing::new([(DateTime::UNIX_EPOCH, key)])?))
     }
 
-    /// Goes on with other keys; answers whether they are others. What a key that is not among them has signed counts
-    /// no longer.
+    /// Continues with other keys; returns whether they are different. Tokens signed with a key that is not among them
+    /// are no longer valid.
     pub fn replace(&self, ring: KeyRing) -> bool {
         let mut present = self.0.ring.write();
         let differs = **present != ring;
@@ -108,7 +107,7 @@ impl TokenKeys {
         differs
     }
 
-    /// The public keys that tokens may be signed with, now or soon.
+    /// The public keys with which tokens may be signed, now or soon.
     pub fn published(&self, now: DateTime<Utc>) -> JwkSet {
         JwkSet {
             keys: self
@@ -119,7 +118,7 @@ impl TokenKeys {
         }
     }
 
-    /// For a principal whose means are a session.
+    /// Signs a token for a principal who has a session.
     pub fn sign(
         &self,
         principal: &Principal,
@@ -145,7 +144,7 @@ impl TokenKeys {
         self.ring().signing(now).sign(&claims)
     }
 
-    /// Whom a token speaks of; that it was not revoked is for [`crate::Revocations`] to tell.
+    /// The principal that a valid token names. Whether it was revoked is known to [`crate::Revocations`].
     pub fn check(&self, token: &str) -> Result<Principal, InvalidToken> {
         let (ring, now) = (self.ring(), Utc::now());
         let known = self.0.checked.get(token);
@@ -181,7 +180,7 @@ impl Checked {
         }
     }
 
-    /// Without leeway: at the edges the token itself is looked at.
+    /// Without leeway: close to the limits the token itself is checked.
     fn holds(&self, ring: &KeyRing, now: DateTime<Utc>) -> bool {
         let seconds = now.timestamp();
         self.not_before <= seconds

@@ -1,6 +1,6 @@
-//! Which key signs, and which are trusted. Keys follow one another: each signs from an instant that its file bears,
-//! until the next one does, and is trusted until the last token that it may have signed has expired. A key is there
-//! before its instant comes, so that every server trusts it before any server signs with it.
+//! Which key signs, and which are trusted. Keys follow one another: each signs from the instant in its file until the
+//! next one does, and is trusted until the last token that it may have signed has expired. A key exists before its
+//! instant comes, so that every server trusts it before any server signs with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use super::key::{Key, LEEWAY_S};
 /// The longest that an access token may be valid.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// All keys that there are, the first to sign first; at least one.
+/// All keys, in the order in which they sign; at least one.
 pub struct KeyRing(Vec<RingKey>);
 
 pub struct RingKey {
     pub key: Key,
     pub signs_from: DateTime<Utc>,
-    /// `None` while no key follows it.
+    /// `None` if no key follows it.
     pub trusted_until: Option<DateTime<Utc>>,
 }
 
@@ -52,13 +52,13 @@ impl KeyRing {
         &self.0
     }
 
-    /// The newest whose instant has come; where none's has, a clock is wrong and the oldest signs.
+    /// The newest key whose instant has come. If there is none, a clock is wrong and the oldest key signs.
     pub(super) fn signing(&self, now: DateTime<Utc>) -> &Key {
         let come = self.0.iter().rfind(|key| key.signs_from <= now);
         &come.unwrap_or(&self.0[0]).key
     }
 
-    /// Those that are trusted now, the coming ones included.
+    /// The keys that are trusted now, including those that will sign later.
     pub(super) fn trusted(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Key> {
         self.0
             .iter()
@@ -81,7 +81,7 @@ impl RingKey {
     }
 }
 
-/// Equal are those of the same keys with the same instants.
+/// Two rings are equal if they have the same keys with the same instants.
 impl PartialEq for KeyRing {
     fn eq(&self, other: &KeyRing) -> bool {
         self.terms().eq(other.terms())

@@ -39,7 +39,7 @@ fn claims() -> Value {
            "jti": Uuid::now_v7(), "roles": ["user"], "sid": Uuid::from_u128(8), "generation": 3})
 }
 
-/// As a token of the key in `der` has it.
+/// The header of a token signed by the key in `der`.
 fn header(der: &[u8]) -> Header {
     let mut header = Header::new(Algorithm::EdDSA);
     header.typ = Some("at+jwt".to_owned());
@@ -223,7 +223,7 @@ fn tokens_outlive_the_turn_of_their_key_but_not_its_trust() {
         TokenKeys::generate().unwrap(),
         TokenKeys::generate().unwrap(),
     );
-    // The new one's instant came so many minutes ago.
+    // The new key's instant came this many minutes ago.
     let ring = |minutes| {
         let (old, new) = (
             Key::from_pkcs8(&old).unwrap(),

@@ -1,6 +1,6 @@
 //! API keys: how a machine proves for whom it acts. A key is a random secret with an id, made by an administrator,
-//! kept as a hash, good until it expires or is revoked. It has roles of its own, which never reach further than
-//! those that its owner has when it is used; that is for the caller to see to, who knows the log.
+//! stored as a hash, valid until it expires or is revoked. It has roles of its own. They never exceed those that its
+//! owner has when it is used; the caller, who knows the log, must ensure that.
 
 mod store;
 mod text;
@@ -27,20 +27,20 @@ use crate::principal::{Means, Principal};
 
 const KNOWN: u64 = 10_000;
 const KNOWN_FOR: Duration = Duration::from_secs(300);
-/// How often the use of a key is written down.
+/// How often the use of a key is recorded.
 const USE_KEPT_FOR: Duration = Duration::from_secs(60);
 
-/// The keys as requests are checked against them. Clones share what they know.
+/// The keys against which requests are checked. Clones share what they know.
 #[derive(Clone)]
 pub struct ApiKeys(Arc<Inner>);
 
 struct Inner {
     pool: PgPool,
-    /// What never changes of a key: that it was revoked is for [`crate::Revocations`] to tell.
+    /// The parts of a key that never change. Whether it was revoked is known to [`crate::Revocations`].
     known: Cache<Uuid, Arc<Kept>>,
-    /// Those whose use was noted within the last minute.
+    /// Keys whose use was noted within the last minute.
     noted: Cache<Uuid, ()>,
-    /// Uses that are to be written down.
+    /// Uses that still have to be recorded.
     uses: Mutex<HashMap<Uuid, DateTime<Utc>>>,
 }
 
@@ -64,7 +64,8 @@ impl ApiKeys {
         }))
     }
 
-    /// For whom the holder of `text` acts, with all the roles of the key. `None`: it is no key, or has expired.
+    /// The principal for whom the holder of `text` acts, with all roles of the key. `None`: it is not a key, or has
+    /// expired.
     pub async fn check(&self, text: &str) -> Result<Option<Principal>, sqlx::Error> {
         let Some((id, secret)) = text::read(text) else {
             return Ok(None);
@@ -90,8 +91,8 @@ impl ApiKeys {
         }
     }
 
-    /// Writes down when keys were used, each once a minute at most. What cannot be written is forgotten: the next
-    /// use comes soon enough.
+    /// Records when keys were used, each once a minute at most. What cannot be written is forgotten: the next use comes
+    /// soon enough.
     pub async fn record_uses(&self) -> Result<(), sqlx::Error> {
         let uses = std::mem::take(&mut *self.0.uses.lock());
         if uses.is_empty() {
@@ -136,7 +137,7 @@ impl ApiKeys {
     }
 }
 
-/// A plain hash is enough: the secret is 256 random bits, there is nothing to guess.
+/// A plain hash is enough: the secret is 256 random bits, so it cannot be guessed.
 fn hash(secret: &[u8]) -> Vec<u8> {
     digest(&SHA256, secret).as_ref().to_vec()
 }

@@ -1,4 +1,4 @@
-//! API keys as they are kept: of the secret only a hash, which nothing here hands out again.
+//! Stored API keys. Only a hash of the secret is stored, and nothing here returns it.
 
 use aws_lc_rs::rand;
 use chrono::{DateTime, Utc};
@@ -13,7 +13,7 @@ use crate::revocation::{Revoked, announce};
 
 const COLUMNS: &str = "id, name, roles, user_id, created_at, expires_at, revoked_at, last_used_at";
 
-/// A key without what would prove anything.
+/// A key without anything that would prove who holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
     pub id: Uuid,
@@ -24,7 +24,7 @@ pub struct ApiKey {
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub revoked_at: Option<DateTime<Utc>>,
-    /// To the minute or so.
+    /// Accurate to about a minute.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
@@ -47,10 +47,10 @@ pub enum ApiKeyError {
     Database(#[from] sqlx::Error),
 }
 
-/// Where a page of a list begins. A key's id is the newer the greater it is.
+/// Where a page of a list begins. Newer keys have greater ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPlace {
-    /// After so many keys.
+    /// After this many keys.
     Offset(i64),
     OlderThan(Uuid),
     NewerThan(Uuid),
@@ -60,20 +60,20 @@ pub enum KeyPlace {
 #[derive(Debug)]
 pub struct KeyPage {
     pub keys: Vec<ApiKey>,
-    /// How many there are on all pages.
+    /// How many keys there are on all pages.
     pub total: i64,
     pub has_newer: bool,
     pub has_older: bool,
 }
 
 impl ApiKey {
-    /// What the key itself begins with.
+    /// The beginning of the key itself.
     pub fn prefix(&self) -> String {
         text::prefix(self.id)
     }
 }
 
-/// Makes a key. Its text is here once and never again.
+/// Makes a key. Its text is returned here and never again.
 pub async fn create(pool: &PgPool, new: NewApiKey) -> Result<(ApiKey, String), ApiKeyError> {
     let mut secret = [0_u8; text::SECRET_BYTES];
     rand::fill(&mut secret).map_err(|_| ApiKeyError::Random)?;
@@ -106,7 +106,7 @@ pub async fn get(pool: &PgPool, id: Uuid) -> Result<Option<ApiKey>, sqlx::Error>
     .await
 }
 
-/// All keys that act for somebody, the oldest first.
+/// All keys that act for a user, the oldest first.
 pub async fn of_user(pool: &PgPool, user_id: UserId) -> Result<Vec<ApiKey>, sqlx::Error> {
     sqlx::query_as(&format!(
         "select {COLUMNS} from auth.api_keys where user_id = $1 order by id"
@@ -153,7 +153,7 @@ pub async fn list(pool: &PgPool, place: KeyPlace, limit: u32) -> Result<KeyPage,
     })
 }
 
-/// Ends a key, for good; `None` where there is none. One that has ended stays as it ended.
+/// Revokes a key for ever; `None` if there is none. If it was revoked before, it stays as it is.
 pub async fn revoke(pool: &PgPool, id: Uuid) -> Result<Option<Revoked>, sqlx::Error> {
     let mut transaction = daybook_transaction::begin(pool).await?;
     let found = sqlx::query(

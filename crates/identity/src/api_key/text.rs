@@ -1,6 +1,6 @@
 //! An API key as it is handed out: `dbk_`, its id, `_`, its secret, a check value; in base64url, 76 characters. The
-//! beginning is there for scanners that look for secrets where they don't belong; the check value tells a key from
-//! what only looks like one, without a look-up.
+//! beginning lets scanners find secrets in places where they don't belong; the check value tells a key from a text that
+//! only looks like one, without a look-up.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -16,7 +16,7 @@ const SECRET_CHARS: usize = 43;
 const CHECK_CHARS: usize = 6;
 const CHECK_BYTES: usize = 4;
 
-/// What the key of this id begins with, which is no secret.
+/// The beginning of the key with this id; it is not secret.
 pub(super) fn prefix(id: Uuid) -> String {
     format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(id))
 }

@@ -1,4 +1,4 @@
-//! Attempts to sign in: each is finished once, by who began it.
+//! Attempts to sign in: each is finished once, by the client that began it.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use super::OidcError;
 
 const BYTES: usize = 32;
 
-/// From beginning to end: time enough for a second factor.
+/// From beginning to end: enough time for a second factor.
 pub const LIFETIME: Duration = Duration::from_secs(600);
 
-/// What only the client and, while it is used, this process know.
+/// The secret of an attempt. Only the client knows it and, while it is used, this process.
 pub(super) struct Attempt([u8; BYTES]);
 
 impl Attempt {
@@ -40,7 +40,7 @@ impl Attempt {
         Ok(attempt)
     }
 
-    /// Takes the attempt that `text` names, so that nobody else can, if `state` is its own.
+    /// Takes the attempt that `text` names, so that nobody else can, if `state` belongs to it.
     pub(super) async fn finish(
         pool: &PgPool,
         text: &str,

@@ -1,4 +1,5 @@
-//! How the provider is asked: briefly, without following where it points, and without taking more than it should say.
+//! How the provider is asked: with a short time limit, without following redirects, and with a limit on the answer's
+//! size.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Signing in at an OpenID Connect provider: the authorization code flow with PKCE (OpenID Connect Core 1.0, 3.1; RFC
-//! 7636), between whoever signs in, their provider and this server.
+//! 7636), between the person who signs in, their provider and this server.
 //!
-//! A client begins an attempt and is given a secret and the address to go to. `state`, `nonce` and PKCE's verifier
-//! all derive from that secret, so that only who began an attempt can finish it, and nothing that is worth stealing
-//! is kept: of an attempt only the secret's hash, which goes with its first use.
+//! A client begins an attempt and is given a secret and the address to go to. `state`, `nonce` and PKCE's verifier are
+//! all derived from that secret, so that only the client that began an attempt can finish it, and nothing worth
+//! stealing is stored: only a hash of the attempt's secret, which is deleted at its first use.
 
 mod attempt;
 mod http;
@@ -19,39 +19,39 @@ use self::http::HttpError;
 pub use self::provider::Provider;
 pub use self::subjects::{Linked, link, linked, of_user};
 
-/// What is agreed with the provider.
+/// The settings agreed with the provider.
 #[derive(Clone, Debug)]
 pub struct OidcConfig {
-    /// Below which `.well-known/openid-configuration` is found.
+    /// The URL below which `.well-known/openid-configuration` is found.
     pub issuer: String,
     pub client_id: String,
     /// `None` for a public client.
     pub client_secret: Option<SecretString>,
-    /// Where the provider sends whoever has signed in: a page of the client's, registered with the provider.
+    /// Where the provider sends people after they have signed in: a page of the client's, registered with the provider.
     pub redirect_url: String,
 }
 
-/// Where a sign-in begins.
+/// The beginning of a sign-in.
 #[derive(Debug)]
-pub struct Begun {
-    /// To be kept by the client, and shown to nobody else.
+pub struct StartedSignIn {
+    /// The client must keep this, and show it to nobody else.
     pub attempt: String,
-    /// Where to go.
+    /// The address to go to.
     pub authorization_url: Url,
 }
 
-/// Whom the provider has proven.
+/// The person that the provider has authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     pub issuer: String,
     pub subject: String,
-    /// Where the provider has verified that it is theirs.
+    /// Only if the provider has verified that it is theirs.
     pub email: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum OidcConfigError {
-    #[error("{0} is no URL that OpenID Connect can be spoken with: https, or http on this machine")]
+    #[error("{0} is not a URL that can be used for OpenID Connect: https, or http on this machine")]
     Url(String),
     #[error("no HTTP client for the identity provider")]
     Client(#[source] reqwest::Error),
@@ -71,7 +71,7 @@ pub enum OidcError {
     Database(#[from] sqlx::Error),
 }
 
-/// What was agreed must not be read or changed on its way.
+/// Traffic with the provider must not be read or changed on its way.
 fn safe_url(text: &str) -> Result<Url, OidcConfigError> {
     let refused = || OidcConfigError::Url(text.to_owned());
     let url = Url::parse(text).map_err(|_| refused())?;

@@ -17,13 +17,14 @@ use secrecy::ExposeSecret;
 use sqlx::PgPool;
 
 use super::{
-    Attempt, Begun, HttpError, OidcConfig, OidcConfigError, OidcError, Subject, http, safe_url,
+    Attempt, HttpError, OidcConfig, OidcConfigError, OidcError, StartedSignIn, Subject, http,
+    safe_url,
 };
 
-/// How long what the provider says of itself is believed, its keys included.
+/// How long the provider's metadata is kept before it is fetched again, its keys included.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
 
-/// Signed with a key that only the provider has: never `none`, never a secret that we have too.
+/// Only signatures with a key that the provider alone has: never `none`, never a secret that we have too.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
@@ -36,7 +37,7 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EdDsa,
 ];
 
-/// A provider whose word is taken for who someone is. Clones share what is known of it.
+/// A provider that is trusted to say who somebody is. Clones share what is known of it.
 #[derive(Clone, Debug)]
 pub struct Provider(Arc<Inner>);
 
@@ -60,12 +61,12 @@ type Client = CoreClient<
 >;
 
 impl Provider {
-    /// Asks nobody yet: a provider that is away keeps no server from starting.
+    /// Makes no request yet: a provider that cannot be reached must not keep a server from starting.
     pub fn new(config: &OidcConfig) -> Result<Provider, OidcConfigError> {
         let secret = config.client_secret.as_ref();
         safe_url(&config.issuer)?;
         Ok(Provider(Arc::new(Inner {
-            // As it is written: an issuer is compared letter by letter.
+            // Unchanged: an issuer is compared letter by letter.
             issuer: IssuerUrl::new(config.issuer.clone())
                 .map_err(|_| OidcConfigError::Url(config.issuer.clone()))?,
             client_id: ClientId::new(config.client_id.clone()),
@@ -77,8 +78,8 @@ impl Provider {
         })))
     }
 
-    /// Begins to sign somebody in.
-    pub async fn begin(&self, pool: &PgPool) -> Result<Begun, OidcError> {
+    /// Begins a sign-in.
+    pub async fn begin(&self, pool: &PgPool) -> Result<StartedSignIn, OidcError> {
         let client = self.client(KNOWN_FOR).await?;
         let attempt = Attempt::begin(pool).await?;
         let (state, nonce) = (attempt.state(), attempt.nonce());
@@ -93,7 +94,7 @@ impl Provider {
                 &attempt.verifier(),
             ))
             .url();
-        Ok(Begun {
+        Ok(StartedSignIn {
             attempt: attempt.to_text(),
             authorization_url,
         })
@@ -150,7 +151,7 @@ impl Provider {
         })
     }
 
-    /// Many providers tell what belongs to a scope only to who asks for it (OpenID Connect Core 1.0, 5.4).
+    /// Many providers return the claims of a scope only from the userinfo endpoint (OpenID Connect Core 1.0, 5.4).
     async fn told_email(
         &self,
         client: &Client,
@@ -169,7 +170,7 @@ impl Provider {
         Ok(verified_email(told.email(), told.email_verified()))
     }
 
-    /// The provider's keys as they are known, or as they are now where the token names one that is not among them.
+    /// The provider's keys as they are known; fetched again if the token names one that is not among them.
     async fn knowing_the_key_of(
         &self,
         token: &CoreIdToken,
@@ -224,7 +225,7 @@ fn verified_email(email: Option<&EndUserEmail>, is_verified: Option<bool>) -> Op
         .map(|email| email.to_string())
 }
 
-/// A provider that knows no such code answers so; everything else is its own trouble.
+/// This is the provider's answer to a code that it does not know; every other failure is its own trouble.
 fn refused_or_unavailable<T: openidconnect::ErrorResponse + 'static>(
     error: openidconnect::RequestTokenError<HttpError, T>,
 ) -> OidcError {
@@ -234,7 +235,7 @@ fn refused_or_unavailable<T: openidconnect::ErrorResponse + 'static>(
     }
 }
 
-/// An error with all that caused it.
+/// An error with its causes.
 fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! Who somebody is to a provider.
+//! Which account belongs to which of a provider's subjects.
 
 use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Subject;
 
-/// An account's name with a provider.
+/// An account's subject at a provider.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Linked {
     pub issuer: String,
@@ -15,7 +15,7 @@ pub struct Linked {
     pub linked_at: DateTime<Utc>,
 }
 
-/// Whose account it is, where they have signed in before.
+/// The user to whom this subject belongs, if they have signed in before.
 pub async fn linked(pool: &PgPool, subject: &Subject) -> Result<Option<UserId>, sqlx::Error> {
     let user: Option<Uuid> = sqlx::query_scalar(
         "select user_id from auth.oidc_subjects where issuer = $1 and subject = $2",
@@ -27,7 +27,7 @@ pub async fn linked(pool: &PgPool, subject: &Subject) -> Result<Option<UserId>, 
     Ok(user.map(UserId::from))
 }
 
-/// Remembers whose account it is. A subject stays with the account that it was linked to first.
+/// Links a subject to a user. It stays linked to the user to whom it was linked first.
 pub async fn link(pool: &PgPool, subject: &Subject, user_id: UserId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into auth.oidc_subjects (issuer, subject, user_id) select $1, $2, $3
@@ -42,7 +42,7 @@ pub async fn link(pool: &PgPool, subject: &Subject, user_id: UserId) -> Result<(
     Ok(())
 }
 
-/// What an account is called by providers, the oldest first.
+/// The subjects that belong to a user, the oldest first.
 pub async fn of_user(pool: &PgPool, user_id: UserId) -> Result<Vec<Linked>, sqlx::Error> {
     sqlx::query_as(
         "select issuer, subject, linked_at from auth.oidc_subjects where user_id = $1 order by linked_at",

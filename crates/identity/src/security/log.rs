@@ -1,4 +1,4 @@
-//! Writing events, behind the answers that they are about.
+//! Writing events, without the answers waiting for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,19 +15,20 @@ use tracing::{error, warn};
 
 use super::{KEPT_FOR, SecurityEvent};
 
-/// More than that wait for a database that is away; the rest is dropped, counted and said.
+/// How many events may wait for a database that cannot be reached; further ones are dropped, counted and
+/// reported.
 const QUEUE: usize = 4_096;
 const BATCH: usize = 512;
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long what is queued may keep a server from ending.
+/// How long the queue may delay the end of a server.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How long a reader waits for what was recorded before it asked.
+/// How long a reader waits for events that were recorded before it asked.
 const FLUSHED_WITHIN: Duration = Duration::from_secs(2);
 
 const EVENTS: &str = "daybook_security_events_total";
 const DROPPED: &str = "daybook_security_events_dropped_total";
 
-/// Where events are handed in. Clones share the queue.
+/// Takes events to be recorded. Clones share the queue.
 #[derive(Clone)]
 pub struct SecurityLog(Arc<Inner>);
 
@@ -35,13 +36,13 @@ struct Inner {
     pool: PgPool,
     queue: mpsc::Sender<Message>,
     queued: Mutex<mpsc::Receiver<Message>>,
-    /// So that a flood is said once.
+    /// So that a flood is reported once.
     is_dropping: AtomicBool,
 }
 
 enum Message {
     Event(Box<SecurityEvent>),
-    /// Answered when everything before it is written.
+    /// Answered once everything before it is written.
     Flush(oneshot::Sender<()>),
 }
 
@@ -73,7 +74,7 @@ impl SecurityLog {
         }
     }
 
-    /// Waits until what this process has recorded so far can be read; not for long.
+    /// Waits until everything that this process has recorded so far can be read, but not for long.
     pub async fn flushed(&self) {
         let (written, all) = oneshot::channel();
         let flushed = async {
@@ -87,7 +88,7 @@ impl SecurityLog {
         }
     }
 
-    /// Writes what is handed in until `stop`, and then what is queued.
+    /// Writes events until `stop`, and then those that are still queued.
     pub async fn run(&self, stop: CancellationToken) {
         let mut queued = self.0.queued.lock().await;
         let mut batch = Vec::with_capacity(BATCH);
@@ -109,7 +110,7 @@ impl SecurityLog {
         }
     }
 
-    /// Takes away what was kept long enough; answers how much that was.
+    /// Deletes events that were kept long enough; returns how many.
     pub async fn expire(&self) -> Result<i64, sqlx::Error> {
         query_scalar("select auth.expire_security_events(make_interval(secs => $1))")
             .bind(KEPT_FOR.as_secs_f64())
@@ -117,7 +118,7 @@ impl SecurityLog {
             .await
     }
 
-    /// Tries until the database is back, or `stop`, and then once more.
+    /// Tries until the database is back, or until `stop`, and then once more.
     async fn write(&self, batch: &mut Vec<Message>, stop: &CancellationToken) {
         let (mut events, mut readers) = (Vec::new(), Vec::new());
         for message in batch.drain(..) {
@@ -154,7 +155,7 @@ impl SecurityLog {
     }
 }
 
-/// Whether the statement is to blame, which would be refused again.
+/// Whether the statement itself is at fault and would be refused again.
 fn is_refusal(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|refusal| refusal.code());
     code.is_some_and(|code| {

@@ -1,11 +1,12 @@
-//! Security events: what happened to accounts, for those who watch over them.
+//! Security events: what happened to accounts, for the people who watch over them.
 //!
-//! They are kept beside the log, since they are kept for a while only ([`KEPT_FOR`]) and hold addresses of the
-//! network. The server's role cannot change one. An erased person's keep what happened and when, and their id.
+//! They are stored outside the event log, since they are kept only for a limited time ([`KEPT_FOR`]) and hold network
+//! addresses. The server's role cannot change them. After a person is erased, their events keep only what happened,
+//! when, and the person's id.
 //!
-//! Events are written behind the answers that they are about, in batches ([`SecurityLog`]): a server that dies takes
-//! what it had not written yet along, a fraction of a second's worth. Of what somebody can do as often as they like
-//! there is one row for each minute, with a count.
+//! Events are written in batches, without the answers that they are about waiting for them ([`SecurityLog`]): if a
+//! server dies, the events of a fraction of a second are lost. Events that somebody can cause as often as they like
+//! have one row for each minute, with a count.
 
 mod log;
 mod search;
@@ -21,18 +22,18 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::log::SecurityLog;
-pub use self::search::{Criteria, KeptEvent, Page, Place, count, of_user, search};
+pub use self::search::{Criteria, KeptEvent, Page, PageStart, count, of_user, search};
 
 /// How long events are kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// What happened. The names are for ever, like those of the log's events.
+/// What happened. The names never change, like those of the log's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     SignedIn,
     SignInFailed,
-    /// A sign-in that was not looked at, since too many before it failed.
+    /// A sign-in whose password was not checked, since too many before it failed.
     SignInDelayed,
     /// A refresh token came back after its use, so its session was ended.
     RefreshReused,
@@ -43,15 +44,15 @@ pub enum Kind {
     PasswordReset,
     EmailVerification,
     RoleChanged,
-    /// By an administrator, with the roles that are told.
+    /// By an administrator; the event has the new roles.
     AccountCreated,
     Deactivated,
     Reactivated,
-    /// Everything about somebody was read at once.
+    /// All data about a person was read at once.
     Exported,
     ApiKeyCreated,
     ApiKeyRevoked,
-    /// Somebody may not do what they asked for, or came with a token that does not count.
+    /// Somebody tried something that they may not do, or came with a token that is not valid.
     AccessDenied,
     RateLimited,
 }
@@ -107,7 +108,7 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// What it usually ends in.
+    /// The usual outcome.
     const fn outcome(self) -> Outcome {
         match self {
             Kind::SignInFailed | Kind::RefreshReused => Outcome::Failure,
@@ -116,7 +117,7 @@ impl Kind {
         }
     }
 
-    /// Whether it can be brought about as often as somebody likes, so that it is counted.
+    /// Whether somebody can cause it as often as they like, so that it is counted.
     const fn is_counted(self) -> bool {
         matches!(
             self,
@@ -133,31 +134,54 @@ pub enum Outcome {
     Denied,
 }
 
-/// An event that is about to be written. Holds neither secrets nor what anybody typed.
+/// An event that is about to be written. Holds neither secrets nor anything that a user has typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SecurityEvent {
     pub at: DateTime<Utc>,
     pub kind: Kind,
     pub outcome: Outcome,
-    /// Whom it concerns, where that is known.
+    /// The user whom it concerns, if known.
     pub user_id: Option<UserId>,
-    /// Who did it to them, if that is somebody else.
+    /// The user who caused it, if that is somebody else.
     pub actor_id: Option<UserId>,
     pub session_id: Option<Uuid>,
     pub api_key_id: Option<Uuid>,
     pub address: Option<IpAddr>,
-    /// Method and path, its parameters by their names.
+    /// Method and path, with the names of its parameters.
     pub route: Option<String>,
     pub request_id: Option<String>,
     pub detail: Detail,
     counted: bool,
 }
 
-/// What more there is to tell of some.
+/// The request in which something happened, as its events tell it.
+#[derive(Clone, Debug, Default)]
+pub struct RequestContext {
+    /// `None` where requests do not come over connections.
+    pub address: Option<IpAddr>,
+    /// The network of the address, which counts as one client.
+    pub network: Option<IpAddr>,
+    /// Method and path, with the names of its parameters.
+    pub route: Option<String>,
+    pub request_id: Option<String>,
+}
+
+impl RequestContext {
+    /// What happened in this request, now.
+    pub fn event(&self, kind: Kind) -> SecurityEvent {
+        let mut event = SecurityEvent::new(kind, Utc::now());
+        event.address = self.address;
+        event.route.clone_from(&self.route);
+        event.request_id.clone_from(&self.request_id);
+        event
+    }
+}
+
+/// Further details of some events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Detail {
-    /// Those that somebody has from now on.
+    /// The roles that the user has from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<BTreeSet<Role>>,
 }
@@ -186,7 +210,7 @@ impl SecurityEvent {
         self
     }
 
-    /// Nobody else, where it is the one whom it concerns.
+    /// Leaves the actor out if it is the user whom the event concerns.
     #[must_use]
     pub fn by(mut self, actor_id: UserId) -> SecurityEvent {
         self.actor_id = Some(actor_id).filter(|actor| Some(*actor) != self.user_id);

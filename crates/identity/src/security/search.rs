@@ -10,14 +10,14 @@ use uuid::Uuid;
 
 use super::Kind;
 
-/// Above this nobody counts.
+/// Larger numbers are not counted exactly.
 const COUNTED_TO: i64 = 10_000;
 
-/// What events are to fit; what is not given fits.
+/// Conditions for events; those that are not given match every event.
 #[derive(Clone, Debug, Default)]
 pub struct Criteria {
     pub kind: Option<Kind>,
-    /// Whom they concern, or who did it.
+    /// The user whom they concern, or who caused them.
     pub user_id: Option<UserId>,
     pub address: Option<IpAddr>,
     /// Inclusive.
@@ -26,13 +26,13 @@ pub struct Criteria {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// Where a page is.
+/// Which page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PageStart {
     First,
-    /// Of what is older than the event with this id.
+    /// The page of events older than the one with this id.
     After(i64),
-    /// Of what is newer.
+    /// The page of newer events.
     Before(i64),
 }
 
@@ -50,7 +50,7 @@ pub struct KeptEvent {
     pub route: Option<String>,
     pub request_id: Option<String>,
     pub detail: Json<serde_json::Value>,
-    /// How often, within the minute.
+    /// How often it happened within the minute.
     pub times: i32,
 }
 
@@ -74,16 +74,16 @@ const FITS: &str = "($1::text is null or e.kind = $1)
 pub async fn search(
     pool: &PgPool,
     criteria: &Criteria,
-    place: Place,
+    start: PageStart,
     limit: u32,
 ) -> Result<Page, sqlx::Error> {
-    let (side, direction) = match place {
-        Place::First | Place::After(_) => ("e.id < $6", "desc"),
-        Place::Before(_) => ("e.id > $6", "asc"),
+    let (side, direction) = match start {
+        PageStart::First | PageStart::After(_) => ("e.id < $6", "desc"),
+        PageStart::Before(_) => ("e.id > $6", "asc"),
     };
-    let id = match place {
-        Place::First => i64::MAX,
-        Place::After(id) | Place::Before(id) => id,
+    let id = match start {
+        PageStart::First => i64::MAX,
+        PageStart::After(id) | PageStart::Before(id) => id,
     };
     let statement = format!(
         "select {COLUMNS} from auth.security_events e where {FITS} and {side} order by e.id {direction} limit $7"
@@ -100,10 +100,10 @@ pub async fn search(
         .await?;
     let has_more = events.len() > limit as usize;
     events.truncate(limit as usize);
-    let (has_next, has_prev) = match place {
-        Place::First => (has_more, false),
-        Place::After(_) => (has_more, true),
-        Place::Before(_) => {
+    let (has_next, has_prev) = match start {
+        PageStart::First => (has_more, false),
+        PageStart::After(_) => (has_more, true),
+        PageStart::Before(_) => {
             events.reverse();
             (true, has_more)
         }
@@ -115,7 +115,7 @@ pub async fn search(
     })
 }
 
-/// How many there are; `None` for more than anybody counts.
+/// How many there are; `None` if there are more than are counted.
 pub async fn count(pool: &PgPool, criteria: &Criteria) -> Result<Option<i64>, sqlx::Error> {
     let statement = format!(
         "select count(*) from (select from auth.security_events e where {FITS} limit $6) counted"
@@ -132,7 +132,7 @@ pub async fn count(pool: &PgPool, criteria: &Criteria) -> Result<Option<i64>, sq
     Ok(Some(found).filter(|found| *found <= COUNTED_TO))
 }
 
-/// What concerns a person, the oldest first, after the event with this id.
+/// The events that concern a person, the oldest first, after the event with this id.
 pub async fn of_user(
     pool: &PgPool,
     user_id: UserId,

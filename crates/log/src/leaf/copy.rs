@@ -1,8 +1,8 @@
 //! Rows as PostgreSQL's binary COPY writes them: <https://www.postgresql.org/docs/15/sql-copy.html>.
 //!
-//! Nothing is made of a row but slices of what came, so that hashing costs more than reading. A row that
-//! the table would not hold, left by someone with the rights to change the table, is read all the same: it
-//! has a hash, which is that of no honest row.
+//! A row is read as slices of the received bytes and nothing more, so that hashing costs more than reading. A row that
+//! the table would not accept, left by someone with the right to change the table, is read all the same: its hash is
+//! one that no honest row has.
 
 use uuid::Uuid;
 
@@ -50,9 +50,9 @@ impl LeafChunk {
 /// A row of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct LeafRow<'a> {
-    /// As stored: not to be trusted to be dense, unique or above zero. 0 where the row has none.
+    /// As stored: do not trust it to be dense, unique or above zero. 0 if the row has none.
     pub position: Position,
-    /// In the order of the encoding, the instants still as PostgreSQL counts them.
+    /// In the order of the encoding; instants are still as PostgreSQL counts them.
     fields: [Option<&'a [u8]>; FIELDS],
 }
 
@@ -86,24 +86,24 @@ impl LeafRow<'_> {
         push_line(text, self.fields[1]);
     }
 
-    /// 0 where the row has none.
+    /// 0 if the row has none.
     pub fn sequence(&self) -> i64 {
         self.fields[2].and_then(integer).unwrap_or_default()
     }
 
-    /// Lossy where the row has no text.
+    /// Lossy if the row has no valid text.
     pub fn event_type(&self) -> String {
         String::from_utf8_lossy(self.fields[3].unwrap_or_default()).into_owned()
     }
 
-    /// The nil id where the row has none.
+    /// The nil id if the row has none.
     pub fn event_id(&self) -> Uuid {
         self.fields[7]
             .and_then(|bytes| Uuid::from_slice(bytes).ok())
             .unwrap_or_default()
     }
 
-    /// The whole row; `None` where it is none that the table would hold.
+    /// The whole row; `None` if the table would not accept such a row.
     pub fn leaf(&self) -> Option<Leaf> {
         let text = |n: usize| String::from_utf8(self.fields[n]?.to_vec()).ok();
         let number = |n: usize| self.fields[n].and_then(integer);
@@ -122,7 +122,7 @@ impl LeafRow<'_> {
     }
 }
 
-/// Wraps around where PostgreSQL has `infinity`: two instants never become one.
+/// Wraps around for PostgreSQL's `infinity`: two different instants never become the same.
 fn since_1970(since_2000: i64) -> i64 {
     since_2000.wrapping_add(POSTGRES_EPOCH_US)
 }
@@ -140,18 +140,18 @@ fn push_line(text: &mut String, field: Option<&[u8]>) {
     );
 }
 
-/// What stands at the beginning of what came and was not used yet.
+/// What the received bytes that were not used yet begin with.
 pub(super) enum Next {
     Row {
         length: usize,
     },
     End,
-    /// It is not all there yet.
+    /// It has not been received whole yet.
     Incomplete,
     Malformed,
 }
 
-/// The length of the header; `None` while it is not all there.
+/// The length of the header; `None` until it has been received whole.
 pub(super) fn header_length(bytes: &[u8]) -> Option<Result<usize, ()>> {
     let mut input = Input(bytes);
     if input.take(SIGNATURE.len())? != SIGNATURE {
@@ -190,7 +190,7 @@ pub(super) fn next(bytes: &[u8]) -> Next {
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    /// The next row of those that [`next`] has found whole.
+    /// The next row; [`next`] must have found it whole before.
     fn row(&mut self) -> Option<LeafRow<'a>> {
         self.columns()?;
         let position = self.field()?.and_then(integer).unwrap_or_default();

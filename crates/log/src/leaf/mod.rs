@@ -26,16 +26,16 @@ use uuid::Uuid;
 pub use copy::{LeafChunk, LeafRow};
 pub use reader::LeafReader;
 
-/// What a leaf's data begins with: which encoding follows.
+/// The beginning of a leaf's data. It says which encoding follows.
 const VERSION: &[u8] = b"daybook.event.v1\n";
 
 /// What RFC 6962 puts before a leaf's data, so that no leaf passes for a node.
 const LEAF_PREFIX: u8 = 0;
 
-/// What a field's length says where the row has null, which the table forbids.
+/// Written as a field's length if the row has null there, which the table forbids.
 const NULL: u32 = u32::MAX;
 
-/// All that is stored of an event but its position, in the order of the encoding.
+/// All stored columns of an event but its position, in the order of the encoding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Leaf {
@@ -44,9 +44,9 @@ pub struct Leaf {
     pub sequence: i64,
     pub event_type: String,
     pub event_version: String,
-    /// JSON, to the byte as it is stored.
+    /// JSON, exactly as stored.
     pub payload: String,
-    /// JSON, to the byte as it is stored.
+    /// JSON, exactly as stored.
     pub metadata: String,
     pub event_id: Uuid,
     /// Microseconds since 1970-01-01 UTC.

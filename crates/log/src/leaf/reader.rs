@@ -10,10 +10,10 @@ use sqlx::{PgConnection, query_scalar};
 use super::copy::{self, LeafChunk, Next};
 use crate::{LogError, Position};
 
-/// A chunk is given out once it has this many bytes: enough to be worth handing to another thread.
+/// A chunk is returned once it has this many bytes: enough to be worth handing to another thread.
 const CHUNK_BYTES: usize = 512 * 1024;
 
-/// In the order of the encoding. What is sent depends on no setting but the encoding of text.
+/// In the order of the encoding. The bytes that are sent depend on no setting but the text encoding.
 const COLUMNS: &str = "e.position, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, \
      e.payload, e.metadata, e.event_id, e.occurred_at, e.recorded_at";
 
@@ -24,29 +24,29 @@ const CONVERTED_COLUMNS: &str = "e.position, convert_to(e.aggregate_type, 'UTF8'
 
 /// Rows of the log, in the order of their positions, in chunks.
 ///
-/// A connection whose reader is let go before the end is still busy sending: close it.
+/// A connection whose reader is dropped before the end is still busy sending: close it.
 pub struct LeafReader<'c> {
     copy: BoxStream<'c, Result<Bytes, sqlx::Error>>,
-    /// What came and was not given out yet.
+    /// Received bytes that were not returned yet.
     buffer: Vec<u8>,
     begun: bool,
     ended: bool,
 }
 
 impl<'c> LeafReader<'c> {
-    /// The rows at these positions: all there are, though the log promises one each. Of those with the
-    /// same position, any may come first.
+    /// All rows at these positions, though the log promises exactly one for each. Rows with the same
+    /// position come in any order.
     pub async fn open(
         connection: &'c mut PgConnection,
         positions: RangeInclusive<Position>,
     ) -> Result<LeafReader<'c>, LogError> {
         let (from, to) = positions.into_inner();
-        // In quotes, since the least number is no literal: its digits alone are one too many.
+        // In quotes: the digits of the least number without its sign are too large for a literal.
         let which = format!("e.position >= '{from}' and e.position <= '{to}' order by e.position");
         LeafReader::begin(connection, &which).await
     }
 
-    /// The rows without a position, of which the table, as it was made, can hold none.
+    /// The rows without a position. The table as the migrations made it can hold none.
     pub async fn open_unplaced(
         connection: &'c mut PgConnection,
     ) -> Result<LeafReader<'c>, LogError> {
@@ -118,7 +118,7 @@ impl<'c> LeafReader<'c> {
         Ok(())
     }
 
-    /// Reads on to where the connection is ready for something else.
+    /// Reads to the end, so that the connection is ready for something else.
     async fn finish(&mut self) -> Result<Option<LeafChunk>, LogError> {
         while self.copy.try_next().await?.is_some() {}
         Ok(None)

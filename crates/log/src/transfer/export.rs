@@ -1,4 +1,4 @@
-//! Writing a log out.
+//! Exporting a log.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, FromRow, PgConnection, Postgres, query_as, quer
 
 use super::line::{Format, Header, Line};
 use super::lines::LineWriter;
-use super::{Progress, TransferError, Transferred, VERSION};
+use super::{TransferError, TransferProgress, Transferred, VERSION};
 use crate::Position;
 
 const EVENTS: &str = "select position, aggregate_type, aggregate_id, sequence, event_type, event_version, event_id, \
@@ -20,11 +20,11 @@ const PERSON_KEYS: &str =
     "select person_id, wrapped_key, created_at from log.person_keys order by person_id";
 
 /// Writes the whole log as it is at this moment, in constant memory, while others go on appending.
-/// `connection` is one of the role that migrates: the server's may not see the settings.
+/// `connection` must be one of the role that migrates: the server's role may not read the settings.
 pub async fn export(
     connection: &mut PgConnection,
     file: impl Write,
-    mut report: impl FnMut(Progress),
+    mut report: impl FnMut(TransferProgress),
 ) -> Result<Transferred, TransferError> {
     may_read(connection).await?;
     let mut snapshot = connection.begin().await?;
@@ -42,7 +42,7 @@ pub async fn export(
     };
     file.write(&Line::Header(header))?;
     copy(&mut snapshot, SETTINGS, &mut file, Line::Setting, |_| {}).await?;
-    let report = |events| report(Progress { events, head });
+    let report = |events| report(TransferProgress { events, head });
     let events = copy(&mut snapshot, EVENTS, &mut file, Line::Event, report).await?;
     let claims = copy(&mut snapshot, CLAIMS, &mut file, Line::Claim, |_| {}).await?;
     let records = copy(
@@ -82,7 +82,7 @@ async fn may_read(connection: &mut PgConnection) -> Result<(), TransferError> {
     }
 }
 
-/// Writes a line for each row, and answers how many there were.
+/// Writes a line for each row, and returns how many there were.
 async fn copy<T>(
     connection: &mut PgConnection,
     statement: &str,

@@ -1,4 +1,4 @@
-//! Taking a log in.
+//! Importing a log.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -9,16 +9,16 @@ use sqlx::{Connection, PgConnection, query, query_as, query_scalar};
 use super::line::{Event, Header, Line};
 use super::lines::LineReader;
 use super::rows::{Rows, Table};
-use super::{Progress, TransferError, Transferred, VERSION};
+use super::{TransferError, TransferProgress, Transferred, VERSION};
 use crate::{APPEND_LOCK, LOG_CHANNEL, Position};
 
-/// Takes the whole of a file in, in constant memory and one transaction; a file that turns out to be
-/// broken leaves nothing behind. `connection` is one of the role that migrates, to a database whose log
-/// is empty; nobody can append to it meanwhile.
+/// Imports a whole file, in constant memory and one transaction; a file that turns out to be broken
+/// leaves nothing behind. `connection` must be one of the role that migrates, to a database whose log is
+/// empty; nobody can append to it meanwhile.
 pub async fn import(
     connection: &mut PgConnection,
     file: impl BufRead,
-    mut report: impl FnMut(Progress),
+    mut report: impl FnMut(TransferProgress),
 ) -> Result<Transferred, TransferError> {
     may_write(connection).await?;
     let mut transaction = connection.begin().await?;
@@ -30,7 +30,7 @@ pub async fn import(
 
     let mut lines = LineReader::new(file);
     let header = header(&mut lines)?;
-    let mut order = Order::default();
+    let mut order = EventOrder::default();
     let mut rows = Rows::default();
     while let Some((number, line)) = lines.next()? {
         if let Line::Event(event) = &line {
@@ -43,7 +43,7 @@ pub async fn import(
         if rows.is_full() {
             rows.write(&mut transaction).await?;
             order.written();
-            report(Progress {
+            report(TransferProgress {
                 events: order.position,
                 head: header.head,
             });
@@ -83,7 +83,7 @@ async fn may_write(connection: &mut PgConnection) -> Result<(), TransferError> {
     }
 }
 
-/// Settings may be there: a server that was started on the empty log has left its master key's check.
+/// Settings may exist: a server that was started on the empty log has left its master key's check.
 async fn must_be_empty(connection: &mut PgConnection) -> Result<(), TransferError> {
     let occupied: bool = query_scalar(
         "select exists (select from log.events) or exists (select from log.claims)
@@ -105,21 +105,22 @@ fn header(lines: &mut LineReader<impl BufRead>) -> Result<Header, TransferError>
     match lines.next()? {
         Some((_, Line::Header(header))) if header.version == VERSION => Ok(header),
         Some((_, Line::Header(_))) => Err(broken("a newer Daybook wrote the file")),
-        _ => Err(broken("it is no log that `daybook export` wrote")),
+        _ => Err(broken("it is not a log that `daybook export` wrote")),
     }
 }
 
-/// Events in the order of their positions, each stream's in the order of its sequences.
+/// Checks that events come in the order of their positions, and each stream's in the order of its
+/// sequences.
 ///
-/// A stream's events within one chunk are held against each other here, and the first of them against
-/// the chunks before by the log's own foreign key.
+/// A stream's events within one chunk are compared here; the first of them is checked against earlier
+/// chunks by the log's own foreign key.
 #[derive(Default)]
-struct Order {
+struct EventOrder {
     position: Position,
     sequences: HashMap<(String, String), i64>,
 }
 
-impl Order {
+impl EventOrder {
     fn check(&mut self, event: &Event) -> Result<(), String> {
         if event.position != self.position + 1 {
             return Err(format!(

@@ -1,4 +1,4 @@
-//! What stands on a line.
+//! What is on a line.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub(super) struct Event {
     pub(super) event_id: Uuid,
     pub(super) occurred_at: DateTime<Utc>,
     pub(super) recorded_at: DateTime<Utc>,
-    /// JSON in a string, so that not a space of it is lost.
+    /// JSON in a string, so that not even a space of it changes.
     pub(super) payload: String,
     pub(super) metadata: String,
 }

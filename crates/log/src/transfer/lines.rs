@@ -1,4 +1,4 @@
-//! The file as lines, counted and hashed as they pass.
+//! The file as lines, counted and hashed as they are read or written.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -7,10 +7,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 use super::TransferError;
 use super::line::{End, Line};
 
-/// An event is at most some hundred KiB; a longer line is no line of ours and must not fill the memory.
+/// An event is at most some hundred KiB; a longer line is not ours and must not fill the memory.
 const LONGEST_LINE: u64 = 64 * 1024 * 1024;
 
-/// What has passed of a file.
+/// How much of a file was read or written so far.
 struct Passed {
     lines: u64,
     digest: Context,
@@ -62,7 +62,7 @@ impl<W: Write> LineWriter<W> {
         self.inner.write_all(&self.line)
     }
 
-    /// Writes the end and answers the digest of what is before it.
+    /// Writes the end and returns the digest of everything before it.
     pub(super) fn finish(mut self) -> io::Result<String> {
         let sha256 = self.passed.sha256();
         let end = End {
@@ -90,7 +90,8 @@ impl<R: BufRead> LineReader<R> {
         }
     }
 
-    /// The next line with its number, from 1; `None` once the end was found to be true, and the last.
+    /// The next line with its number, from 1; `None` once the end was found, was correct and was the last
+    /// line.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Line)>, TransferError> {
         let number = self.passed.lines + 1;
         let broken = |reason: String| TransferError::Broken {
@@ -125,7 +126,7 @@ impl<R: BufRead> LineReader<R> {
         }
     }
 
-    /// The digest of all that has passed.
+    /// The digest of everything so far.
     pub(super) fn sha256(&self) -> String {
         self.passed.sha256()
     }

@@ -1,14 +1,14 @@
-//! Moving a whole log to another database: written out as a file, and taken in again.
+//! Moving a whole log to another database: exported to a file, and imported again.
 //!
-//! The file is text, a JSON object on each line, in this order: a header, the settings, the events by
-//! position, the claims, the answers given to idempotency keys, the persons' keys as they are wrapped,
-//! and an end that has the number of lines before it and their SHA-256. Payload and metadata are the
-//! texts as they are stored, personal data sealed, so that nothing about an event can change on the way:
-//! two logs are the same if their files are. Nothing in a file tells when or where it was made.
+//! The file is text, a JSON object on each line, in this order: a header, the settings, the events by position, the
+//! claims, the answers given to idempotency keys, the persons' keys as they are wrapped, and an end that has the number
+//! of lines before it and their SHA-256. Payload and metadata are the texts as they are stored, personal data sealed,
+//! so that nothing about an event can change on the way: two logs are the same if their files are. Nothing in a file
+//! tells when or where it was made.
 //!
-//! Answers to idempotency keys are part of it so that a request that is sent again to the copy has no
-//! second effect. Snapshots are not: they are made again. Taking in is one transaction: all of a file
-//! that is found whole, or nothing.
+//! Answers to idempotency keys are included so that a request that is sent again to the copy has no second effect.
+//! Snapshots are not: they are made again. An import is one transaction: everything in a file that is found complete,
+//! or nothing.
 
 mod export;
 mod import;
@@ -23,12 +23,12 @@ use crate::Position;
 pub use export::export;
 pub use import::import;
 
-/// The version of the file's format that is written, and the only one that is read.
+/// The version of the file's format that is written, and the only one that can be read.
 const VERSION: u32 = 1;
 
 /// How far a transfer is.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub struct TransferProgress {
     pub events: Position,
     pub head: Position,
 }
@@ -40,7 +40,7 @@ pub struct Transferred {
     pub claims: i64,
     pub idempotency_records: i64,
     pub person_keys: i64,
-    /// Of the file up to its end, in hexadecimal.
+    /// Of the file before its end line, in hexadecimal.
     pub sha256: String,
 }
 

@@ -1,4 +1,4 @@
-//! Rows on their way into the log's tables.
+//! Inserting rows into the log's tables.
 
 use sqlx::{PgConnection, query, query_as};
 
@@ -6,7 +6,7 @@ use super::TransferError;
 use super::line::{Claim, Event, IdempotencyRecord, Line, PersonKey, Setting};
 
 const MOST_ROWS: usize = 2_000;
-/// What an erasure is called in the log.
+/// The event type of an erasure in the log.
 const USER_ERASED: &str = "user.erased";
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
@@ -18,7 +18,7 @@ pub(super) enum Table {
     PersonKeys,
 }
 
-/// Lines that were read and not yet written, and how many of each kind were.
+/// Lines that were read but not written yet, and how many of each kind were written.
 #[derive(Default)]
 pub(super) struct Rows {
     events: Vec<Event>,
@@ -110,7 +110,7 @@ impl Rows {
                 .bind(&setting.name)
                 .fetch_one(&mut *connection)
                 .await?;
-            // All that there are follow from the master key.
+            // All settings that exist are derived from the master key.
             if settled != setting.value {
                 return Err(TransferError::OtherMasterKey);
             }
@@ -147,7 +147,7 @@ impl Rows {
         Ok(())
     }
 
-    /// So that whoever was erased there is swept and exported here, too.
+    /// So that persons who were erased in the exported database are swept and exported here, too.
     async fn write_erasures(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let erasures: Vec<&Event> = self
             .events
@@ -230,7 +230,7 @@ fn column<'a, T, C>(rows: &'a [T], of: impl Fn(&'a T) -> C) -> Vec<C> {
     rows.iter().map(of).collect()
 }
 
-/// What PostgreSQL finds wrong with rows is wrong with the file; all else is wrong with PostgreSQL.
+/// Whatever PostgreSQL finds wrong with rows is a fault of the file; every other error is PostgreSQL's.
 fn refused(first: u64, last: u64, error: sqlx::Error) -> TransferError {
     // Class 22 is "data exception", 23 "integrity constraint violation".
     let of_the_rows = error.as_database_error().filter(|error| {

@@ -1,5 +1,5 @@
-//! `daybook-test-postgres -- command …` runs the command with a PostgreSQL server of its own, named
-//! to it by `DAYBOOK_TEST_POSTGRES`, stops the server and ends with the command's status.
+//! `daybook-test-postgres -- command …` runs the command with a PostgreSQL server of its own, whose URL
+//! it passes in `DAYBOOK_TEST_POSTGRES`, stops the server and exits with the command's status.
 //!
 //! With `--folder <folder>` the server's data is kept there instead of being thrown away.
 
@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
 use daybook_private_postgres::testing::{TEST_POSTGRES, TestServer};
-use daybook_private_postgres::{PrivateServer, ServerConfig, StopMode};
+use daybook_private_postgres::{PrivateServer, PrivateServerConfig, StopMode};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: daybook-test-postgres [--folder <folder>] [--] command [argument …]";
-/// What `env` and `timeout` answer when they themselves fail.
+/// The exit code of `env` and `timeout` when they themselves fail.
 const OWN_FAILURE: u8 = 125;
 
 struct Arguments {
@@ -57,13 +57,13 @@ impl Arguments {
 }
 
 async fn run(arguments: Arguments) -> Result<ExitStatus, Box<dyn Error>> {
-    // From here on Ctrl-C ends the command, which gets it too; the server is stopped afterwards.
+    // From here on Ctrl-C ends the command, which receives it too; the server is stopped afterwards.
     let interrupts = signal(SignalKind::interrupt())?;
     let terminations = signal(SignalKind::terminate())?;
     let signals = (interrupts, terminations);
     match &arguments.folder {
         Some(folder) => {
-            let server = PrivateServer::start(ServerConfig::new(folder)).await?;
+            let server = PrivateServer::start(PrivateServerConfig::new(folder)).await?;
             let status = run_command(&arguments, server.superuser_url(), signals).await?;
             server.stop(StopMode::Fast).await;
             Ok(status)
@@ -104,7 +104,7 @@ fn terminate(child: &Child) {
     }
 }
 
-/// The command's own status; as shells have it, 128 and the signal's number where one ended it.
+/// The command's own status; if a signal ended it, 128 plus the signal's number, as in shells.
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use crate::roles::MAINTENANCE_DATABASE;
 use crate::url::{socket_url, tcp_url};
 
-/// A server that trusts whoever reaches it: roles are given by name, without a password.
+/// A server that trusts everybody who reaches it: roles are given by name, without a password.
 #[derive(Clone, Debug)]
 pub(crate) struct Address {
     host: String,

@@ -18,7 +18,7 @@ use crate::roles::{self, MIGRATION_ROLE, Origin, SERVER_ROLE};
 /// A pool opens its connections as they are needed; few tests need more than two.
 const CONNECTIONS_PER_POOL: u32 = 16;
 
-/// A database of its own on the shared server, dropped some time after this is.
+/// A separate database on the shared server, dropped some time after this value is.
 #[derive(Debug)]
 pub struct TestDatabase {
     address: Address,
@@ -26,13 +26,13 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// A fresh database with these migrations applied by the role `daybook_migrator`, and the role
-    /// `daybook` in the group that they grant rights to.
+    /// A new database with these migrations applied by the role `daybook_migrator`, and with the role
+    /// `daybook` in the group to which they grant rights.
     pub async fn create(migrator: &Migrator) -> Result<Self, PrivateServerError> {
         Self::make(Some(migrator)).await
     }
 
-    /// A fresh database without anything in it: for tests of the migrations.
+    /// A new empty database: for tests of the migrations.
     pub async fn empty() -> Result<Self, PrivateServerError> {
         Self::make(None).await
     }
@@ -66,7 +66,7 @@ impl TestDatabase {
         &self.name
     }
 
-    /// The restricted role that the server logs in as.
+    /// The restricted role that the server uses.
     pub fn server_url(&self) -> String {
         self.address.url(SERVER_ROLE, &self.name)
     }
@@ -114,7 +114,7 @@ fn pool(url: &str) -> Result<PgPool, PrivateServerError> {
         .map_err(PrivateServerError::database("make a pool"))
 }
 
-/// Unlike any other on a server that several processes use at once and one after another.
+/// A name that is unique on a server that several processes use at the same time and one after another.
 fn fresh_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Dropping the databases of tests that are over, behind their backs.
+//! Dropping the databases of tests that are over, without the tests waiting for it.
 
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -12,8 +12,8 @@ use crate::roles::quoted;
 
 type Dropped = (Address, String);
 
-/// Has the database dropped, some time before this process ends or never: a server for tests does not
-/// outlive the run. A test's own runtime may be gone, so this has a thread of its own.
+/// Has the database dropped, either some time before this process ends or never: a server for tests does
+/// not outlive the run. A test's own runtime may have ended, so this has a thread of its own.
 pub(crate) fn drop_soon(address: Address, name: String) {
     static QUEUE: OnceLock<Option<Sender<Dropped>>> = OnceLock::new();
     let queue = QUEUE.get_or_init(|| {
@@ -24,7 +24,7 @@ pub(crate) fn drop_soon(address: Address, name: String) {
         thread.map(|_| sender).ok()
     });
     if let Some(queue) = queue {
-        // The thread ends only where it could not start its runtime.
+        // Sending fails only if the thread could not start its runtime.
         let _ = queue.send((address, name));
     }
 }

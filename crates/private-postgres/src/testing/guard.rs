@@ -5,15 +5,15 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A shell that waits for its input to end, which the system sees to when we are gone, then ends the
-/// server and removes its folder. In a group of its own, so that Ctrl-C does not end it too.
+/// A shell that waits for its input to end (the system closes it when we end), then ends the server and
+/// removes its folder. It is in a group of its own, so that Ctrl-C does not end it too.
 #[derive(Debug)]
 pub(crate) struct Guard {
     shell: Child,
 }
 
-/// `$1` is the data folder. The number in `postmaster.pid` is believed only where the process has the
-/// folder on its command line (or the system has no /proc to ask).
+/// `$1` is the data folder. The process id in `postmaster.pid` is trusted only if the process has the
+/// folder on its command line (or the system has no /proc to check).
 const SCRIPT: &str = r#"
 cat > /dev/null
 pid=$(head -n 1 "$1/cluster/postmaster.pid" 2> /dev/null)
@@ -42,7 +42,7 @@ impl Guard {
         Ok(Self { shell })
     }
 
-    /// Lets it clean up now, and waits for that.
+    /// Lets it clean up now, and waits for it to finish.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         // `wait` closes the input first.
         self.shell.wait().map(drop)

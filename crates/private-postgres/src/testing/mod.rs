@@ -10,8 +10,8 @@
 //! # }
 //! ```
 //!
-//! `DAYBOOK_TEST_POSTGRES` names the server of a whole run (`daybook-test-postgres` starts one and
-//! sets it); without it each test process starts its own, which ends with the process, however that
+//! `DAYBOOK_TEST_POSTGRES` holds the URL of the server of a whole run (`daybook-test-postgres` starts one
+//! and sets it). Without it each test process starts its own, which ends with the process, however that
 //! ends, and leaves nothing behind.
 
 mod address;

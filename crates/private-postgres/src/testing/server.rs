@@ -9,16 +9,16 @@ use tokio::sync::OnceCell;
 use super::address::Address;
 use super::guard::Guard;
 use super::template::with_lock;
-use crate::config::{Durability, ServerConfig};
+use crate::config::{Durability, PrivateServerConfig};
 use crate::error::PrivateServerError;
 use crate::roles;
 use crate::server::{PrivateServer, StopMode};
 
 /// The environment variable with a superuser's URL of the server to use. That server must trust its
-/// clients, and may be any but one whose roles `daybook` and `daybook_migrator` are somebody's.
+/// clients. It can be any server whose roles `daybook` and `daybook_migrator` nobody else uses.
 pub const TEST_POSTGRES: &str = "DAYBOOK_TEST_POSTGRES";
 
-/// Enough for all tests that run at once, each with a pool for each of its roles.
+/// Enough for all tests that run at the same time, each with a pool for each of its roles.
 const MAX_CONNECTIONS: u32 = 500;
 
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl TestServer {
             .map_err(PrivateServerError::io("make a temporary folder"))?;
         let guard = Guard::watch(folder.path())
             .map_err(PrivateServerError::io("run a shell as a guard"))?;
-        let config = ServerConfig::new(folder.path())
+        let config = PrivateServerConfig::new(folder.path())
             .durability(Durability::FastForTests)
             .max_connections(MAX_CONNECTIONS);
         let server = PrivateServer::start(config).await?;
@@ -91,7 +91,7 @@ impl TestServer {
         )))
     }
 
-    /// The superuser in the maintenance database, which is what [`TEST_POSTGRES`] takes.
+    /// The superuser's URL of the maintenance database, in the form that [`TEST_POSTGRES`] takes.
     pub fn superuser_url(&self) -> String {
         self.address.maintenance_url()
     }
@@ -100,7 +100,7 @@ impl TestServer {
         &self.address
     }
 
-    /// Stops the server where it is ours, and removes its folder.
+    /// Stops the server if it is ours, and removes its folder.
     pub async fn finish(self) -> Result<(), PrivateServerError> {
         let Some(running) = self.running else {
             return Ok(());

@@ -9,10 +9,10 @@ use sqlx::{Executor, PgConnection};
 use super::address::Address;
 use crate::roles::{self, MIGRATION_ROLE, Origin, SERVER_ROLE, database_exists, quoted};
 
-/// Any number, the same in all processes that use one server.
+/// An arbitrary number, the same in all processes that use one server.
 const LOCK: i64 = 0x6461_7962_6f6f_6b74;
 
-/// The name of the template for these migrations, made where it is missing.
+/// The name of the template for these migrations; it is created if it is missing.
 pub(crate) async fn ensure_template(
     maintenance: &mut PgConnection,
     address: &Address,
@@ -31,7 +31,7 @@ pub(crate) async fn ensure_template(
     Ok(name)
 }
 
-/// Runs the work while no other process that uses the same server does.
+/// Runs the work while no other process that uses the same server runs its own.
 pub(crate) async fn with_lock(
     maintenance: &mut PgConnection,
     work: impl AsyncFnOnce(&mut PgConnection) -> Result<(), sqlx::Error>,
@@ -50,7 +50,7 @@ pub(crate) async fn with_lock(
     result
 }
 
-/// Made under another name and renamed when whole: a template that exists can be copied.
+/// Created under another name and renamed when complete: a template that exists can be copied.
 async fn make_template(
     maintenance: &mut PgConnection,
     address: &Address,
@@ -81,7 +81,7 @@ async fn make_template(
         quoted(&unfinished)
     );
     maintenance.execute(close.as_str()).await?;
-    // A database in use cannot be renamed, and a session that was closed takes a moment to be gone.
+    // A database in use cannot be renamed, and a session that was closed takes a moment to end.
     sqlx::query("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1")
         .bind(&unfinished)
         .execute(&mut *maintenance)

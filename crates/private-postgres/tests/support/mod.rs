@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use daybook_private_postgres::{Durability, ServerConfig};
+use daybook_private_postgres::{Durability, PrivateServerConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
@@ -22,8 +22,8 @@ pub(crate) fn folder() -> TempDir {
         .unwrap()
 }
 
-pub(crate) fn config(folder: &Path) -> ServerConfig {
-    ServerConfig::new(folder)
+pub(crate) fn config(folder: &Path) -> PrivateServerConfig {
+    PrivateServerConfig::new(folder)
         .durability(Durability::FastForTests)
         .max_connections(20)
 }
@@ -48,7 +48,7 @@ pub(crate) async fn text(url: &str, query: &str) -> String {
     answer
 }
 
-/// Looks again and again until it is so, for a minute.
+/// Checks again and again until it is true, for a minute.
 pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !is_so() {
@@ -75,7 +75,7 @@ pub(crate) fn runs_on(folder: &Path) -> bool {
     })
 }
 
-/// `daybook-test-postgres` with a command that lasts until it is told to end.
+/// `daybook-test-postgres` with a command that runs until it is told to end.
 pub(crate) struct Runner {
     process: Child,
     output: BufReader<ChildStdout>,

@@ -1,7 +1,8 @@
-//! Days, weeks and months as a time zone has them, as instants.
+//! Days, weeks and months in a time zone, as instants.
 //!
-//! An interval is what lies between the beginnings of its first day and of the next interval's. A day
-//! begins with its first instant there, which is not midnight where clocks are put forward then.
+//! An interval lasts from the beginning of its first day to the beginning of the next interval's first
+//! day. A day begins with its first instant in the zone, which is not midnight if clocks are put forward
+//! then.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -9,19 +10,19 @@ use chrono_tz::Tz;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interval {
     Day,
-    /// From Monday on.
+    /// Weeks begin on Monday.
     Week,
     Month,
 }
 
-/// An interval's first day and instant.
+/// An interval's first day, and the instant when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Start {
     pub(super) date: NaiveDate,
     pub(super) at: DateTime<Utc>,
 }
 
-/// The intervals that `from..to` has a part in.
+/// The intervals that overlap `from..to`.
 pub(super) struct Calendar {
     starts: Vec<Start>,
 }
@@ -40,7 +41,7 @@ impl Calendar {
             if at >= to && !starts.is_empty() {
                 return Calendar { starts };
             }
-            // A day that a zone left out begins when the next one does, and holds nothing.
+            // A day that a zone skipped begins when the next one does, and holds nothing.
             starts.pop_if(|before| before.at >= at);
             starts.push(Start { date, at });
             let Some(next) = interval.next(date) else {
@@ -50,7 +51,7 @@ impl Calendar {
         }
     }
 
-    /// For `width_bucket`, which numbers the intervals from 1.
+    /// The bounds for `width_bucket`, which numbers the intervals from 1.
     pub(super) fn instants(&self) -> Vec<DateTime<Utc>> {
         self.starts.iter().map(|start| start.at).collect()
     }
@@ -84,8 +85,8 @@ impl Interval {
 /// The first instant of a day in `zone`.
 pub fn day_start(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let midnight = date.and_time(NaiveTime::MIN);
-    // Where clocks were put forward at midnight, or a whole day was left out, the day begins at the
-    // first time that there is. No zone ever left out more than a day.
+    // If clocks were put forward at midnight, or a whole day was skipped, the day begins at the first
+    // time that exists. No zone ever skipped more than a day.
     let quarters = (0..=100).map(|quarters| midnight + TimeDelta::minutes(15 * quarters));
     let exists = quarters
         .filter_map(|local| zone.from_local_datetime(&local).earliest())

@@ -1,26 +1,26 @@
-//! A window of time, put together from sums over whole units and what is beside them.
+//! Covers a window of time with sums over whole units, and with the parts that they leave out.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 const QUARTER_S: i64 = 15 * 60;
 
-/// What a report is about: from inclusive, to exclusive.
+/// The time that a report is about: from inclusive, to exclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     /// `None`: from the beginning.
     pub from: Option<DateTime<Utc>>,
-    /// `None`: whatever there is.
+    /// `None`: to the end.
     pub to: Option<DateTime<Utc>>,
 }
 
-/// The units that sums are kept by.
+/// The units of time for which sums are kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Unit {
     Quarter,
     Month,
 }
 
-/// Sums over the units that begin in `from..to`, and the parts beside them.
+/// Sums over the units that begin in `from..to`, corrected by the parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cover {
     pub(super) from: DateTime<Utc>,
@@ -28,8 +28,8 @@ pub(super) struct Cover {
     pub(super) parts: Vec<Part>,
 }
 
-/// What happened in `from..to` counts `times`: once more, or once less where the whole unit is in the
-/// sums already.
+/// How often to count what happened in `from..to`: once more (1), or once less (-1) if the sums include
+/// it with a whole unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) from: DateTime<Utc>,
@@ -38,7 +38,7 @@ pub(super) struct Part {
 }
 
 impl Window {
-    /// Both bounds, as instants that the database knows.
+    /// Both bounds, as instants that the database can represent.
     pub(super) fn bounds(&self) -> (DateTime<Utc>, DateTime<Utc>) {
         let year = |year| {
             let first = NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default();
@@ -50,7 +50,7 @@ impl Window {
         )
     }
 
-    /// The part of it that lies in `from..to`, if any does.
+    /// The part of the window that lies in `from..to`, if any does.
     pub(super) fn within(
         &self,
         from: DateTime<Utc>,
@@ -61,7 +61,7 @@ impl Window {
         (from < to).then_some((from, to))
     }
 
-    /// Covered by the nearest boundaries of units, or directly where that is less to look at.
+    /// Covers the window by the nearest boundaries of units, or directly if that needs fewer rows.
     pub(super) fn cover(&self, unit: Unit) -> Cover {
         let (from, to) = self.bounds();
         let (first, last) = (unit.nearest(from), unit.nearest(to));
@@ -182,7 +182,7 @@ mod tests {
         );
     }
 
-    /// Counting instants stands for summing what happened at them.
+    /// Counting instants here stands for summing what happened at them.
     #[test]
     fn every_instant_of_the_window_counts_once() {
         let minutes = |from: DateTime<Utc>, to: DateTime<Utc>| (to - from).num_minutes();

@@ -15,7 +15,7 @@ pub(super) struct Lines {
     rows: Rows,
 }
 
-/// Quantity and amount are negative for what came back.
+/// Quantity and amount are negative for goods that came back.
 #[derive(Clone, Copy)]
 pub(super) struct Line {
     pub(super) order_id: Uuid,

@@ -1,8 +1,9 @@
 //! What the shop sold, when and to whom: figures for reports, kept as sums of what happened.
 //!
-//! `orders`, `units` and `revenue` are what was sold, when it was ordered, and `returned` and
-//! `refunded` what of it came back; an order in which nothing was sold is none. `cancellations` and
-//! `cancelled` count when an order is cancelled, and take nothing out of what was sold.
+//! `orders`, `units` and `revenue` count what was sold, at the time when it was ordered; `returned` and
+//! `refunded` count what of it came back. An order in which nothing was sold is not counted.
+//! `cancellations` and `cancelled` count at the time when an order is cancelled, and take nothing away
+//! from what was sold.
 
 mod calendar;
 mod cover;
@@ -47,10 +48,10 @@ pub enum ProductRank {
 /// One of the products that sold best in one currency.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopProduct {
-    /// Among the products sold in the same currency, from 1.
+    /// The rank among the products sold in the same currency, from 1.
     pub rank: i64,
     pub product_id: ProductId,
-    /// As they are called now; `None` where the log says nothing of the product itself.
+    /// The product's name and SKU now; `None` if the log says nothing about the product itself.
     pub name: Option<String>,
     pub sku: Option<String>,
     pub units: i64,
@@ -78,33 +79,33 @@ pub struct CustomerFigures {
     pub cancelled: Money,
     pub returned: i64,
     pub refunded: Money,
-    /// `None` for who only ever brought something back.
+    /// `None` for a customer who only ever brought something back.
     pub first_order_at: Option<DateTime<Utc>>,
     pub last_order_at: Option<DateTime<Utc>>,
 }
 
-/// What the customers of one month ordered in that month or one that followed it.
+/// What the customers of one month ordered in that month or in a later one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CohortMonth {
     /// The first day of the month of their first order.
     pub cohort: NaiveDate,
-    /// How many they are.
+    /// How many customers they are.
     pub customers: i64,
-    /// The first day of the month that the rest is about.
+    /// The first day of the month that the following fields are about.
     pub month: NaiveDate,
-    /// How many of them ordered in it.
+    /// How many of the customers ordered in that month.
     pub active: i64,
     pub orders: i64,
 }
 
-/// How many orders have come to a step, and how long it took them.
+/// How many orders have reached a step, and how long it took them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FunnelStep {
     pub step: &'static str,
-    /// Orders that have come to it.
+    /// The orders that have reached the step.
     pub orders: i64,
-    /// How long they took from the step before, a cancellation from the order. `None` where no order
-    /// has come this far, or nothing comes before.
+    /// The seconds that they took from the step before (for a cancellation, from the order). `None` if no
+    /// order has reached this step, or no step comes before it.
     pub median_seconds: Option<f64>,
     pub mean_seconds: Option<f64>,
 }

@@ -1,5 +1,5 @@
-//! Rows of `orders`, which also decide whether an event is new: lines and sums, which each event adds
-//! to, cannot tell.
+//! Rows of `orders`. They also decide whether an event is new: lines and sums cannot, since each event
+//! adds to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,7 +100,7 @@ impl Orders {
                 begun.insert(event.stream.id);
             }
         }
-        // What comes exactly once and begins here is not there yet.
+        // Orders that begin in this batch have no row yet.
         if target.phase == Phase::Building {
             ids.retain(|id| !begun.contains(id));
         }

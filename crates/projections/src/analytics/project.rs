@@ -1,4 +1,4 @@
-//! What the analytics make of events.
+//! How the analytics follow from events.
 
 use daybook_domain::{AggregateType, Event};
 use daybook_log::RecordedEvent;
@@ -42,7 +42,7 @@ impl Projection for Analytics {
         &[AggregateType::Order, AggregateType::Product]
     }
 
-    /// Orders meet only in sums, to which each adds its own.
+    /// Different orders share only sums, to which each adds its own.
     fn key(&self, event: &RecordedEvent) -> Option<Uuid> {
         match &event.event {
             Event::Order(_) | Event::Product(_) => Some(event.stream.id),

@@ -28,14 +28,14 @@ pub struct Product {
     pub category_id: Option<CategoryId>,
     pub sku: Option<String>,
     pub created_at: DateTime<Utc>,
-    /// Of the last change to the product or its stock.
+    /// When the product or its stock last changed.
     pub updated_at: DateTime<Utc>,
     pub product_version: i64,
     /// 0 when the product never had stock.
     pub stock_version: i64,
 }
 
-/// A product and the position of the read model that it was read from.
+/// A product and the read model's position when it was read.
 #[derive(Clone, Debug)]
 pub struct ProductAt {
     pub product: Product,
@@ -52,7 +52,7 @@ pub struct Category {
     pub version: i64,
 }
 
-/// Which products. Everything given must hold.
+/// Which products to find. All given conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct ProductFilter {
     /// Words to search for, as people type them into a search box.

@@ -1,4 +1,4 @@
-//! Rows of `products`: a product's own stream and its stock's stream folded into one.
+//! Rows of `products`: a product's own stream and its stock's stream are folded into one row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +17,9 @@ use crate::{
 /// The rows that a batch changes.
 pub(super) struct Products {
     rows: BTreeMap<Uuid, ProductRow>,
-    /// Rows of which more than the stock has changed.
+    /// Rows in which more than the stock has changed.
     described: BTreeSet<Uuid>,
-    /// Rows of which only the stock has changed.
+    /// Rows in which only the stock has changed.
     stocked: BTreeSet<Uuid>,
 }
 
@@ -42,8 +42,8 @@ struct ProductRow {
 }
 
 impl ProductRow {
-    /// A row before its first event. A stock's events may come before those of its product; until
-    /// then the row isn't listed.
+    /// A row before its first event. A stock's events may come before those of its product; until the
+    /// product's events come the row isn't listed.
     fn blank(id: Uuid, at: DateTime<Utc>) -> ProductRow {
         ProductRow {
             id,
@@ -250,7 +250,8 @@ impl Products {
         Ok(())
     }
 
-    /// Most events are about stock: leaving the text alone spares its search vector and its indices.
+    /// Most events are about stock: not touching the text columns avoids updating the search vector and
+    /// the indices on them.
     async fn update_stock(
         &self,
         conn: &mut PgConnection,

@@ -1,4 +1,4 @@
-//! What the catalog makes of events.
+//! How the catalog follows from events.
 
 use daybook_domain::{AggregateType, Event};
 use daybook_log::RecordedEvent;
@@ -40,7 +40,7 @@ impl Projection for Catalog {
         ]
     }
 
-    /// A product and its stock share their id, and so a row.
+    /// A product and its stock share their id, and therefore a row.
     fn key(&self, event: &RecordedEvent) -> Option<Uuid> {
         match &event.event {
             Event::Product(_) | Event::Stock(_) | Event::Category(_) => Some(event.stream.id),

@@ -1,4 +1,4 @@
-//! What can be asked of the catalog.
+//! The queries on the catalog.
 
 use daybook_domain::{CategoryId, Currency, Money, ProductId};
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
@@ -13,7 +13,7 @@ use crate::{
     stand::{At, Stand},
 };
 
-/// The catalog's queries. Products that are retired and categories that are deleted are not there.
+/// The catalog's queries. They do not return retired products or deleted categories.
 #[derive(Clone)]
 pub struct CatalogQueries {
     pool: PgPool,
@@ -38,8 +38,8 @@ impl CatalogQueries {
         CatalogQueries { pool, schema }
     }
 
-    /// The products that `filter` finds; without a `sort` by relevance if there are words to search
-    /// for, else the newest first.
+    /// The products that `filter` finds. Without a `sort` they come by relevance if there are words to
+    /// search for, else the newest first.
     pub async fn list_products(
         &self,
         filter: &ProductFilter,
@@ -60,8 +60,8 @@ impl CatalogQueries {
         Ok(At { stand, rows })
     }
 
-    /// How many products of each category `filter` finds, whatever category it names itself; the
-    /// largest first, none with nothing.
+    /// How many products of each category `filter` finds, ignoring a category in the filter itself; the
+    /// largest first, and none with no products.
     pub async fn facets(&self, filter: &ProductFilter) -> Result<At<Vec<Facet>>, QueryError> {
         let filter = ProductFilter {
             category: None,
@@ -88,7 +88,7 @@ impl CatalogQueries {
         Ok(At { stand, rows })
     }
 
-    /// A product with the position that it was read at, both from one snapshot.
+    /// A product with the position at which it was read, both from one snapshot.
     pub async fn get_product(&self, id: ProductId) -> Result<Option<ProductAt>, QueryError> {
         let statement = format!(
             "select {PRODUCT_COLUMNS}, coalesce(k.position, 0) as position

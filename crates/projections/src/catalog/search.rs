@@ -1,17 +1,17 @@
-//! From what people type to a text search query.
+//! Converts what people type to a text search query.
 
 use sqlx::{Postgres, QueryBuilder};
 
-/// More words than these are not looked at: each one costs an index scan.
+/// Further words are ignored: each one costs an index scan.
 const MAX_WORDS: usize = 20;
 
 /// Pushes the tsquery for `q`.
 ///
-/// Plain words match by their English stems, as they are, or as beginnings of words, so that a
-/// half-typed word finds something. With quotes, `-` or `or` the search means exactly what it says,
-/// and beginnings of words would widen it again.
+/// Plain words match by their English stems, unchanged, or as beginnings of words, so that a half-typed
+/// word finds something. With quotes, `-` or `or` the search means exactly what it says; beginnings of
+/// words would widen it again.
 pub(super) fn push_tsquery(query: &mut QueryBuilder<'_, Postgres>, q: &str) {
-    // PostgreSQL's text has no NUL.
+    // PostgreSQL's text cannot hold a NUL.
     let q = q.replace('\0', " ");
     query
         .push("websearch_to_tsquery('english', ")

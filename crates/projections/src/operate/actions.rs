@@ -51,7 +51,7 @@ pub enum ActionKind {
     Verify,
     Rollback,
     AsOf,
-    /// The end of one of the last four, whatever came of it.
+    /// One of the last four has ended, with success or not.
     Finished,
 }
 
@@ -101,7 +101,7 @@ const NEWEST: Keyset = Keyset {
     descending: true,
 };
 
-/// What was done to one projection or to all, the newest first.
+/// The actions on one projection or on all, the newest first.
 pub async fn actions(
     pool: &PgPool,
     name: Option<&str>,
@@ -125,24 +125,24 @@ pub async fn actions(
     fetch_page(&mut conn, query, &NEWEST, paging, total).await
 }
 
-/// What came of a rebuild, a verification, a rollback or a build as of a position.
+/// The result of a rebuild, a verification, a rollback or a build as of a position.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// Of the action that began it.
+    /// The id of the action that began it.
     pub id: Uuid,
     /// `rebuild`, `verify`, `rollback`, `as-of`.
     pub purpose: String,
     pub actor: String,
     pub ended_at: DateTime<Utc>,
-    /// [`crate::rebuild::Built`], where it succeeded.
+    /// [`crate::rebuild::Built`], if it succeeded.
     pub result: Option<Value>,
-    /// Why it did not.
+    /// Why it failed.
     pub error: Option<String>,
 }
 
 impl Outcome {
-    /// What an action of the kind [`ActionKind::Finished`] says.
+    /// Reads the outcome from an action of the kind [`ActionKind::Finished`].
     fn of(action: &Action) -> Option<Outcome> {
         let Detail(detail) = &action.detail;
         let text = |field: &str| detail[field].as_str().map(str::to_owned);
@@ -157,7 +157,7 @@ impl Outcome {
     }
 }
 
-/// What last ended, by projection.
+/// The last outcome of each projection.
 pub async fn last_outcomes(pool: &PgPool) -> Result<HashMap<String, Outcome>, sqlx::Error> {
     let actions: Vec<Action> = sqlx::query_as(
         "select distinct on (name) id, at, actor, action, name, detail::text as detail
@@ -171,7 +171,8 @@ pub async fn last_outcomes(pool: &PgPool) -> Result<HashMap<String, Outcome>, sq
     Ok(outcomes.collect())
 }
 
-/// Whether a build of this projection began under `id`, and what came of it.
+/// The outcome of the build of this projection that began under `id`. `None`: there is no such build;
+/// `Some(None)`: it has not ended.
 pub async fn outcome(
     pool: &PgPool,
     name: &str,

@@ -1,4 +1,4 @@
-//! Building, comparing and exchanging read models, recorded when it begins and when it ends.
+//! Building, comparing and exchanging read models. Each is recorded when it begins and when it ends.
 
 use std::sync::Arc;
 
@@ -17,73 +17,73 @@ use crate::{
 
 /// Who has something built, and why.
 #[derive(Clone, Debug)]
-pub struct Order {
-    /// By which [`super::outcome`] finds what came of it.
+pub struct Instruction {
+    /// [`super::outcome`] finds the result by this id.
     pub id: Uuid,
     pub operator: Operator,
     pub reason: Option<Reason>,
 }
 
-/// Builds anew, compares and, unless it is a dry run, switches in.
+/// Builds anew, compares and, unless it is a dry run, switches in what was built.
 pub async fn rebuild(
     builder: &Builder,
     projections: &[Arc<dyn Projection>],
     dry_run: bool,
-    order: &Order,
+    instruction: &Instruction,
     report: &Report<'_>,
     stop: &CancellationToken,
 ) -> Results {
-    let deed = Deed {
+    let build = RecordedBuild {
         builder,
-        order,
+        instruction,
         action: ActionKind::Rebuild,
-        detail: json!({ "dryRun": dry_run, "reason": order.why() }),
+        detail: json!({ "dryRun": dry_run, "reason": instruction.why() }),
     };
-    if let Err(error) = deed.begin_all(projections).await {
+    if let Err(error) = build.begin_all(projections).await {
         return refuse(projections, error);
     }
     let results = rebuild::rebuild(builder, projections, dry_run, report, stop).await;
-    deed.end_all(results).await
+    build.end_all(results).await
 }
 
 /// Builds aside and compares.
 pub async fn verify(
     builder: &Builder,
     projections: &[Arc<dyn Projection>],
-    order: &Order,
+    instruction: &Instruction,
     report: &Report<'_>,
     stop: &CancellationToken,
 ) -> Results {
-    let deed = Deed {
+    let build = RecordedBuild {
         builder,
-        order,
+        instruction,
         action: ActionKind::Verify,
-        detail: json!({ "reason": order.why() }),
+        detail: json!({ "reason": instruction.why() }),
     };
-    if let Err(error) = deed.begin_all(projections).await {
+    if let Err(error) = build.begin_all(projections).await {
         return refuse(projections, error);
     }
     let results = rebuild::verify(builder, projections, report, stop).await;
-    deed.end_all(results).await
+    build.end_all(results).await
 }
 
 /// Switches the previous version back in.
 pub async fn rollback(
     builder: &Builder,
     projection: &Arc<dyn Projection>,
-    order: &Order,
+    instruction: &Instruction,
     report: &Report<'_>,
     stop: &CancellationToken,
 ) -> Result<Built, BuildError> {
-    let deed = Deed {
+    let build = RecordedBuild {
         builder,
-        order,
+        instruction,
         action: ActionKind::Rollback,
-        detail: json!({ "reason": order.why() }),
+        detail: json!({ "reason": instruction.why() }),
     };
-    deed.begin(projection.name()).await?;
+    build.begin(projection.name()).await?;
     let result = rebuild::rollback(builder, projection, report, stop).await;
-    deed.end(projection.name(), &result).await;
+    build.end(projection.name(), &result).await;
     result
 }
 
@@ -93,25 +93,25 @@ pub async fn as_of(
     projection: &Arc<dyn Projection>,
     position: Position,
     schema: &SchemaName,
-    order: &Order,
+    instruction: &Instruction,
     report: &Report<'_>,
     stop: &CancellationToken,
 ) -> Result<Built, BuildError> {
-    let deed = Deed {
+    let build = RecordedBuild {
         builder,
-        order,
+        instruction,
         action: ActionKind::AsOf,
-        detail: json!({ "position": position, "schema": schema.as_str(), "reason": order.why() }),
+        detail: json!({ "position": position, "schema": schema.as_str(), "reason": instruction.why() }),
     };
-    deed.begin(projection.name()).await?;
+    build.begin(projection.name()).await?;
     let result = rebuild::build_as_of(builder, projection, position, schema, report, stop).await;
-    deed.end(projection.name(), &result).await;
+    build.end(projection.name(), &result).await;
     result
 }
 
-impl Order {
-    pub fn new(operator: Operator, reason: Option<Reason>) -> Order {
-        Order {
+impl Instruction {
+    pub fn new(operator: Operator, reason: Option<Reason>) -> Instruction {
+        Instruction {
             id: Uuid::now_v7(),
             operator,
             reason,
@@ -123,15 +123,15 @@ impl Order {
     }
 }
 
-/// What is being done, for the record.
-struct Deed<'a> {
+/// A build whose beginning and end are recorded.
+struct RecordedBuild<'a> {
     builder: &'a Builder,
-    order: &'a Order,
+    instruction: &'a Instruction,
     action: ActionKind,
     detail: Value,
 }
 
-impl Deed<'_> {
+impl RecordedBuild<'_> {
     async fn begin_all(&self, projections: &[Arc<dyn Projection>]) -> Result<(), sqlx::Error> {
         for projection in projections {
             self.begin(projection.name()).await?;
@@ -147,13 +147,13 @@ impl Deed<'_> {
     }
 
     async fn begin(&self, name: &str) -> Result<(), sqlx::Error> {
-        self.record(name, self.order.id, self.action, &self.detail)
+        self.record(name, self.instruction.id, self.action, &self.detail)
             .await
     }
 
-    /// What was done stands, recorded or not.
+    /// What was done remains done, even if it cannot be recorded.
     async fn end(&self, name: &str, result: &Result<Built, BuildError>) {
-        let (began, of) = (self.order.id, self.action.as_str());
+        let (began, of) = (self.instruction.id, self.action.as_str());
         let outcome = match result {
             Ok(built) => json!({ "began": began, "of": of, "result": built }),
             Err(error) => json!({ "began": began, "of": of, "error": chain(error) }),
@@ -174,11 +174,19 @@ impl Deed<'_> {
         detail: &Value,
     ) -> Result<(), sqlx::Error> {
         let mut conn = self.builder.pool.acquire().await?;
-        record(&mut conn, id, &self.order.operator, action, name, detail).await
+        record(
+            &mut conn,
+            id,
+            &self.instruction.operator,
+            action,
+            name,
+            detail,
+        )
+        .await
     }
 }
 
-/// The database does not answer: told once, for the first of them.
+/// The database does not answer: the error is reported once, for the first projection.
 fn refuse(projections: &[Arc<dyn Projection>], error: sqlx::Error) -> Results {
     let mut error = Some(BuildError::from(error));
     let results = projections.iter().map(|projection| {

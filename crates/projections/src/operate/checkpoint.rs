@@ -6,21 +6,21 @@ use sqlx::{PgConnection, Row};
 use super::OperateError;
 use crate::{projection::Projection, runtime::CheckpointState, schema::SchemaName};
 
-pub(super) struct Found {
+pub(super) struct LockedCheckpoint {
     pub(super) name: &'static str,
     pub(super) version: i32,
     pub(super) position: Position,
     pub(super) state: CheckpointState,
-    /// Where it is halted, and why.
+    /// Where and why it is halted.
     pub(super) obstacle: Option<(Position, String)>,
 }
 
-impl Found {
-    /// Locks the checkpoint until the transaction ends. One that never ran is made.
+impl LockedCheckpoint {
+    /// Locks the checkpoint until the transaction ends. Creates it if the projection never ran.
     pub(super) async fn lock(
         conn: &mut PgConnection,
         projection: &dyn Projection,
-    ) -> Result<Found, sqlx::Error> {
+    ) -> Result<LockedCheckpoint, sqlx::Error> {
         let name = projection.name();
         sqlx::query(
             "insert into projections.checkpoints (name, version, schema_name) values ($1, $2, $3)
@@ -41,7 +41,7 @@ impl Found {
         let state: &str = row.try_get("state")?;
         let halted_at: Option<Position> = row.try_get("halted_at")?;
         let error: Option<String> = row.try_get("error")?;
-        Ok(Found {
+        Ok(LockedCheckpoint {
             name,
             version: row.try_get("version")?,
             position: row.try_get("position")?,
@@ -63,7 +63,7 @@ impl Found {
         })
     }
 
-    /// Sets another state; an obstacle is forgotten with the halt.
+    /// Sets another state; leaving the halt also clears the obstacle.
     pub(super) async fn enter(
         &self,
         conn: &mut PgConnection,

@@ -1,11 +1,13 @@
-//! Holding a projector, letting it go on, and emptying its read model.
+//! Pausing a projector, resuming it, and emptying its read model.
 
 use daybook_transaction::begin;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{ActionKind, OperateError, Operator, Reason, actions::record, checkpoint::Found};
+use super::{
+    ActionKind, OperateError, Operator, Reason, actions::record, checkpoint::LockedCheckpoint,
+};
 use crate::{
     projection::Projection,
     rebuild::keep_builders_out,
@@ -13,8 +15,8 @@ use crate::{
     table::Table,
 };
 
-/// Holds a projector that is at work. Once this returns its read model stays as it is: a batch that
-/// was being applied has been committed or has failed.
+/// Pauses a projector that is at work. Once this returns its read model stays as it is: a batch that was being applied
+/// has been committed or has failed.
 pub async fn pause(
     pool: &PgPool,
     projection: &dyn Projection,
@@ -34,7 +36,7 @@ pub async fn pause(
     .await
 }
 
-/// Lets a paused projector go on.
+/// Resumes a paused projector.
 pub async fn resume(
     pool: &PgPool,
     projection: &dyn Projection,
@@ -54,7 +56,7 @@ pub async fn resume(
     .await
 }
 
-/// Has a halted projector try again. It halts again where nothing has changed.
+/// Has a halted projector try again. If nothing has changed it halts again.
 pub async fn retry(
     pool: &PgPool,
     projection: &dyn Projection,
@@ -84,7 +86,7 @@ async fn enter(
     reason: Option<&Reason>,
 ) -> Result<(), OperateError> {
     let mut transaction = begin(pool).await?;
-    let found = Found::lock(&mut transaction, projection).await?;
+    let found = LockedCheckpoint::lock(&mut transaction, projection).await?;
     found.must_be(from)?;
     found.enter(&mut transaction, to).await?;
     let detail = json!({ "position": found.position, "reason": reason.map(Reason::as_str) });
@@ -102,8 +104,8 @@ async fn enter(
     Ok(())
 }
 
-/// Empties the read model and has its projector begin at the first event; readers see it fill again.
-/// A halted projector goes on, a paused one stays paused. What was skipped stays skipped.
+/// Empties the read model and has its projector begin at the first event; readers see it fill again. A halted projector
+/// continues, a paused one stays paused. Skipped events stay skipped.
 pub async fn reset(
     pool: &PgPool,
     projection: &dyn Projection,
@@ -112,12 +114,12 @@ pub async fn reset(
 ) -> Result<(), OperateError> {
     let (name, own) = (projection.name(), projection.version());
     let mut transaction = begin(pool).await?;
-    // To whoever compares with the live rows they would seem to be gone.
+    // A builder that compares with the live rows would take them for missing.
     keep_builders_out(&mut transaction, name).await?;
-    // The tables come first, as in the projector's transactions, so that the two don't wait for each other.
+    // Lock the tables first, as the projector's transactions do, so that the two cannot wait for each other.
     let emptied = empty(&mut transaction, name, projection.tables()).await;
     emptied.map_err(|error| busy_or_failed(name, error))?;
-    let found = Found::lock(&mut transaction, projection).await?;
+    let found = LockedCheckpoint::lock(&mut transaction, projection).await?;
     if found.version > own {
         let stored = found.version;
         return Err(OperateError::LaterVersion { name, stored, own });
@@ -153,7 +155,7 @@ pub async fn reset(
 }
 
 async fn empty(conn: &mut PgConnection, name: &str, tables: &[Table]) -> Result<(), sqlx::Error> {
-    // Whoever waits for the tables keeps new readers waiting behind.
+    // While this waits for the tables, new readers have to wait behind it.
     sqlx::query("set local lock_timeout = '5s'")
         .execute(&mut *conn)
         .await?;

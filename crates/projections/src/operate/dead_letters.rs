@@ -1,8 +1,8 @@
-//! Events that a projection does without, because an operator said so.
+//! Events that a projection leaves out, because an operator said so.
 //!
-//! A skipped event has no effect, live or in any build; what later events of its stream say takes
-//! effect as if it had never been there. Where it was the stream's first, there is nothing that they
-//! could be about: they are passed over too, and noted down as they come.
+//! A skipped event has no effect, neither live nor in any build. Later events of its stream take effect
+//! as if it had never existed. But if it was the stream's first event, there is nothing that the later
+//! ones could change: they are passed over too, and recorded as they come.
 
 use chrono::{DateTime, Utc};
 use daybook_log::Position;
@@ -12,7 +12,9 @@ use serde_json::json;
 use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};
 use uuid::Uuid;
 
-use super::{ActionKind, OperateError, Operator, Reason, actions::record, checkpoint::Found};
+use super::{
+    ActionKind, OperateError, Operator, Reason, actions::record, checkpoint::LockedCheckpoint,
+};
 use crate::{
     paging::{KeyKind, Keyset, Page, Paging, QueryError, fetch_page},
     projection::Projection,
@@ -39,8 +41,8 @@ pub struct DeadLetter {
     pub at: DateTime<Utc>,
 }
 
-/// Has a halted projector pass over the event at `position`, which must be the one that it is halted
-/// at, and go on. Never taken back.
+/// Has a halted projector pass over the event at `position`, which must be the one that it is halted at,
+/// and continue. This cannot be undone.
 pub async fn skip(
     pool: &PgPool,
     projection: &dyn Projection,
@@ -49,7 +51,7 @@ pub async fn skip(
     reason: &Reason,
 ) -> Result<(), OperateError> {
     let mut transaction = begin(pool).await?;
-    let found = Found::lock(&mut transaction, projection).await?;
+    let found = LockedCheckpoint::lock(&mut transaction, projection).await?;
     found.must_be(CheckpointState::Halted)?;
     let (halted_at, error) = found.obstacle.clone().unwrap_or_default();
     let name = found.name;
@@ -89,7 +91,7 @@ pub async fn skip(
     Ok(())
 }
 
-/// Notes down events that are passed over since their streams' first events were skipped.
+/// Records events that are passed over because their streams' first events were skipped.
 pub(crate) async fn note_passed_over(
     conn: &mut PgConnection,
     name: &str,
@@ -110,7 +112,7 @@ pub(crate) async fn note_passed_over(
     .await
 }
 
-/// From the log itself: what cannot be decoded has a stream and a type all the same.
+/// Read from the log itself: an event that cannot be decoded still has a stream and a type.
 async fn insert(
     conn: &mut PgConnection,
     name: &str,

@@ -1,8 +1,8 @@
 //! What operators do to projections, for the command line and the HTTP interface alike.
 //!
-//! Every action is one transaction: the checkpoint changes, the action is recorded with who did it
-//! and why, and the projection's worker is woken, in whichever process it is. Building and comparing
-//! take long, so those are recorded when they begin and when they end.
+//! Every action is one transaction: the checkpoint changes, the action is recorded with who did it and
+//! why, and the projection's worker is woken, in whichever process it is. Building and comparing take
+//! long, so they are recorded when they begin and when they end.
 
 mod actions;
 mod builds;
@@ -16,7 +16,7 @@ use std::{fmt, str::FromStr};
 pub(crate) use self::dead_letters::note_passed_over;
 pub use self::{
     actions::{Action, ActionKind, Detail, Outcome, actions, last_outcomes, outcome},
-    builds::{Order, as_of, rebuild, rollback, verify},
+    builds::{Instruction, as_of, rebuild, rollback, verify},
     control::{pause, reset, resume, retry},
     dead_letters::{DeadLetter, dead_letters, skip},
     error::OperateError,
@@ -27,12 +27,12 @@ pub use self::{
 pub struct Operator(String);
 
 impl Operator {
-    /// A user of the system that the command line runs on.
+    /// A user of the system on which the command line runs.
     pub fn of_system(user: &str) -> Operator {
         Operator(format!("cli:{user}"))
     }
 
-    /// An admin, as the log names them: `user:<id>`.
+    /// An administrator, as the log names them: `user:<id>`.
     pub fn of_shop(actor: &daybook_log::Actor) -> Operator {
         Operator(actor.to_string())
     }
@@ -44,7 +44,7 @@ impl fmt::Display for Operator {
     }
 }
 
-/// Why something is done: one line, for whoever reads it later.
+/// Why something is done: one line, for people who read it later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason(String);
 

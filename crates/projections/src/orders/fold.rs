@@ -59,8 +59,8 @@ const HISTORY_COLUMNS: &[Column] = &[
 ];
 
 impl OrderFold {
-    /// Orders that are placed in this batch are not looked for: nearly all that it holds, when the
-    /// read model is made from the log's beginning.
+    /// Does not look for orders that are placed in this batch: when the read model is built from the
+    /// log's beginning, those are nearly all that it holds.
     pub(super) async fn load(
         conn: &mut PgConnection,
         target: &Target,
@@ -112,7 +112,7 @@ impl OrderFold {
         }
     }
 
-    /// A row for an order whose first event this is.
+    /// A row for an order that begins with this event.
     fn open(&mut self, event: &RecordedEvent, user_id: Option<UserId>, total: Money) {
         let id = event.stream.id;
         self.orders.entry(id).or_insert_with(|| OrderRow {
@@ -195,7 +195,7 @@ impl Fold for OrderFold {
         if !is_next(last, follows, event)? {
             return Ok(());
         }
-        // What is not a step in the order's life has no place in its history.
+        // An event that is not a step of the order has no place in its history.
         let step = match order_event {
             OrderEvent::Placed {
                 user_id,
@@ -267,7 +267,7 @@ impl Fold for OrderFold {
     }
 }
 
-/// The fields that were given.
+/// The fields that are present.
 fn details<const N: usize>(fields: [(&str, Option<&String>); N]) -> Map<String, Value> {
     let given = fields
         .into_iter()

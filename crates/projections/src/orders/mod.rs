@@ -1,4 +1,4 @@
-//! Orders with their lines, and what happened to each.
+//! Orders with their lines, and the history of each.
 
 mod fold;
 mod project;
@@ -13,14 +13,14 @@ pub use self::{
     query::OrderQueries,
 };
 
-/// An order. Where it is shipped to is personal, and stays sealed in the log.
+/// An order. The shipping address is personal, and stays sealed in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Order {
     pub id: OrderId,
     /// `None`: an imported order of nobody in particular.
     pub user_id: Option<UserId>,
     pub status: OrderStatus,
-    /// As the customer sent them.
+    /// In the order in which the customer sent them.
     pub lines: Vec<Line>,
     /// The sum of the lines.
     pub total: Money,
@@ -29,17 +29,17 @@ pub struct Order {
     pub version: i64,
 }
 
-/// What was ordered, as it was then.
+/// What was ordered, with name and price as they were then.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     pub product_id: ProductId,
     pub name: String,
-    /// Below zero for what came back, in imported orders.
+    /// Negative for goods that came back, in imported orders.
     pub quantity: i64,
     pub unit_price: Money,
 }
 
-/// An order and the position of the read model that it was read from.
+/// An order and the read model's position when it was read.
 #[derive(Clone, Debug)]
 pub struct OrderAt {
     pub order: Order,
@@ -49,25 +49,25 @@ pub struct OrderAt {
 /// One event in an order's life.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryEntry {
-    /// Of the event in the order's stream.
+    /// The event's sequence in the order's stream.
     pub sequence: i64,
-    /// From this event on.
+    /// The order's status from this event on.
     pub status: OrderStatus,
     pub at: DateTime<Utc>,
     /// `user:<uuid>`, `system:<part>` or `anonymous`.
     pub actor: String,
-    /// What else the event says: `carrier` and `trackingNumber`, `reason`, or `source` and `number`.
+    /// Further data of the event: `carrier` and `trackingNumber`, `reason`, or `source` and `number`.
     pub details: serde_json::Map<String, serde_json::Value>,
 }
 
-/// For whom orders are shown. What isn't a customer's own is not there for them.
+/// Who sees the orders. A customer sees only their own; other orders do not exist for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewer {
     Admin,
     Customer(UserId),
 }
 
-/// Which orders. Everything given must hold.
+/// Which orders to find. All given conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct OrderFilter {
     pub user_id: Option<UserId>,

@@ -1,4 +1,4 @@
-//! What the orders make of events.
+//! How the orders follow from events.
 
 use daybook_domain::{AggregateType, Event};
 use daybook_log::RecordedEvent;

@@ -1,4 +1,4 @@
-//! What can be asked of the orders.
+//! The queries on the orders.
 
 use std::collections::HashMap;
 
@@ -82,7 +82,7 @@ impl OrderQueries {
         }))
     }
 
-    /// What happened to an order that `viewer` may see, the oldest first. `None`: no such order.
+    /// The history of an order that `viewer` may see, the oldest first. `None`: there is no such order.
     pub async fn history(
         &self,
         id: OrderId,
@@ -101,7 +101,7 @@ impl OrderQueries {
             .bind(viewer.user_id())
             .fetch_all(&self.pool)
             .await?;
-        // An order begins with its first event, so none of them is without a history.
+        // An order begins with its first event, so every order has a history.
         Ok((!entries.is_empty()).then_some(entries))
     }
 
@@ -173,7 +173,7 @@ impl OrderQueries {
 }
 
 impl Viewer {
-    /// Whose orders alone may be seen; `None`: everyone's.
+    /// The only customer whose orders may be seen; `None`: everyone's.
     fn user_id(self) -> Option<Uuid> {
         match self {
             Viewer::Admin => None,
@@ -192,7 +192,7 @@ struct LineRow {
 }
 
 impl LineRow {
-    /// An order has one currency, which its total has too.
+    /// An order has one currency, the same as its total.
     fn into_line(self, currency: Currency) -> Line {
         Line {
             product_id: self.product_id.into(),

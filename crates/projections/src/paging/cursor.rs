@@ -1,7 +1,7 @@
-//! What a cursor says, and its text: base64url of a JSON array that begins with its version.
+//! The content of a cursor, and its text form: base64url of a JSON array that begins with its version.
 //!
-//! Cursors come back from anyone, so nothing in them is trusted but its shape: the worst that a
-//! forged one does is to start the same list somewhere else.
+//! Anyone can send a cursor, so only its shape is trusted: the worst that a forged one does is to start
+//! the same list somewhere else.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Datelike, Utc};
@@ -52,7 +52,7 @@ pub(crate) enum KeyKind {
 }
 
 impl Cursor {
-    /// `order` names the list's order, so that a cursor is not taken for one of another order.
+    /// `order` names the list's order, so that a cursor is not mistaken for one of another order.
     pub(super) fn encode(&self, order: &str) -> String {
         let array = (VERSION, order, self.direction, self.key.to_text(), self.id);
         // An array of strings and numbers can always be written.
@@ -107,7 +107,7 @@ impl Key {
         }
     }
 
-    /// Only values that the database can hold.
+    /// Accepts only values that the database can hold.
     fn from_text(text: &str, kind: KeyKind) -> Option<Key> {
         match kind {
             KeyKind::Text => (!text.contains('\0')).then(|| Key::Text(text.to_owned())),

@@ -22,7 +22,7 @@ pub(crate) struct Keyset {
 }
 
 impl Keyset {
-    /// What a query must select beside its own columns.
+    /// The columns that a query must select in addition to its own.
     pub(crate) fn columns(&self) -> String {
         format!("{} as page_key, {} as page_id", self.key, self.id)
     }
@@ -45,7 +45,7 @@ where
     start.push(&mut query, keyset, paging.limit);
     let mut rows = query.build().fetch_all(conn).await?;
 
-    // One row more than asked for tells whether there is another page that way.
+    // Fetches one row more than asked for, to know whether there is another page in that direction.
     let more = rows.len() > paging.limit as usize;
     rows.truncate(paging.limit as usize);
     let (has_next, has_prev) = match &start {

@@ -1,8 +1,9 @@
 //! Pages of a list, by number or by cursor.
 //!
 //! A cursor holds the sort key and the id of the row that a page begins after (or ends before). The
-//! database goes straight there by index, whatever the depth, and rows that come or go meanwhile
-//! neither repeat nor hide others. Page numbers count rows off, which gets slower with the depth.
+//! database goes straight there by index, however deep the page is, and rows that are added or removed
+//! meanwhile neither repeat nor hide other rows. Page numbers count rows, which gets slower with the
+//! depth.
 
 mod cursor;
 mod keyset;
@@ -12,7 +13,7 @@ pub(crate) use self::{
     keyset::{Keyset, fetch_page},
 };
 
-/// Which page of a list. The limit is the caller's to bound.
+/// Which page of a list. The caller must bound the limit.
 #[derive(Clone, Debug)]
 pub struct Paging {
     pub limit: u32,
@@ -21,9 +22,9 @@ pub struct Paging {
 
 #[derive(Clone, Debug)]
 pub enum Start {
-    /// From 1.
+    /// Counts from 1.
     Page(u32),
-    /// From [`Page::next`] or [`Page::prev`] of the same list in the same order.
+    /// A cursor from [`Page::next`] or [`Page::prev`] of the same list in the same order.
     Cursor(String),
 }
 
@@ -43,7 +44,7 @@ impl Paging {
     }
 }
 
-/// A page of a list, and how to get to its neighbours.
+/// A page of a list, with cursors to its neighbours.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     pub items: Vec<T>,

@@ -1,4 +1,4 @@
-//! Read models as they were, in schemas of their own.
+//! Read models as they were in the past, in schemas of their own.
 
 use std::{sync::Arc, time::Instant};
 
@@ -68,7 +68,7 @@ impl Run<'_> {
     }
 }
 
-/// Names that a builder drops or renames without asking are not to be had.
+/// Refuses names that a builder drops or renames without asking.
 fn refuse_reserved(schema: &SchemaName) -> Result<(), BuildError> {
     for projection in registry() {
         let name = projection.name();

@@ -62,7 +62,7 @@ impl Run<'_> {
         results
     }
 
-    /// Claims the build and makes its empty tables.
+    /// Claims the build and creates its empty tables.
     async fn begin(
         &mut self,
         projection: &Arc<dyn Projection>,
@@ -113,7 +113,7 @@ impl Run<'_> {
         made
     }
 
-    /// Compares, and switches in what shall be.
+    /// Compares, and switches in what should be switched in.
     async fn conclude(&mut self, unit: &Arc<Unit>, switch_in: bool) -> Result<Built, BuildError> {
         let mut conn = bulk_connection(&self.builder.pool).await?;
         let mut position = unit.target;
@@ -138,7 +138,7 @@ impl Run<'_> {
         })
     }
 
-    /// Drops what is of no more use. Where that fails, the next builder does it.
+    /// Drops what is no longer needed. If that fails, the next builder does it.
     async fn clean_up(&mut self, unit: &Unit, switched: bool) {
         if !switched {
             self.forget(&unit.schema, true).await;
@@ -154,8 +154,8 @@ impl Run<'_> {
     }
 }
 
-/// Whether the live rows should be what this binary makes of the same events. Where nothing will be
-/// switched in, the comparison is all that was asked for.
+/// Whether the live rows should be what this binary makes of the same events. If nothing will be switched
+/// in, the comparison was the only purpose.
 fn to_be_compared(projection: &Arc<dyn Projection>, live: &Live, switch: bool) -> bool {
     !switch || (live.version == projection.version() && live.position > 0)
 }

@@ -4,10 +4,10 @@
 //! reader → decoders → distributor → a folding task for each part, with a connection of its own
 //! ```
 //!
-//! The reader fetches chunk after chunk; each is decoded in a task of its own while the next is
-//! fetched. The distributor takes them in order and splits each by the projections' keys, so that
-//! events of one key are folded by one task, in the order of their positions. Every queue holds one
-//! or two chunks, so that memory depends on the size of a chunk and not on the log's length.
+//! The reader fetches chunk after chunk; each is decoded in a task of its own while the next is fetched.
+//! The distributor takes them in order and splits each by the projections' keys, so that events of one
+//! key are folded by one task, in the order of their positions. Every queue holds one or two chunks, so
+//! memory depends on the size of a chunk and not on the log's length.
 
 use std::sync::{
     Arc,
@@ -23,23 +23,23 @@ use uuid::Uuid;
 use super::{BuildError, session::bulk_connection, unit::Unit};
 use crate::projection::apply;
 
-/// A stretch of the log on its way from the reader to the distributor.
+/// A range of the log on its way from the reader to the distributor.
 struct Chunk {
     after: Position,
     to: Position,
     decoding: AbortOnDropHandle<Result<FeedBatch, LogError>>,
 }
 
-/// What a part has to fold of one chunk.
+/// The events of one chunk that one part has to fold.
 struct Share {
     to: Position,
     events: Vec<RecordedEvent>,
-    /// Whether some of the events are another part's in the eyes of some projection.
+    /// Whether some projection assigns some of these events to another part.
     mixed: bool,
 }
 
-/// Folds the log up to each unit's target into its empty tables. A unit that fails stays behind, the
-/// others go on.
+/// Folds the log up to each unit's target into its empty tables. If a unit fails it stops there, and the
+/// others continue.
 pub(super) async fn fill(
     feed: &Feed,
     pool: &PgPool,
@@ -48,7 +48,7 @@ pub(super) async fn fill(
     chunk: i64,
 ) -> Result<(), BuildError> {
     let done: Arc<[AtomicI64]> = (0..parts).map(|_| AtomicI64::new(0)).collect();
-    // Dropping the set ends its tasks, also when this future is dropped half-way.
+    // Dropping the set ends its tasks, also if this future is dropped half-way.
     let mut tasks = JoinSet::new();
     let mut shares = Vec::with_capacity(parts);
     for part in 0..parts {
@@ -77,7 +77,7 @@ pub(super) async fn fill(
     Ok(())
 }
 
-/// Fetches the log in chunks none of which reaches across a unit's target.
+/// Fetches the log in chunks; no chunk extends beyond a unit's target.
 async fn read(
     feed: Feed,
     targets: Vec<Position>,
@@ -146,7 +146,7 @@ async fn distribute(
     Ok(())
 }
 
-/// A log with a gap is not one that anything should be built from.
+/// Nothing should be built from a log that has a gap.
 fn expect_dense(after: Position, to: Position, batch: &FeedBatch) -> Result<(), BuildError> {
     let expected = after + 1..=to;
     if batch.events.iter().map(|event| event.position).eq(expected) {
@@ -195,12 +195,12 @@ async fn split(
         split[first].events.push(event);
     }
     for (part, share) in shares.iter().zip(split) {
-        // A task that has ended says why when it is joined.
+        // If a task has ended, joining it gives the reason.
         let _ = part.send(share).await;
     }
 }
 
-/// Ids of every version vary in one of their halves.
+/// Ids of every UUID version vary in at least one of their halves.
 fn part_of(key: Uuid, parts: usize) -> usize {
     let (high, low) = key.as_u64_pair();
     ((high ^ low) % parts as u64) as usize
@@ -232,7 +232,7 @@ async fn fold(
             unit.tracker.reach(reached);
         }
     }
-    // What was committed is there, whether the server hears of the end or not.
+    // What was committed stays committed, whether the server hears that the connection ends or not.
     let _ = conn.close().await;
     Ok(())
 }

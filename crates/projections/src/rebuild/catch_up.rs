@@ -1,4 +1,4 @@
-//! Bringing a finished build further, in batches, as the live projector would.
+//! Bringing a finished build up to date, in batches, as the live projector would.
 
 use daybook_log::{Feed, Position};
 use sqlx::{Acquire, PgConnection};
@@ -10,8 +10,8 @@ use crate::{projection::Target, projection::apply, skipped::Skipped};
 /// Events in one transaction.
 const BATCH: i64 = 2_000;
 
-/// Applies the events after `position` up to `to`. An event that stops the live projector too is in
-/// the error; what comes before it has been applied, and `position` says so.
+/// Applies the events after `position` up to `to`. The error contains an event that stops the live
+/// projector too; the events before it have been applied, and `position` says so.
 pub(super) async fn catch_up(
     conn: &mut PgConnection,
     feed: &Feed,
@@ -71,7 +71,8 @@ pub(super) async fn catch_up(
     Ok(())
 }
 
-/// The previous version is kept whatever becomes of its rollback, so its position moves with its rows.
+/// The previous version is kept whether its rollback succeeds or not, so its position moves together with
+/// its rows.
 async fn remember(
     conn: &mut PgConnection,
     unit: &Unit,

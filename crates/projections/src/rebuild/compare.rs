@@ -1,8 +1,8 @@
 //! Comparing a build with the live read model, row by row.
 //!
-//! Both sides are walked through in the order of their keys, as text, and hashed on the way. Only
-//! where the hashes of a table differ are both walked through again, side by side, to find the rows.
-//! Memory is constant either way. Generated columns follow from the others and are left out.
+//! Both sides are read in the order of their keys, as text, and hashed on the way. Only if the hashes of
+//! a table differ are both read again, side by side, to find the rows. Memory is constant either way.
+//! Generated columns follow from the others and are left out.
 
 use aws_lc_rs::digest;
 use daybook_log::Position;
@@ -20,19 +20,19 @@ use super::{
 };
 use crate::{schema::SchemaName, table::Table};
 
-/// How many of the rows that differ are shown.
+/// How many of the differing rows are shown.
 const SHOWN: usize = 10;
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Comparison {
-    /// In the live read model.
+    /// The number of rows in the live read model.
     pub rows: u64,
-    /// SHA-256 of the rebuilt read model's rows, in hexadecimal. Depends on nothing but the rows and
-    /// the way in which PostgreSQL writes them.
+    /// SHA-256 of the rebuilt read model's rows, in hexadecimal. Depends only on the rows and on the way
+    /// PostgreSQL writes them.
     pub digest: String,
-    /// Rows that differ, are missing or are too many.
+    /// How many rows differ, are missing or are superfluous.
     pub differing: u64,
     /// The first of them in each table.
     pub differences: Vec<Difference>,
@@ -43,7 +43,7 @@ pub struct Comparison {
 pub struct Difference {
     pub table: &'static str,
     pub key: String,
-    /// `None` where the row is missing.
+    /// `None` if the row is missing.
     pub live: Option<String>,
     pub rebuilt: Option<String>,
 }
@@ -102,7 +102,8 @@ pub(super) async fn compare_with_live(
     Ok(comparison)
 }
 
-/// One side: a connection that sees the tables as they shall be compared, and where they are.
+/// One side: a connection that sees the tables in the state to be compared, and the schema where they
+/// are.
 struct Side<'a> {
     conn: &'a mut PgConnection,
     schema: &'a SchemaName,
@@ -159,7 +160,7 @@ impl Side<'_> {
         let mut lines = self.conn.copy_out_raw(&statement).await?;
         let mut context = digest::Context::new(&digest::SHA256);
         let mut rows = 0;
-        // One message for each row, its line break included.
+        // One message for each row, with its line break.
         while let Some(line) = lines.try_next().await? {
             context.update(&line);
             rows += 1;
@@ -172,7 +173,7 @@ impl Side<'_> {
     }
 }
 
-/// The rows in an order that is the same here and in PostgreSQL: of their keys' bytes.
+/// The rows in an order that is the same here and in PostgreSQL: by the bytes of their keys.
 fn rows_by_key(schema: &SchemaName, table: &str, columns: &[String], keys: &[String]) -> String {
     let of = |columns: &[String]| {
         let qualified = columns.iter().map(|column| format!("t.{column}"));
@@ -189,7 +190,7 @@ fn rows_by_key(schema: &SchemaName, table: &str, columns: &[String], keys: &[Str
     )
 }
 
-/// Walks through both sides at once.
+/// Reads both sides at once.
 async fn find(
     table: &'static str,
     mut live: impl Stream<Item = Result<KeyAndRow, sqlx::Error>> + Unpin,

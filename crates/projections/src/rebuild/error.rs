@@ -6,7 +6,7 @@ use daybook_log::{LogError, Position};
 use super::Purpose;
 use crate::{projection::ApplyError, schema::SchemaName};
 
-/// Why a read model was not built, or not switched in. The live one is as it was.
+/// Why a read model was not built, or not switched in. The live one is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     #[error("{name} is being built ({purpose}) by {builder} since {since}")]
@@ -26,7 +26,7 @@ pub enum BuildError {
     TakenOver,
     #[error("it was stopped")]
     Stopped,
-    /// What several read models were built with failed, and all of them with it.
+    /// Something that several read models were built with failed, so all of them failed.
     #[error("the builder broke off")]
     BrokenOff(#[source] Arc<BuildError>),
     #[error("there is no version to go back to")]
@@ -64,7 +64,7 @@ impl BuildError {
         name: &'static str,
         found: Option<(String, String, DateTime<Utc>)>,
     ) -> BuildError {
-        // Its row comes a moment after its lock.
+        // The builder's row is written a moment after its lock is taken.
         let (purpose, builder, since) = found.unwrap_or_else(|| {
             (
                 Purpose::Rebuild.to_string(),

@@ -1,4 +1,4 @@
-//! A build's tables: made empty like the live ones, and given their keys and indices once they are full.
+//! A build's tables: created empty like the live ones, and given their keys and indices once they are full.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use crate::{
     table::{Merge, Rows, Table},
 };
 
-/// Makes the schema and its empty tables. Only tables whose rows are found again have a key yet.
+/// Creates the schema and its empty tables. Only tables whose rows are looked up again have a key already.
 pub(super) async fn create(conn: &mut PgConnection, unit: &Unit) -> Result<(), BuildError> {
     let (live, schema) = (&unit.live_schema, &unit.schema);
     let mut transaction = conn.begin().await?;
@@ -39,7 +39,7 @@ pub(super) async fn create(conn: &mut PgConnection, unit: &Unit) -> Result<(), B
     Ok(())
 }
 
-/// Whoever may read the live tables may read those that take their place.
+/// Everyone who may read the live tables may read those that replace them.
 async fn copy_grants(
     conn: &mut PgConnection,
     live: &SchemaName,
@@ -71,8 +71,8 @@ async fn copy_grants(
     Ok(())
 }
 
-/// Merges what is to be merged, makes keys and indices, and has the rows counted for the planner;
-/// tables side by side, each in one transaction.
+/// Merges what is to be merged, creates keys and indices, and gathers the planner's statistics; tables in parallel,
+/// each in one transaction.
 pub(super) async fn finish(
     pool: &PgPool,
     units: &[&Unit],
@@ -136,7 +136,7 @@ async fn finish_table(
     Ok(())
 }
 
-/// Puts one row for each key in the place of many.
+/// Replaces the many rows of a key by one.
 async fn merge(
     conn: &mut PgConnection,
     live: &SchemaName,
@@ -168,7 +168,7 @@ async fn merge(
             values.join(", "),
             keys.join(", ")
         ),
-        // The table itself stays, with whatever was granted on it.
+        // The table itself stays, with all privileges granted on it.
         format!("truncate {schema}.{table}"),
         format!("insert into {schema}.{table} ({all}) select {all} from {schema}.{table}_merged"),
         format!("drop table {schema}.{table}_merged"),
@@ -233,7 +233,7 @@ async fn constraints(
     .await
 }
 
-/// The definitions of indices that no constraint has made.
+/// The definitions of indices that do not belong to a constraint.
 async fn indices(
     conn: &mut PgConnection,
     schema: &SchemaName,

@@ -1,6 +1,6 @@
 //! Building read models anew, beside the live ones.
 //!
-//! A build goes through these steps; readers and projectors go on all the while.
+//! A build goes through these steps; readers and projectors continue all the while.
 //!
 //! 1. Empty tables in a schema of their own, made like the live ones.
 //! 2. The bulk: one pass over the log, up to where the live projector is, into tables without indices.
@@ -9,8 +9,8 @@
 //!    position, and the two are walked through.
 //! 5. The switch, for a rebuild: the last events, and schemas renamed, in one transaction.
 //!
-//! The live tables are untouched until that transaction commits. Whatever a builder leaves behind that
-//! dies on the way is dropped by the next one, which starts from the beginning.
+//! The live tables are untouched until that transaction commits. If a builder dies on the way, the next
+//! one drops what it left behind and starts from the beginning.
 
 mod as_of;
 mod build;
@@ -42,13 +42,13 @@ pub use self::{
 };
 use crate::{projection::Projection, schema::SchemaName};
 
-/// What a builder works with. Clones share the pool, of which a build takes a connection for each
-/// part and three more at most.
+/// What a builder works with. Clones share the pool. A build takes a connection from it for each part,
+/// and at most three more.
 #[derive(Clone)]
 pub struct Builder {
     pub feed: Feed,
     pub pool: PgPool,
-    /// Names the builder to people.
+    /// The builder's name, for people.
     pub name: String,
     /// How many tasks fold at the same time.
     pub parts: usize,
@@ -74,22 +74,22 @@ impl Builder {
 pub struct Built {
     pub name: &'static str,
     pub version: i32,
-    /// Of the last event in it.
+    /// The position of the last event in it.
     pub position: Position,
-    /// Positions that the bulk went through, and how many in a second, keys and indices included.
+    /// How many positions the bulk went through, and how many in a second, including keys and indices.
     pub events: i64,
     pub events_per_second: f64,
-    /// With the live rows, at the position of their snapshot; `None` where there was nothing to
-    /// compare with: no live rows, or rows of another version.
+    /// The comparison with the live rows, at the position of their snapshot; `None` if there was nothing
+    /// to compare with: no live rows, or rows of another version.
     pub comparison: Option<Comparison>,
     pub switched: bool,
 }
 
-/// What became of each projection, in the order in which they were given.
+/// The result for each projection, in the order in which they were given.
 pub type Results = Vec<(&'static str, Result<Built, BuildError>)>;
 
-/// Builds anew, compares and switches in; with `dry_run` all but the switch. Rows that differ keep
-/// nothing from being switched in: the log is right. One that fails does not keep the others.
+/// Builds anew, compares and switches in; with `dry_run` all but the switch. Differing rows do not
+/// prevent the switch: the log is right. If one projection fails, the others continue.
 pub async fn rebuild(
     builder: &Builder,
     projections: &[Arc<dyn Projection>],
@@ -141,8 +141,8 @@ async fn build(
     }
 }
 
-/// Switches the previous version back, brought up to date; the live one becomes the previous. Takes
-/// a previous version that this binary knows how to bring up to date.
+/// Switches the previous version back, brought up to date; the live one becomes the previous. This binary
+/// must know how to bring the previous version up to date.
 pub async fn rollback(
     builder: &Builder,
     projection: &Arc<dyn Projection>,

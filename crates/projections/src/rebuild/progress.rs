@@ -39,13 +39,13 @@ pub enum BuildPhase {
 pub struct BuildProgress {
     pub name: &'static str,
     pub phase: BuildPhase,
-    /// Of the last event that is in it.
+    /// The position of the last event that is in it.
     pub position: Position,
-    /// Where the phase ends.
+    /// The position at which the phase ends.
     pub target: Position,
-    /// Since the phase began; 0 in phases that apply no events.
+    /// The average since the phase began; 0 in phases that apply no events.
     pub events_per_second: f64,
-    /// Until the end of the phase, in seconds where it is written out.
+    /// The time until the end of the phase; serialised as seconds.
     #[serde(rename = "etaSeconds", serialize_with = "in_seconds")]
     pub eta: Option<Duration>,
 }
@@ -57,7 +57,7 @@ fn in_seconds<S: serde::Serializer>(
     eta.map(|eta| eta.as_secs_f64()).serialize(serializer)
 }
 
-/// Told of every build's progress a few times a second.
+/// Called with every build's progress a few times a second.
 pub type Report<'a> = dyn Fn(&BuildProgress) + Send + Sync + 'a;
 
 impl Purpose {
@@ -89,7 +89,7 @@ impl BuildPhase {
     }
 }
 
-/// Where a build stands, for whoever reports it.
+/// How far a build is, for reporting.
 pub(super) struct Tracker(Mutex<State>);
 
 struct State {

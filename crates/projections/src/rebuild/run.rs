@@ -1,4 +1,4 @@
-//! What every run of a builder needs: its session, and its progress shown all the while.
+//! What every run of a builder needs: its session, and reporting its progress all the while.
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
@@ -38,7 +38,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Everything up to complete tables.
+    /// Does everything until the tables are complete.
     pub(super) async fn fill(&mut self, units: &Arc<[Arc<Unit>]>) -> Result<(), BuildError> {
         let Builder {
             feed,
@@ -73,7 +73,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Work that may be broken off at any point: nothing but the build is changed by it.
+    /// Does work that may be interrupted at any point: it changes nothing but the build.
     pub(super) async fn until_stopped<T>(
         &mut self,
         units: &[Arc<Unit>],
@@ -87,8 +87,8 @@ impl<'a> Run<'a> {
         self.showing(units, work).await?
     }
 
-    /// Does `work` and shows the progress of these units meanwhile. Ends early where the session has
-    /// been lost, and the right to build with it.
+    /// Does `work` and reports the progress of these units meanwhile. Ends early if the session has been lost, and with
+    /// it the right to build.
     pub(super) async fn showing<T>(
         &mut self,
         units: &[Arc<Unit>],
@@ -102,11 +102,11 @@ impl<'a> Run<'a> {
                 done = &mut work => return Ok(done),
                 _ = tick.tick() => {}
             }
-            // Beside the work, never instead of it: the switch keeps the row that this writes to until it
+            // Concurrently with the work, never instead of it: the switch locks the row that this writes to until it
             // commits.
             match select(work.as_mut(), pin!(self.show(units))).await {
                 Either::Left((done, showing)) => {
-                    // A session that was lost is noticed when it is next used.
+                    // If the session was lost, that is noticed when it is next used.
                     let _ = showing.await;
                     return Ok(done);
                 }
@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Where there is neither a comparison nor a switch to tell of.
+/// The result when there is neither a comparison nor a switch to report.
 pub(super) fn built(unit: &Unit, position: Position) -> Built {
     Built {
         name: unit.name(),

@@ -1,9 +1,9 @@
-//! Who builds, and what is left of builders that died.
+//! Who builds, and what builders that died have left behind.
 //!
-//! A builder's session holds an advisory lock for each read model that it builds, so that a second
-//! builder is turned away, and is gone with its process. Its row in `projections.builds` is a fence:
-//! every transaction that writes to a build locks that row, and whoever comes next deletes it first.
-//! So a builder that has lost its session, and the lock with it, writes nothing more.
+//! A builder's session holds an advisory lock for each read model that it builds, so that a second builder is refused;
+//! the lock ends with the builder's process. Its row in `projections.builds` is a fence: every transaction that writes
+//! to a build locks that row, and the next builder deletes it first. So a builder that has lost its session, and the
+//! lock with it, writes nothing more.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use sqlx::{Connection, PgConnection, PgPool};
 use super::{BuildError, BuildProgress, Purpose};
 use crate::schema::SchemaName;
 
-/// The first half of the advisory locks; the second says what is built.
+/// The first half of the advisory locks; the second half is the name of what is built.
 const BUILD_LOCK: i32 = 491_901_202;
 
-/// How long a builder may do nothing in the middle of a transaction that writes.
+/// How long a builder may be idle in the middle of a transaction that writes.
 const STALLED: Duration = Duration::from_secs(5);
 
 /// The builder's connection.
@@ -26,7 +26,7 @@ pub(super) struct Session {
     pub(super) fence: Fence,
 }
 
-/// Tells a builder's rows in `projections.builds` from those of others.
+/// Identifies this builder's rows in `projections.builds`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fence {
     pid: i32,
@@ -36,7 +36,7 @@ pub(super) struct Fence {
 impl Session {
     pub(super) async fn open(pool: &PgPool, builder: &str) -> Result<Session, BuildError> {
         let mut conn = pool.acquire().await?.detach();
-        // What is lost in a crash of the database is only how far a build was that is lost with it.
+        // A crash of the database loses only how far a build was, and the build itself is lost with it.
         sqlx::query("set synchronous_commit = off")
             .execute(&mut conn)
             .await?;
@@ -52,7 +52,7 @@ impl Session {
         })
     }
 
-    /// Claims the right to build. Whatever a dead builder left in `leftovers` is dropped.
+    /// Claims the right to build. Drops whatever a dead builder left in `leftovers`.
     pub(super) async fn claim(
         &mut self,
         name: &'static str,
@@ -77,7 +77,7 @@ impl Session {
             ));
         }
         let mut transaction = self.conn.begin().await?;
-        // Waits for the last transaction of a builder that does not know yet that it is dead.
+        // Waits for the last transaction of a builder that does not know yet that it has lost its session.
         let names: Vec<&str> = leftovers
             .iter()
             .chain([schema])
@@ -136,7 +136,7 @@ impl Session {
         .await
     }
 
-    /// Shows the progress to whoever looks at the status.
+    /// Records the progress, so that the status shows it.
     pub(super) async fn show(
         &mut self,
         schema: &SchemaName,
@@ -159,7 +159,7 @@ impl Session {
         Ok(())
     }
 
-    /// Lets go of a build, and of its schema if it is of no more use.
+    /// Removes a build, and its schema if that is no longer needed.
     pub(super) async fn forget(
         &mut self,
         schema: &SchemaName,
@@ -167,7 +167,7 @@ impl Session {
     ) -> Result<(), BuildError> {
         let fence = self.fence;
         let mut transaction = self.conn.begin().await?;
-        // A statement that was broken off may still be running; the next builder has more time.
+        // An interrupted statement may still be running; the next builder has more time to wait for it.
         sqlx::query("set local lock_timeout = '2s'")
             .execute(&mut *transaction)
             .await?;
@@ -197,14 +197,14 @@ impl Session {
 
     /// Ends the session and with it the locks.
     pub(super) async fn close(self) {
-        // The server lets go of the locks also where this fails.
+        // The server releases the locks even if this fails.
         let _ = self.conn.close().await;
     }
 }
 
 impl Fence {
-    /// Demands that the build is still this builder's, and keeps it so until the transaction ends. The server
-    /// ends it where the builder stalls: the projector and the next builder may be waiting for it.
+    /// Fails unless the build is still this builder's, and keeps it so until the transaction ends. The server ends the
+    /// session if the builder stalls: the projector and the next builder may be waiting for it.
     pub(super) async fn hold(
         &self,
         conn: &mut PgConnection,
@@ -224,7 +224,7 @@ impl Fence {
     }
 }
 
-/// Keeps builders of a read model away until the transaction ends, or says who is at it.
+/// Keeps builders of a read model away until the transaction ends, or says who is building it.
 pub(crate) async fn keep_builders_out(
     conn: &mut PgConnection,
     name: &'static str,
@@ -247,7 +247,7 @@ pub(crate) async fn keep_builders_out(
     Err(BuildError::being_built(name, found))
 }
 
-/// Until the end of the transaction: read models belong to the group, so that any server may build them.
+/// Lasts until the end of the transaction. Read models belong to the group, so that any server may build them.
 pub(super) async fn act_as_owner(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("set local role daybook_server")
         .execute(conn)
@@ -265,11 +265,11 @@ pub(super) async fn drop_schema(
     Ok(())
 }
 
-/// A connection for bulk work, outside of the pool so that its settings leave with it.
+/// A connection for bulk work, detached from the pool so that its settings do not get back into it.
 pub(super) async fn bulk_connection(pool: &PgPool) -> Result<PgConnection, sqlx::Error> {
     let mut conn = pool.acquire().await?.detach();
     sqlx::query(
-        // What is lost in a crash is built again. Indices are made side by side already.
+        // Whatever a crash loses is built again. Indices are already created in parallel.
         "select set_config('synchronous_commit', 'off', false), set_config('jit', 'off', false),
                 set_config('statement_timeout', '0', false), set_config('maintenance_work_mem', '128MB', false),
                 set_config('work_mem', '64MB', false), set_config('max_parallel_maintenance_workers', '0', false),

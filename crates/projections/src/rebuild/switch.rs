@@ -1,7 +1,7 @@
-//! Putting another build in the place of the live read model.
+//! Replacing the live read model by another build.
 //!
-//! Schemas are renamed, so that queries keep their text: PostgreSQL resolves names anew after it. A
-//! query that has begun reads the tables that it began with.
+//! Schemas are renamed, so the text of queries stays the same: PostgreSQL resolves names anew afterwards.
+//! A query that has begun reads the tables that it began with.
 
 use daybook_log::{Feed, Position};
 use sqlx::{Acquire, PgConnection};
@@ -15,14 +15,14 @@ use super::{
 };
 use crate::{runtime::announce_switch, schema::SchemaName, skipped::Skipped};
 
-/// As long as more than this comes while catching up, it goes on beside the live projector; what
-/// comes after that is applied while the projector waits.
+/// As long as more events than this remain while catching up, catching up continues beside the live
+/// projector; fewer are applied while the projector waits.
 const LAST_EVENTS: i64 = 200;
 
-/// Catching up with a projector that is faster is given up after so many rounds: it has to wait then.
+/// After this many rounds a projector that is faster has to wait.
 const ROUNDS: usize = 20;
 
-/// Brings the build to the head of the log and switches it in; answers where it stands.
+/// Brings the build to the head of the log and switches it in; returns its position.
 pub(super) async fn switch(
     conn: &mut PgConnection,
     feed: &Feed,
@@ -39,7 +39,7 @@ pub(super) async fn switch(
         match catch_up(conn, feed, unit, &mut position, head, &known, stop).await {
             Ok(()) if head - before > LAST_EVENTS => {}
             Ok(()) => break,
-            // It stops the live projector too, once it gets there.
+            // The event stops the live projector too, once it gets there.
             Err(BuildError::Obstacle { .. }) => break,
             Err(error) => return Err(error),
         }
@@ -47,7 +47,7 @@ pub(super) async fn switch(
     unit.tracker
         .begin(BuildPhase::Switching, position, position);
     let mut transaction = conn.begin().await?;
-    // With it everything that was built before is on the disk.
+    // Everything that was built before is on the disk once this commits.
     sqlx::query("set local synchronous_commit = on")
         .execute(&mut *transaction)
         .await?;
@@ -55,7 +55,7 @@ pub(super) async fn switch(
     // From here on the projector waits for its checkpoint.
     let found = Live::lock(&mut transaction, unit.name()).await?;
     let live = unchanged(unit, found, &known, position)?;
-    // Where the projector is halted or paused, the build is ahead of it.
+    // If the projector is halted or paused, the build is ahead of it.
     let end = live.position.max(position);
     let rest = &live.skipped;
     catch_up(&mut transaction, feed, unit, &mut position, end, rest, stop).await?;
@@ -67,8 +67,8 @@ pub(super) async fn switch(
     Ok(position)
 }
 
-/// The live rows must still be those that the build was made beside, and nothing may be in the build
-/// that was skipped since.
+/// Fails unless the live rows are still those beside which the build was made, and the build holds
+/// nothing that was skipped since.
 fn unchanged(
     unit: &Unit,
     found: Option<Live>,
@@ -81,8 +81,8 @@ fn unchanged(
         .ok_or(BuildError::LiveChanged)
 }
 
-/// What was live becomes the previous version. The one before that is only set aside: dropping it
-/// would wait for whoever still reads it, and the projector with it.
+/// The live version becomes the previous one. The one before that is only set aside: dropping it would
+/// wait for queries that still read it, and the projector would wait too.
 async fn exchange_schemas(conn: &mut PgConnection, unit: &Unit) -> Result<(), sqlx::Error> {
     let (previous, old) = (previous_schema(unit.name()), old_schema(unit.name()));
     let live = &unit.live_schema;
@@ -143,7 +143,7 @@ pub(super) fn previous_schema(name: &'static str) -> SchemaName {
     SchemaName::beside(name, "previous")
 }
 
-/// Where the version before the previous one is set aside until it is dropped.
+/// The name under which the version before the previous one is set aside until it is dropped.
 pub(super) fn old_schema(name: &'static str) -> SchemaName {
     SchemaName::beside(name, "old")
 }

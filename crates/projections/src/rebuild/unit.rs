@@ -16,13 +16,13 @@ use crate::{
 pub(super) struct Unit {
     pub(super) projection: Arc<dyn Projection>,
     pub(super) purpose: Purpose,
-    /// Where it is built.
+    /// The schema where it is built.
     pub(super) schema: SchemaName,
-    /// Where the tables are that it is made like.
+    /// The schema of the tables that it copies.
     pub(super) live_schema: SchemaName,
     pub(super) fence: Fence,
     pub(super) live: Live,
-    /// How far the bulk of it goes.
+    /// The position up to which the bulk builds it.
     pub(super) target: Position,
     pub(super) tracker: Tracker,
     failure: Mutex<Option<BuildError>>,
@@ -38,7 +38,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Finds or makes the checkpoint: a projector that never ran stands before the first event.
+    /// Finds or creates the checkpoint: a projector that never ran is before the first event.
     pub(super) async fn find(
         conn: &mut PgConnection,
         projection: &dyn Projection,
@@ -61,7 +61,7 @@ impl Live {
         }))
     }
 
-    /// `None` where there is no checkpoint.
+    /// `None` if there is no checkpoint.
     pub(super) async fn load(
         conn: &mut PgConnection,
         name: &str,
@@ -131,7 +131,7 @@ impl Unit {
         Target::building(self.schema.clone())
     }
 
-    /// Gives this build up; others go on. What came first is what is reported.
+    /// Gives this build up; others continue. The first error is the one that is reported.
     pub(super) fn fail(&self, error: BuildError) {
         self.failure.lock().get_or_insert(error);
     }
@@ -144,7 +144,8 @@ impl Unit {
         self.failure.lock().take()
     }
 
-    /// Passes over an event that cannot be decoded, if it is of no concern here or was skipped.
+    /// Passes over an event that cannot be decoded, if it does not concern this projection or was
+    /// skipped.
     pub(super) fn pass(&self, poison: &Poison, skipped: &Skipped) -> Result<(), BuildError> {
         let aggregate = poison
             .stream

@@ -17,10 +17,10 @@ use crate::{
     projection::{ApplyError, Projection, Target, apply},
 };
 
-/// Where every committed batch is announced, as a JSON object.
+/// The channel where every committed batch is announced, as a JSON object.
 pub const PROJECTION_CHANNEL: &str = "daybook_projection";
 
-/// More touched keys than this are not told one by one: a notification holds 8,000 bytes.
+/// If more keys than this were touched they are not listed: a notification holds 8,000 bytes.
 const KEYS_TOLD: usize = 100;
 
 /// The text of a notification.
@@ -55,7 +55,7 @@ pub enum BatchError {
     Database(#[from] sqlx::Error),
 }
 
-/// Applies `events`, which follow `checkpoint` in the log, and answers the checkpoint's new position.
+/// Applies `events`, which follow `checkpoint` in the log, and returns the checkpoint's new position.
 ///
 /// An error leaves everything as it was, with one exception: when the connection breaks during the
 /// commit itself, the outcome is unknown and the checkpoint has to be loaded again.
@@ -84,7 +84,7 @@ pub async fn commit_batch(
     .await?;
     let passed_over = checkpoint.skipped.passed_over(projection, events);
     note_passed_over(&mut transaction, checkpoint.name, &passed_over).await?;
-    // Last, so that the row is locked for as short as possible: a takeover waits for it.
+    // Last, so that the row is locked as briefly as possible: a takeover waits for it.
     lease.check(&mut transaction).await?;
     if !checkpoint.advance(&mut transaction, last).await? {
         return Err(BatchError::CheckpointMoved(checkpoint.position));
@@ -94,8 +94,8 @@ pub async fn commit_batch(
     Ok(last)
 }
 
-/// Moves the checkpoint past the next event, which has no effect on this read model: because it is of
-/// no concern to it, or else because it, or its stream, was skipped.
+/// Moves the checkpoint past the next event, which has no effect on this read model: either it does not
+/// concern the read model, or it or its stream was skipped.
 pub(super) async fn commit_skip(
     pool: &PgPool,
     projection: &dyn Projection,
@@ -119,7 +119,7 @@ pub(super) async fn commit_skip(
     Ok(next)
 }
 
-/// The last position, if every event follows the one before without a gap.
+/// The last position, if the events follow each other without a gap.
 fn dense_end(after: Position, events: &[RecordedEvent]) -> Result<Position, BatchError> {
     let mut last = after;
     for event in events {
@@ -155,8 +155,8 @@ async fn notify(
     announce(conn, &notification).await
 }
 
-/// Tells everybody that a read model's rows were exchanged for others, within the transaction that
-/// does it.
+/// Announces to everybody that a read model's rows were exchanged for others, within the transaction that
+/// exchanges them.
 pub(crate) async fn announce_switch(
     conn: &mut PgConnection,
     name: &str,
@@ -169,7 +169,7 @@ pub(crate) async fn announce_switch(
         switched: true,
     };
     announce(conn, &notification).await?;
-    // Its worker, too, has to look where it stands.
+    // Its worker must look again, too, where its checkpoint is.
     announce_operation(conn, name).await
 }
 

@@ -1,4 +1,4 @@
-//! How far a read model has got.
+//! How far a read model is.
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use super::obstacle::Obstacle;
 use crate::{projection::Projection, schema::SchemaName, skipped::Skipped};
 
-/// Within what time a change of the rate at which events are applied shows.
+/// How quickly the measured rate follows a change of the actual rate.
 pub(crate) const RATE_SECONDS: f64 = 2.0;
 
 /// A row of `projections.checkpoints`, as it was when it was loaded.
@@ -18,16 +18,16 @@ pub struct Checkpoint {
     /// The version of the projection that made the rows.
     pub version: i32,
     pub schema: SchemaName,
-    /// Of the last event in the read model; 0 before the first.
+    /// The position of the last event in the read model; 0 before the first.
     pub position: Position,
     pub state: CheckpointState,
     /// Counts how often the rows were exchanged for others: reset, rebuilt, rolled back.
     pub generation: i64,
-    /// What was skipped before and after `position`.
+    /// The events that were skipped, before and after `position`.
     pub skipped: Arc<Skipped>,
 }
 
-/// What stands in the checkpoint's row.
+/// The state in the checkpoint's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckpointState {
     Live,
@@ -65,7 +65,7 @@ impl FromStr for CheckpointState {
 pub struct UnknownState(String);
 
 impl Checkpoint {
-    /// Loads a projection's checkpoint; one that never ran starts before the first event.
+    /// Loads a projection's checkpoint; a projection that never ran starts before the first event.
     pub async fn load(
         pool: &PgPool,
         projection: &dyn Projection,
@@ -100,20 +100,20 @@ impl Checkpoint {
                 .parse()
                 .map_err(|unknown| sqlx::Error::Decode(Box::new(unknown)))?,
             generation: row.try_get("generation")?,
-            // After the row: whoever sets a halted projector going again has recorded by then what it skips.
+            // After the row: an operator who restarts a halted projector has recorded by then what it skips.
             skipped: Arc::new(Skipped::load(&mut conn, name).await?),
         })
     }
 
-    /// Moves the checkpoint forward within the transaction that wrote the rows. False if it is no
-    /// longer what was loaded, or is paused by now, and then that transaction must not commit.
+    /// Moves the checkpoint forward within the transaction that wrote the rows. Returns false if it is no longer what
+    /// was loaded, or has been paused; that transaction must then not commit.
     pub(super) async fn advance(
         &self,
         conn: &mut PgConnection,
         to: Position,
     ) -> Result<bool, sqlx::Error> {
         debug_assert!(to > self.position);
-        // The rate is an average that forgets: what was RATE_SECONDS ago counts a third of what is now.
+        // The rate is an average that forgets: events from RATE_SECONDS ago count a third of those from now.
         let moved = sqlx::query(
             "update projections.checkpoints c
              set position = $3, state = 'live', error = null, updated_at = clock_timestamp(),
@@ -135,7 +135,7 @@ impl Checkpoint {
         Ok(moved.rows_affected() == 1)
     }
 
-    /// Records why the projector halted, within a transaction that checks the lease. False as with
+    /// Records why the projector halted, within a transaction that checks the lease. Returns false in the same cases as
     /// [`Checkpoint::advance`].
     pub(super) async fn halt(
         &self,
@@ -160,11 +160,11 @@ impl Checkpoint {
 
 /// Settings of a transaction that moves a checkpoint or halts its projector.
 ///
-/// - A worker that stalls in mid-transaction holds locks that its successor needs: the server ends
-///   such a session once the lease would have expired.
-/// - Nothing is lost by not waiting for the disk: rows and checkpoint are in one commit record, and
-///   after a crash of the database the same events are projected again. Waiting would hold
-///   PostgreSQL's one lock on notifications for the length of a flush, and appends with it.
+/// - A worker that stalls in mid-transaction holds locks that its successor needs: the server ends such a session once
+///   the lease would have expired.
+/// - Not waiting for the disk loses nothing: rows and checkpoint are in one commit record, and after a crash of the
+///   database the same events are projected again. Waiting would hold PostgreSQL's one lock on notifications for the
+///   length of a flush, and appends with it.
 /// - JIT compiles for longer than a batch takes.
 pub(super) async fn configure_transaction(
     conn: &mut PgConnection,

@@ -5,13 +5,13 @@ use uuid::Uuid;
 /// How projectors run. The defaults suit production; tests shorten the times.
 #[derive(Clone, Debug)]
 pub struct ProjectorConfig {
-    /// Names this process to people who look at the status.
+    /// This process's name, for people who look at the status.
     pub worker: String,
-    /// Most events in one transaction. A batch lives in memory whole.
+    /// The most events in one transaction. A batch is in memory as a whole.
     pub batch_size: i64,
-    /// How long a notification may be missed before the log is looked at all the same.
+    /// How long a lost notification can go unnoticed: the log is looked at this often in any case.
     pub poll_interval: Duration,
-    /// How long a worker that has stopped keeps others out. Renewed three times as often.
+    /// How long a worker that has stopped keeps others out. A lease is renewed three times as often.
     pub lease_ttl: Duration,
     /// How long a statement may take, and how long a batch may sit in an open transaction, before
     /// the batch is given up and tried again at half the size.
@@ -36,7 +36,7 @@ impl ProjectorConfig {
         format!("{} {}", self.worker, Uuid::now_v7())
     }
 
-    /// How often a worker without the lease asks for it.
+    /// How often a worker without the lease tries to take it.
     pub(super) fn standby_interval(&self) -> Duration {
         self.poll_interval.min(self.lease_ttl / 4)
     }

@@ -1,4 +1,4 @@
-//! Keeps the read models up with the log.
+//! Keeps the read models up to date with the log.
 //!
 //! Each projection has a worker: it takes the projection's lease, then reads the feed after its
 //! checkpoint, folds a batch and commits rows and checkpoint together, until it is told to stop.
@@ -7,8 +7,8 @@
 //! - Rows and checkpoint move in one transaction, which also proves that the lease is still held: an
 //!   effect happens exactly once, and a worker that was replaced while it slept commits nothing.
 //! - A checkpoint moves from the position that the worker read to a later one, or not at all.
-//! - An event that cannot be projected halts its projector only. A database that is away halts
-//!   nobody: workers try again until it is back.
+//! - An event that cannot be projected halts only the projectors that it concerns. A database that cannot
+//!   be reached halts none: workers try again until it is back.
 
 mod backoff;
 mod batch;
@@ -84,7 +84,7 @@ pub async fn run_projections(
     }
 }
 
-/// Starts a worker again that panicked: a defect in one projection must not end the others, nor stay
+/// Restarts a worker that panicked: a defect in one projection must not end the others, nor stay
 /// unnoticed.
 async fn keep_running(mut worker: Worker, shutdown: CancellationToken) {
     let mut backoff = Backoff::default();

@@ -1,11 +1,11 @@
-//! What a projector could not get past.
+//! The event that stopped a projector.
 
 use std::error::Error;
 
 use daybook_log::{Poison, Position, RecordedEvent};
 use serde::Serialize;
 
-/// What a projector could not get past, kept with its checkpoint for whoever looks at the status.
+/// What stopped a projector, kept with its checkpoint for people who look at the status.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Obstacle {
@@ -43,8 +43,8 @@ impl From<Poison> for Obstacle {
     }
 }
 
-/// Whether the values are what the database refuses, so that trying again cannot help: data
-/// exceptions, violated constraints, exceeded limits (of an index row, of a tsvector).
+/// Whether the database refuses the values, so that trying again cannot help: data exceptions, violated
+/// constraints, exceeded limits (of an index row, of a tsvector).
 pub(super) fn blames_the_data(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {

@@ -25,7 +25,7 @@ pub(super) struct Wake {
     operations: watch::Sender<()>,
 }
 
-/// What a worker hears.
+/// What wakes a worker.
 pub(super) struct Heard {
     pub(super) head: watch::Receiver<Position>,
     pub(super) operations: watch::Receiver<()>,

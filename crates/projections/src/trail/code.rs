@@ -1,4 +1,4 @@
-//! What actors and types of events are in the trail's rows: short, of one length, and the same for ever.
+//! How actors and event types are encoded in the trail's rows: short, of one length, and never changing.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -14,14 +14,14 @@ static TYPES: LazyLock<HashMap<&'static str, i32>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Every type that events have.
+/// Every event type.
 pub(super) fn every_type() -> impl Iterator<Item = EventType> {
     let types = AggregateType::ALL.iter().flat_map(|of| of.event_types());
     types.copied()
 }
 
 pub(super) fn of_type(event_type: EventType) -> i32 {
-    // Every type is known; one that were not would be worked out.
+    // Every type is known here; an unknown one would be computed.
     let known = TYPES.get(event_type.name).copied();
     known.unwrap_or_else(|| i32::from_be_bytes(beginning(event_type.name)))
 }

@@ -1,6 +1,6 @@
-//! Where in the log events are, by who acted, by their type, and by the request that set them off.
+//! Where events are in the log, by who acted, by type, and by the request that caused them.
 //!
-//! It has a row for each event, and answers positions: the events themselves are in the log.
+//! It has a row for each event, and returns positions: the events themselves are in the log.
 
 mod code;
 mod project;
@@ -15,11 +15,11 @@ pub use self::{
     query::TrailQueries,
 };
 
-/// Which events are looked for: those that fit everything that is given.
+/// Which events to find: those that match all given conditions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrailFilter {
     pub actor: Option<Actor>,
-    /// Any of these; `None`: of all types.
+    /// Any of these types; `None`: of all types.
     pub types: Option<Vec<EventType>>,
     pub correlation_id: Option<Uuid>,
     /// The first position.
@@ -29,7 +29,7 @@ pub struct TrailFilter {
 }
 
 impl TrailFilter {
-    /// Whether nothing is left out between the two positions.
+    /// Whether the filter excludes nothing between the two positions.
     pub fn takes_all(&self) -> bool {
         self.actor.is_none() && self.types.is_none() && self.correlation_id.is_none()
     }

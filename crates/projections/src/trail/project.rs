@@ -1,4 +1,4 @@
-//! What the trail makes of events.
+//! How the trail follows from events.
 
 use daybook_domain::AggregateType;
 use daybook_log::RecordedEvent;
@@ -45,7 +45,7 @@ impl Projection for Trail {
         AggregateType::ALL
     }
 
-    /// Events meet in no row; by their streams they spread evenly.
+    /// No two events share a row; keyed by stream they spread evenly.
     fn key(&self, event: &RecordedEvent) -> Option<Uuid> {
         Some(event.stream.id)
     }

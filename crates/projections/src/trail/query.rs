@@ -1,4 +1,4 @@
-//! What can be asked of the trail. Everything is found by index, whatever the log's length.
+//! The queries on the trail. Everything is found by index, whatever the log's length.
 
 use daybook_log::Position;
 use sqlx::{PgPool, Postgres, QueryBuilder};
@@ -39,12 +39,12 @@ impl TrailQueries {
         };
         let mut query = QueryBuilder::new("select ");
         if filter.correlation_id.is_some() {
-            // What one request set off is few, or else most of what there is.
+            // One request causes few events, or else most of those that there are.
             query.push("e.position");
             self.push_matching(&mut query, filter);
             push_types(&mut query, filter);
         } else {
-            // Of each type the first ones, by its part of an index; and of these the first.
+            // The first ones of each type, from its part of an index; and of these the first.
             query
                 .push("found.position from unnest(")
                 .push_bind(types(filter).unwrap_or_else(|| every_type().map(of_type).collect()))
@@ -58,7 +58,7 @@ impl TrailQueries {
         Ok(query.build_query_scalar().fetch_all(&self.pool).await?)
     }
 
-    /// How many events `filter` finds; no more than `at_most` are counted.
+    /// How many events `filter` finds; at most `at_most` are counted.
     pub async fn count(&self, filter: &TrailFilter, at_most: i64) -> Result<i64, QueryError> {
         let mut query = QueryBuilder::new("select count(*) from (select");
         self.push_matching(&mut query, filter);
@@ -67,7 +67,7 @@ impl TrailQueries {
         Ok(query.build_query_scalar().fetch_one(&self.pool).await?)
     }
 
-    /// Pushes `from … where …`, but for the types.
+    /// Pushes `from … where …`, without the condition on types.
     fn push_matching(&self, query: &mut QueryBuilder<'_, Postgres>, filter: &TrailFilter) {
         query
             .push(format_args!(" from {}.events e", self.schema))

@@ -1,8 +1,8 @@
 //! Forgetting an erased person in every copy of this read model.
 //!
-//! The live one loses them by the event, as its projector gets there. Copies that no projector keeps up (the
-//! version before, one that is being built, one as of a position) would go on telling who they were. So would
-//! PostgreSQL's statistics of each, which hold values as they were found; they are taken anew.
+//! The live copy forgets them through the event, when its projector reaches it. Copies that no projector updates (the
+//! previous version, one that is being built, one as of a position) would keep the person's data. So would PostgreSQL's
+//! statistics of each copy, which hold sampled values; they are gathered anew.
 
 use daybook_domain::UserId;
 use daybook_log::Position;
@@ -11,15 +11,15 @@ use sqlx::{PgConnection, PgPool};
 use super::NAME;
 use crate::schema::SchemaName;
 
-/// Takes what is personal of `person` out of every copy, and answers whether that is all: the live read model
-/// must have got to `position`, where they were erased, and no copy may be in the making.
+/// Removes the personal data of `person` from every copy. Returns whether that is complete: the live read model must
+/// have reached `position`, where they were erased, and no copy may be in the making.
 pub async fn forget(
     pool: &PgPool,
     person: UserId,
     position: Position,
 ) -> Result<bool, sqlx::Error> {
     let mut conn = pool.acquire().await?;
-    // Asked first: what comes to be after this is made by whoever has heard of the erasure.
+    // Checked first: whatever is created after this is made by a process that has heard of the erasure.
     let done = is_past(&mut conn, position).await?;
     for schema in copies(&mut conn).await? {
         let statement = format!(
@@ -41,7 +41,7 @@ pub async fn forget(
         };
         match analyzed {
             Ok(_) => {}
-            // Dropped or renamed meanwhile: the next time finds what there is then.
+            // The copy was dropped or renamed meanwhile: the next attempt finds what exists then.
             Err(sqlx::Error::Database(error)) if is_gone(error.code().as_deref()) => {
                 return Ok(false);
             }
@@ -66,7 +66,7 @@ async fn is_past(conn: &mut PgConnection, position: Position) -> Result<bool, sq
     .await
 }
 
-/// Every schema that holds a table made like this read model's, whatever it is called.
+/// Every schema that holds a table made like this read model's, whatever the schema's name is.
 async fn copies(conn: &mut PgConnection) -> Result<Vec<SchemaName>, sqlx::Error> {
     let schemas: Vec<String> = sqlx::query_scalar(
         "select n.nspname::text from pg_class t join pg_namespace n on n.oid = t.relnamespace

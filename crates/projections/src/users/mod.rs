@@ -16,7 +16,7 @@ pub use self::{
     query::UserQueries,
 };
 
-/// A person with an account, or an imported customer. Who they are is `None` once they have been erased.
+/// A person with an account, or an imported customer. The identifying fields are `None` once they have been erased.
 #[derive(Clone, PartialEq)]
 pub struct User {
     pub id: UserId,
@@ -24,11 +24,11 @@ pub struct User {
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub roles: BTreeSet<Role>,
-    /// What an imported customer, who has no account, is called where they come from.
+    /// The identifier of an imported customer, who has no account, in the system they come from.
     pub external_id: Option<String>,
     /// Whether somebody has shown that they read what is sent to the e-mail address.
     pub email_verified: bool,
-    /// `None` while somebody may act with the account.
+    /// `None` while the account may be used.
     pub deactivated_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -36,7 +36,8 @@ pub struct User {
 }
 
 impl User {
-    /// Erasing is the last thing that happens to an account, and the only one that takes every role.
+    /// When the account was erased: that is the last thing that happens to an account, and the only one that takes
+    /// every role away.
     pub fn erased_at(&self) -> Option<DateTime<Utc>> {
         self.roles.is_empty().then_some(self.updated_at)
     }

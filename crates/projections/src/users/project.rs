@@ -1,4 +1,4 @@
-//! What the users make of events.
+//! How the users follow from events.
 
 use daybook_domain::{AggregateType, Event};
 use daybook_log::RecordedEvent;

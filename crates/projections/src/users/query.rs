@@ -1,4 +1,4 @@
-//! What can be asked of the users.
+//! The queries on the users.
 
 use daybook_domain::UserId;
 use sqlx::{FromRow, PgPool, QueryBuilder, Row, postgres::PgRow};

@@ -116,7 +116,7 @@ async fn a_worker_that_stalls_with_an_open_transaction_is_replaced() {
             async move { commit_batch(&pool, &tally, &lease, &checkpoint, &events, TTL).await },
         )
     };
-    // It has written its rows, so that its locks are in its successor's way.
+    // It has written its rows, so that its locks block its successor.
     stall.reached.acquire().await.unwrap().forget();
 
     let shutdown = CancellationToken::new();
@@ -148,7 +148,7 @@ async fn a_checkpoint_never_goes_back() {
     commit_batch(&shop.pool, &tally, &lease, &start, &events, TTL)
         .await
         .unwrap();
-    // Its rows would be refused too; the checkpoint must be by itself.
+    // Its rows would be refused too; here the checkpoint alone must refuse.
     sqlx::query("delete from tally.seen")
         .execute(&shop.pool)
         .await
@@ -171,7 +171,7 @@ async fn a_worker_whose_rows_were_exchanged_meanwhile_commits_nothing() {
     let (shop, tally, events) = shop_with_events(4).await;
     let lease = acquire(&shop.pool, "only").await.unwrap();
     let before = Checkpoint::load(&shop.pool, &tally).await.unwrap();
-    // As by a switch that leaves the position where it was.
+    // As after a switch that leaves the position where it was.
     sqlx::query("update projections.checkpoints set generation = generation + 1")
         .execute(&shop.pool)
         .await

@@ -1,4 +1,4 @@
-//! A made-up history of a shop: everything that can happen, in an order that rules allow.
+//! A made-up history of a shop: everything that can happen, in an order that the rules allow.
 
 use daybook_domain::{
     CategoryId, Event, OrderId, ProductId, StreamId, UserId,
@@ -14,14 +14,14 @@ use crate::shop::{category_created, eur, id, product_described, stock_received, 
 /// One command's events.
 pub(crate) type Step = Vec<(StreamId, Event)>;
 
-/// The same history for the same seed, but for its ids.
+/// The same history for the same seed, except for its ids.
 pub(crate) struct History {
     random: u64,
     users: Vec<UserId>,
     categories: Vec<CategoryId>,
     products: Vec<(ProductId, i64)>,
     orders: Vec<(OrderId, OrderStatus, ProductId, u32)>,
-    /// With the lines that each has so far.
+    /// Each with the number of lines that it has so far.
     imported: Vec<(OrderId, u32)>,
     count: u64,
 }
@@ -88,7 +88,7 @@ impl History {
                         first_name: format!("First {count}").into(),
                         last_name: format!("Last {count}").into(),
                     },
-                    // In any order: a read model does not judge.
+                    // In any order: a read model does not check rules.
                     4 | 5 => UserEvent::Deactivated {},
                     6 => UserEvent::Reactivated {},
                     7 => UserEvent::EmailVerified {},
@@ -163,7 +163,7 @@ impl History {
         let (product, _) = *self.products.get(at)?;
         let event = match self.below(8) {
             0 => {
-                // It stays out of further steps, as the rules demand.
+                // It takes no further steps, as the rules demand.
                 self.products.swap_remove(at);
                 ProductEvent::Retired
             }

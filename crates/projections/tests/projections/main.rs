@@ -1,5 +1,5 @@
 //! The projections against a real PostgreSQL, each test with a database of its own, as the restricted
-//! role that a server logs in as.
+//! role that a server uses.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod analytics;

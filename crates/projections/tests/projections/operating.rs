@@ -1,4 +1,4 @@
-//! Operators hold projectors, let them go on, and empty read models; every worker hears of it at once.
+//! Operators pause projectors, resume them, and empty read models; every worker notices at once.
 
 use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
@@ -87,7 +87,7 @@ async fn a_paused_read_model_stays_as_it_is_until_it_is_resumed() {
         "it is answered from as it is"
     );
 
-    // Also whoever takes over lets it rest.
+    // A worker that takes over leaves it paused.
     serving.stop().await;
     let serving = shop.serve_with(patient());
     eventually("a takeover", async || {
@@ -242,7 +242,7 @@ async fn a_read_model_that_is_reset_fills_again_while_events_come_in() {
         })
         .await;
     }
-    // Whoever waits for a position waits for the new rows.
+    // A query that waits for a position waits for the new rows.
     serving.reach(last).await;
     serving.stop().await;
     oracle::check(&shop.pool, &shop.all_events().await, LIVE).await;

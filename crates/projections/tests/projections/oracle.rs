@@ -1,5 +1,5 @@
-//! What the read models should hold, worked out from the whole log at once: each value is looked up
-//! among the events that can set it, or summed over them, instead of being carried along.
+//! What the read models should hold, computed from the whole log at once: each value is looked up among
+//! the events that can set it, or summed over them, instead of being updated step by step.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use daybook_log::RecordedEvent;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
-/// Demands that the read models in these schemas hold exactly what the log says.
+/// Checks that the read models in these schemas hold exactly what the log says.
 pub(crate) async fn check(
     pool: &PgPool,
     events: &[RecordedEvent],

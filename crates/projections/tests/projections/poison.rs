@@ -1,4 +1,4 @@
-//! An event that cannot be projected stops those whom it concerns, and nobody else.
+//! An event that cannot be projected stops the projectors that it concerns, and no others.
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 

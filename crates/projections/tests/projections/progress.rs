@@ -1,4 +1,4 @@
-//! Waiting for one's own writes, and hearing of everyone's.
+//! Waiting for one's own writes, and hearing of everyone's changes.
 
 use std::{
     sync::{Arc, Mutex},
@@ -7,7 +7,7 @@ use std::{
 
 use daybook_domain::ProductId;
 use daybook_projections::{
-    Change, Progress, ReadModels, Stand,
+    Change, ProgressTracker, ReadModels, Stand,
     operate::{Operator, reset},
     registry::projection,
 };
@@ -21,7 +21,7 @@ use crate::shop::{
 async fn waiting_for_what_nobody_projects_ends() {
     let mut shop = Shop::open().await;
     let position = shop.append([stock_received(id(), 1)]).await;
-    let progress = Progress::new();
+    let progress = ProgressTracker::new();
     let shutdown = CancellationToken::new();
     let tracking = tokio::spawn({
         let (progress, pool, shutdown) = (progress.clone(), shop.pool.clone(), shutdown.clone());
@@ -185,7 +185,7 @@ async fn where_a_read_model_stands_is_told_before_anyone_who_waits() {
         progress.stand("catalog") == stand(0, first)
     })
     .await;
-    // Of no concern to the catalog.
+    // An event that does not concern the catalog.
     let other = shop
         .append([user_registered(id(), "a@example.com", &[])])
         .await;

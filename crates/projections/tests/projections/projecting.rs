@@ -1,4 +1,4 @@
-//! What is projected equals the log, however it gets there.
+//! The read models equal the log, however they were projected.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -27,7 +27,7 @@ async fn shop_with_a_history() -> (Shop, Vec<RecordedEvent>) {
     (shop, events)
 }
 
-/// Projects as the runtime does, in batches of these sizes over and over.
+/// Projects as the runtime does, cycling through these batch sizes.
 async fn project(
     shop: &Shop,
     projection: &dyn Projection,
@@ -92,7 +92,7 @@ async fn applying_events_again_changes_nothing() {
         let before = digest(&shop.pool, &*projection, &live).await;
         let target = Target::live(live.clone());
         let mut conn = shop.pool.acquire().await.unwrap();
-        // The last one ends in mid-history: the rows know better than all that it says.
+        // The last one ends in mid-history: the rows know later events than it has.
         let half = &events[..events.len() / 2];
         for again in [
             events.chunks(9),

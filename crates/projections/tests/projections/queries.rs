@@ -1,4 +1,4 @@
-//! What else can be asked.
+//! The other queries.
 
 use daybook_domain::{
     CategoryId, Money, OrderId, ProductId, StreamId, UserId,
@@ -40,7 +40,7 @@ async fn the_catalog_is_filtered_and_counted() {
             product_created(desk, "Desk", eur(19_900), Some(desks)),
             product_created(retired, "Old lamp", eur(100), Some(desks)),
             product_retired(retired),
-            // ¥300 is no less than €2.50, whatever their minor units say.
+            // ¥300 is no less than €2.50, whatever their minor units are.
             product_created(
                 yen,
                 "Paper lamp",
@@ -399,7 +399,7 @@ async fn an_erased_person_is_gone_from_a_read_model_made_afterwards() {
 
     let read_models = daybook_projections::ReadModels::new(
         shop.pool.clone(),
-        daybook_projections::Progress::new(),
+        daybook_projections::ProgressTracker::new(),
     );
     let erased = read_models.users().get(ann).await.unwrap().unwrap();
     assert_eq!(

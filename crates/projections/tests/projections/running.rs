@@ -1,4 +1,4 @@
-//! Projectors at work: on time, in turns, and through a database that comes and goes.
+//! Projectors at work: in time, taking turns, and through a database that comes and goes.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ async fn what_was_appended_before_is_caught_up_with() {
 #[tokio::test]
 async fn two_processes_take_turns() {
     let mut shop = Shop::open().await;
-    // Too long to expire while the machine is busy: turns are taken at shutdown only.
+    // Too long to expire while the machine is busy: turns change at shutdown only.
     let patient = || ProjectorConfig {
         lease_ttl: Duration::from_secs(60),
         ..quick()
@@ -86,7 +86,7 @@ async fn two_processes_take_turns() {
     for step in history.steps(30) {
         last = shop.append(step).await;
     }
-    // Also the process that does not project itself hears of it.
+    // A process that does not project hears of it, too.
     second.reach(last).await;
     let takeovers: Vec<i64> = sqlx::query_scalar("select fencing from projections.leases")
         .fetch_all(&shop.pool)
@@ -129,7 +129,8 @@ async fn broken_connections_are_survived() {
             .execute(&superuser)
             .await
             .unwrap();
-            // The pool hands out what it believes to be alive; appending is not what is tested here.
+            // The pool hands out connections that it believes to be alive; appending is not what is
+            // tested here.
             eventually("a connection", async || {
                 sqlx::query("select 1").execute(&shop.pool).await.is_ok()
             })

@@ -73,7 +73,7 @@ async fn words_are_found_as_people_type_them() {
     assert_eq!(found(models, "WHISTLE").await, ["Enamel Kettle"]);
     assert_eq!(found(models, "desk lam").await.len(), 2);
     assert_eq!(found(models, "brass kettle").await, [""; 0]);
-    // SKUs, names of stop words only, other languages, words joined by signs.
+    // SKUs, names of stop words only, other languages, words joined by punctuation.
     assert_eq!(found(models, "LMP-100").await, ["Brass Desk Lamp"]);
     assert_eq!(found(models, "lmp-1").await, ["Brass Desk Lamp"]);
     assert_eq!(found(models, "the who").await, ["The Who: Who Are You"]);

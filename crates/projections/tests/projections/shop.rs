@@ -1,4 +1,4 @@
-//! A log to project from, and the shop's people and goods to fill it with.
+//! A log to project from, and people and goods to fill it with.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use daybook_log::{
     append::{Append, NewEvent, append_batch},
 };
 use daybook_private_postgres::testing::TestDatabase;
-use daybook_projections::{Progress, ProjectorConfig, ReadModels};
+use daybook_projections::{ProgressTracker, ProjectorConfig, ReadModels};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ pub(crate) struct Shop {
     versions: HashMap<StreamId, i64>,
     keys: HashMap<UserId, Arc<PersonKey>>,
     clock: DateTime<Utc>,
-    /// Who does what is appended from now on.
+    /// Who acts in the events that are appended from now on.
     pub(crate) actor: Actor,
 }
 
@@ -60,7 +60,7 @@ impl Shop {
         Feed::new(self.pool.clone(), self.codec.clone())
     }
 
-    /// A feed that has seen no keys yet, like that of a process which was started just now.
+    /// A feed that has seen no keys yet, like that of a process that has just been started.
     pub(crate) fn fresh_feed(&self) -> Feed {
         Feed::new(
             self.pool.clone(),
@@ -74,7 +74,7 @@ impl Shop {
         batch.events
     }
 
-    /// Appends events as one command would, a second after the last; answers the last position.
+    /// Appends events as one command would, a second after the last; returns the last position.
     pub(crate) async fn append(
         &mut self,
         events: impl IntoIterator<Item = (StreamId, Event)>,
@@ -172,7 +172,7 @@ impl Shop {
 
     pub(crate) fn serve_with(&self, config: ProjectorConfig) -> Serving {
         let shutdown = CancellationToken::new();
-        let progress = Progress::new();
+        let progress = ProgressTracker::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(daybook_projections::run(
             self.fresh_feed(),
@@ -218,7 +218,7 @@ impl Serving {
     }
 }
 
-/// A projector that a test needn't wait long for.
+/// A projector for which a test needn't wait long.
 pub(crate) fn quick() -> ProjectorConfig {
     ProjectorConfig {
         lease_ttl: Duration::from_millis(800),
@@ -227,7 +227,7 @@ pub(crate) fn quick() -> ProjectorConfig {
     }
 }
 
-/// Looks again and again until `condition` holds, and fails if it never does.
+/// Checks again and again until `condition` holds, and fails if it never does.
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let looking = async {
         while !condition().await {

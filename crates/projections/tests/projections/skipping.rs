@@ -8,7 +8,7 @@ use daybook_domain::{
 };
 use daybook_projections::{
     Paging, ProjectionState, ProjectionStatus, ProjectorConfig,
-    operate::{self, DeadLetter, OperateError, Operator, Order, Reason},
+    operate::{self, DeadLetter, Instruction, OperateError, Operator, Reason},
     orders::Viewer,
     projection::Projection,
     rebuild::{Builder, Built},
@@ -57,7 +57,7 @@ async fn halted_at(shop: &Shop, name: &str) -> i64 {
     error["position"].as_i64().unwrap()
 }
 
-/// Skips whatever a projector halts at, until it gets to `last`.
+/// Skips whatever event a projector halts at, until it reaches `last`.
 async fn skip_up_to(shop: &Shop, name: &str, last: i64) -> Vec<i64> {
     let projection = projection(name).unwrap();
     let mut skipped = Vec::new();
@@ -85,10 +85,11 @@ async fn letters(shop: &Shop, name: &str) -> Vec<DeadLetter> {
 
 async fn rebuild(shop: &Shop, name: &str) -> Built {
     let builder = Builder::new(shop.feed(), shop.pool.clone(), "test");
-    let order = Order::new(ann(), None);
+    let instruction = Instruction::new(ann(), None);
     let projections = [projection(name).unwrap()];
     let stop = CancellationToken::new();
-    let results = operate::rebuild(&builder, &projections, false, &order, &|_| {}, &stop).await;
+    let results =
+        operate::rebuild(&builder, &projections, false, &instruction, &|_| {}, &stop).await;
     let (_, result) = results.into_iter().next().unwrap();
     result.unwrap()
 }

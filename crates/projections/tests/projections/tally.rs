@@ -1,4 +1,4 @@
-//! A projection for tests: notes every position down, and misbehaves where it is told to.
+//! A projection for tests: records every position, and misbehaves where it is told to.
 
 use std::sync::{
     Arc,
@@ -27,7 +27,7 @@ pub(crate) struct Tally {
     pub(crate) stall: Option<Stall>,
 }
 
-/// Makes a worker wait in mid-transaction, its rows written, until it is let go.
+/// Makes a worker wait in mid-transaction, with its rows written, until it is released.
 #[derive(Clone)]
 pub(crate) struct Stall {
     pub(crate) reached: Arc<Semaphore>,
@@ -44,7 +44,7 @@ impl Stall {
 }
 
 impl Tally {
-    /// Makes its table, as a migration would.
+    /// Creates its table, as a migration would.
     pub(crate) async fn create(shop: &Shop) -> Tally {
         let owner = shop.database.migration_pool().unwrap();
         for statement in [

@@ -24,7 +24,7 @@ const EVERYTHING: TrailFilter = TrailFilter {
     through: Position::MAX,
 };
 
-/// A history in which several people and things act.
+/// A history in which several people and parts of the system act.
 async fn shop_with_actors() -> (Shop, Vec<RecordedEvent>, Serving) {
     let mut shop = Shop::open().await;
     let actors = [
@@ -47,7 +47,7 @@ async fn shop_with_actors() -> (Shop, Vec<RecordedEvent>, Serving) {
     (shop, events, serving)
 }
 
-/// What a filter should find: every event is looked at.
+/// What a filter should find, by looking at every event.
 fn found(events: &[RecordedEvent], filter: &TrailFilter) -> Vec<Position> {
     let fits = |event: &&RecordedEvent| {
         let types = filter.types.as_ref();

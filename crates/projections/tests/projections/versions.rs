@@ -1,5 +1,5 @@
-//! Rows that another version of the projection made: older ones are made anew by themselves, later
-//! ones are left alone.
+//! Rows that another version of the projection made: older ones are rebuilt automatically, newer ones are
+//! left alone.
 
 use daybook_projections::{ProjectionState, ProjectionStatus, status_of};
 

@@ -13,10 +13,11 @@ mod local;
 mod shared;
 mod verdict;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use daybook_edge::network_of;
 use daybook_identity::{Means, Principal};
 use metrics::{Counter, counter, describe_counter};
 use moka::sync::Cache;
@@ -43,7 +44,7 @@ pub struct RateLimiter {
 
 /// A request that this process's count of its address lets through.
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) class: Class,
     pub(super) client: Option<ClientAddress>,
     pub(super) verdict: Verdict,
@@ -90,7 +91,7 @@ impl RateLimiter {
     }
 
     /// By who it is, and by the count of all servers together.
-    pub(super) async fn check_caller(
+    pub(crate) async fn check_caller(
         &self,
         asked: Asked,
         principal: Option<&Principal>,
@@ -166,16 +167,6 @@ fn limited_as(principal: &Principal) -> Uuid {
     match principal.means {
         Means::Session { .. } => principal.user_id.as_uuid(),
         Means::ApiKey { id } => id,
-    }
-}
-
-/// Someone with IPv6 has a whole /64 to send from.
-pub(crate) fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(
-            address.to_bits() & !u128::from(u64::MAX),
-        )),
-        address => address,
     }
 }
 
@@ -262,14 +253,5 @@ mod tests {
             assert!(!is_refused(&limiter, Class::Command, "127.0.0.1"));
             assert!(!is_refused(&limiter, Class::Query, "::1"));
         }
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_client() {
-        let network = |text: &str| network_of(text.parse().unwrap());
-        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
-        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
-        assert_eq!(network("::1"), "::1".parse::<IpAddr>().unwrap());
     }
 }

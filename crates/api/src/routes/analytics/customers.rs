@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::IntoResponse;
+use daybook_contract::{Amount, Timestamp};
 use daybook_domain::UserId;
 use daybook_projections::analytics::{self, CustomerFigures, CustomerRank};
 use serde::{Deserialize, Serialize};
@@ -11,11 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
-use crate::decimal::Amount;
 use crate::extract::{MinPosition, Query, page_headers, paging};
 use crate::problem::ApiResult;
 use crate::report::{Format, Row};
-use crate::timestamp::Timestamp;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -1,6 +1,7 @@
 //! Sales by day, week or month.
 
 use axum::extract::State;
+use daybook_contract::{Amount, Timestamp};
 use daybook_projections::analytics::{self, Interval, SalesFigures};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -8,11 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
-use crate::decimal::Amount;
 use crate::extract::{MinPosition, Query};
 use crate::problem::ApiResult;
 use crate::report::{Format, Row};
-use crate::timestamp::Timestamp;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -1,6 +1,7 @@
 //! The products that sold best.
 
 use axum::extract::State;
+use daybook_contract::Amount;
 use daybook_domain::ProductId;
 use daybook_projections::analytics::{self, ProductRank, TopProduct};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,6 @@ use utoipa::{IntoParams, ToSchema};
 use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
-use crate::decimal::Amount;
 use crate::extract::{MinPosition, Query, limit};
 use crate::problem::ApiResult;
 use crate::report::{Format, Row};

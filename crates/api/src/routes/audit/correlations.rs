@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::IntoResponse;
+use daybook_history::trail::{MOST_EVENTS, RequestTree};
 use daybook_projections::trail;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
@@ -13,9 +14,8 @@ use crate::app::App;
 use crate::auth::{Access, Customer, Routes};
 use crate::extract::{Id, MinPosition};
 use crate::problem::{ApiResult, Problem};
-use crate::trail::{MOST_EVENTS, RequestTree};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::SignedIn, routes!(read_correlation))
 }
 

@@ -3,10 +3,10 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use daybook_history::trail::Place;
 
 use crate::extract::invalid_parameter;
 use crate::problem::ApiResult;
-use crate::trail::Place;
 
 pub(in crate::routes) fn cursor_at(place: Place) -> String {
     let text = match place {

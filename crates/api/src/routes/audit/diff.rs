@@ -1,6 +1,7 @@
 //! What changed in a stream's resource between two moments, field by field.
 
 use axum::extract::State;
+use daybook_history::past::{Change, changes_between};
 use daybook_log::Position;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -11,11 +12,10 @@ use super::stream::{Stream, StreamParam};
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Customer, Routes};
-use crate::extract::{MinPosition, Query, invalid_parameter};
-use crate::past::{Change, changes_between, moment};
+use crate::extract::{MinPosition, Query, invalid_parameter, moment, position_of};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Owner, routes!(compare_stream))
 }
 
@@ -70,7 +70,9 @@ async fn position(
     text: Option<&str>,
 ) -> ApiResult<Option<Position>> {
     match text {
-        Some(text) => Ok(Some(moment(pointer, text)?.resolve(app, pointer).await?)),
+        Some(text) => Ok(Some(
+            position_of(app, moment(pointer, text)?, pointer).await?,
+        )),
         None => Ok(None),
     }
 }

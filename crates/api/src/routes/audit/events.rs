@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use daybook_domain::{AggregateType, EventType, StreamId};
+use daybook_history::trail::{Criteria, Entry, Place, SearchPage, event_type};
 use daybook_log::{Actor, Position};
 use daybook_projections::trail::TrailOrder;
 use daybook_projections::{orders, trail};
@@ -21,9 +22,8 @@ use crate::app::App;
 use crate::auth::{Access, Customer, Routes};
 use crate::extract::{MinPosition, Query, TOTAL_COUNT, invalid_parameter, limit, links};
 use crate::problem::ApiResult;
-use crate::trail::{Criteria, Entry, Place, SearchPage, event_type};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::SignedIn, routes!(search_events))
 }
 

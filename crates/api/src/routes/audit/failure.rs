@@ -1,18 +1,19 @@
 //! What a trail that cannot be read is answered.
 
+use daybook_history::trail::TrailError;
 use daybook_log::LogError;
+use error_reporter::Report;
 use tracing::error;
 
-use crate::extract::of_database;
-use crate::problem::{Problem, chain};
-use crate::trail::TrailError;
+use crate::problem::Problem;
 
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Problem {
-        match &error {
-            LogError::Database(error) => of_database(error),
-            LogError::Undecodable { .. } | LogError::Encode { .. } | LogError::Seal(_) => {
-                error!(error = chain(&error), "the log could not be read");
+        match error {
+            LogError::Database(error) => error.into(),
+            error
+            @ (LogError::Undecodable { .. } | LogError::Encode { .. } | LogError::Seal(_)) => {
+                error!(error = %Report::new(&error), "the log could not be read");
                 Problem::internal()
             }
         }
@@ -25,7 +26,7 @@ impl From<TrailError> for Problem {
             TrailError::Log(error) => error.into(),
             TrailError::Query(error) => error.into(),
             error @ TrailError::Unshowable { .. } => {
-                error!(error = chain(&error), "an event could not be shown");
+                error!(error = %Report::new(&error), "an event could not be shown");
                 Problem::internal()
             }
         }

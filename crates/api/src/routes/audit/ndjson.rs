@@ -10,13 +10,14 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::IntoResponse;
+use daybook_history::trail::{Entry, TrailError, Walk};
+use error_reporter::Report;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::error;
 
 use crate::app::App;
-use crate::problem::{ApiResult, Problem, chain};
-use crate::trail::{Entry, TrailError, Walk};
+use crate::problem::{ApiResult, Problem};
 
 pub(super) const MEDIA_TYPE: &str = "application/x-ndjson";
 
@@ -42,7 +43,7 @@ fn names_lines(headers: &HeaderMap) -> bool {
 
 /// Answers with everything that `walk` comes by. What fails before the first line is a problem.
 pub(super) async fn lines(app: &App, mut walk: Walk) -> ApiResult {
-    let Ok(permit) = Arc::clone(&app.exports).try_acquire_owned() else {
+    let Ok(permit) = Arc::clone(app.accounts.export_permits()).try_acquire_owned() else {
         let detail = "Too many exports are under way; ask again when one of them has ended.";
         return Err(Problem::unavailable("overloaded", detail, 5));
     };
@@ -50,7 +51,7 @@ pub(super) async fn lines(app: &App, mut walk: Walk) -> ApiResult {
     let first = stream::once(async move { to_lines(&first) });
     let rest = stream::try_unfold((walk, permit), next_lines);
     let body = first.chain(rest).inspect_err(|error| {
-        error!(error = chain(error), "an export of the trail broke off");
+        error!(error = %Report::new(error), "an export of the trail broke off");
     });
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];
     Ok((headers, Body::from_stream(body)).into_response())

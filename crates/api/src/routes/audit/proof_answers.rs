@@ -12,7 +12,7 @@ use mediatype::names::{APPLICATION, JSON, PLAIN, TEXT};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::timestamp::Timestamp;
+use daybook_contract::Timestamp;
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

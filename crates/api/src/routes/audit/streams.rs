@@ -5,6 +5,7 @@ use axum::http::Uri;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use daybook_domain::StreamId;
+use daybook_history::trail::Entry;
 use daybook_projections::{Page, Paging, Start};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -17,9 +18,8 @@ use crate::app::App;
 use crate::auth::{Access, Customer, Routes};
 use crate::extract::{MinPosition, Query, invalid_parameter, list, paging};
 use crate::problem::{ApiResult, Problem};
-use crate::trail::Entry;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Owner, routes!(read_stream))
 }
 

@@ -1,18 +1,17 @@
 //! Orders as they are answered. Where an order is shipped to is not part of it.
 
 use daybook_commands::OrderOutcome;
+use daybook_contract::{Amount, Timestamp};
 use daybook_domain::order::{ImportedLine, Order, OrderLine, OrderStatus};
 use daybook_domain::{OrderId, ProductId, UserId, Versioned};
+use daybook_history::past::PastOrder;
 use daybook_projections::orders::{self as read, HistoryEntry};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::answer::Representation;
-use crate::decimal::Amount;
 use crate::etag::ETag;
-use crate::past::PastOrder;
-use crate::timestamp::Timestamp;
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

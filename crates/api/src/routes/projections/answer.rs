@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::timestamp::Timestamp;
+use daybook_contract::Timestamp;
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use daybook_projections::operate::{self, Order};
+use daybook_projections::operate::{self, Instruction};
 use daybook_projections::projection::Projection;
 use daybook_projections::rebuild::{BuildError, BuildProgress, Builder, Built, Results};
 use daybook_projections::status_of;
@@ -66,7 +66,7 @@ pub(super) async fn rebuild(
 ) -> ApiResult {
     let reason = optional_reason(body.value.reason.as_deref())?;
     let dry_run = body.value.dry_run;
-    let order = Order::new(operator(admin), reason);
+    let order = Instruction::new(operator(admin), reason);
     begin(&app, projection, order, Work::Rebuild { dry_run }).await
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn verify(
     Named(projection): Named,
     body: Json<ReasonBody>,
 ) -> ApiResult {
-    let order = Order::new(operator(admin), body.value.reason()?);
+    let order = Instruction::new(operator(admin), body.value.reason()?);
     begin(&app, projection, order, Work::Verify).await
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn rollback(
     Named(projection): Named,
     body: Json<ReasonBody>,
 ) -> ApiResult {
-    let order = Order::new(operator(admin), body.value.reason()?);
+    let order = Instruction::new(operator(admin), body.value.reason()?);
     begin(&app, projection, order, Work::Rollback).await
 }
 
@@ -118,7 +118,12 @@ enum Work {
 }
 
 /// Begins the work, unless it can't be done or a build of that projection is running anywhere.
-async fn begin(app: &App, projection: Arc<dyn Projection>, order: Order, work: Work) -> ApiResult {
+async fn begin(
+    app: &App,
+    projection: Arc<dyn Projection>,
+    order: Instruction,
+    work: Work,
+) -> ApiResult {
     let name = projection.name();
     let found = status_of(&app.pool, &app.feed, name).await?;
     let has_previous = found
@@ -153,7 +158,7 @@ impl Work {
         self,
         builder: &Builder,
         projection: Arc<dyn Projection>,
-        order: &Order,
+        order: &Instruction,
         stop: &CancellationToken,
     ) {
         let name = projection.name();

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::Uri;
+use daybook_contract::Timestamp;
 use daybook_log::Position;
 use daybook_projections::operate::{self, Action, DeadLetter};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,6 @@ use crate::app::App;
 use crate::auth::Admin;
 use crate::extract::{MinPosition, Query, list, paging};
 use crate::problem::ApiResult;
-use crate::timestamp::Timestamp;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl AnalyticsQueries {
-    /// The customers whose first order of all lies in the window, by its month, with what they ordered
-    /// until the window's end. Months in which none of them ordered are left out.
+    /// The customers whose very first order lies in the window, grouped by its month, with what they
+    /// ordered until the window's end. Months in which none of them ordered are left out.
     pub async fn cohorts(&self, window: &Window, zone: Tz) -> Result<Vec<CohortMonth>, QueryError> {
         let mut conn = self.pool.acquire().await?;
         let Some((first, last)) = self.first_and_last_order(&mut conn).await? else {
@@ -22,7 +22,7 @@ impl AnalyticsQueries {
             return Ok(Vec::new());
         };
         let calendar = Calendar::new(Interval::Month, zone, from, to);
-        // Every customer ordered in the first month of their own, so that is how many they are.
+        // Every customer ordered in their first month, so that month's count is the size of the cohort.
         let statement = format!(
             "with members as (
                  select c.user_id, width_bucket(min(c.first_order_at), $3) as cohort

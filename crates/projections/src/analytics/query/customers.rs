@@ -13,7 +13,7 @@ const COLUMNS: &str =
     "c.user_id, c.currency, c.orders, c.units, c.revenue_minor, c.cancellations, c.cancelled_minor,
     c.returned, c.refunded_minor, c.first_order_at, c.last_order_at";
 
-/// A row for each customer and currency: neither is a row's id by itself.
+/// There is a row for each customer and currency, so neither alone is a row's id.
 const ID: &str = "md5(c.user_id::text || c.currency)::uuid";
 
 const BY_REVENUE: Keyset = Keyset {
@@ -60,7 +60,7 @@ impl AnalyticsQueries {
         fetch_page(&mut conn, query, &keyset, paging, total).await
     }
 
-    /// Pushes `from … where true`. Lifetime figures are there; those of a window are summed.
+    /// Pushes `from … where true`. Lifetime figures are stored; those of a window are summed.
     fn push_customers(&self, query: &mut QueryBuilder<'_, Postgres>, window: &Window) {
         let schema = &self.schema;
         if *window == Window::default() {

@@ -8,8 +8,8 @@ use crate::{
     paging::QueryError,
 };
 
-/// A step's name, the instant of reaching it, and that of the step before. Orders from before the log
-/// have no step but their own.
+/// A step's name, the instant when it is reached, and that of the step before. Orders from before the log
+/// have only a step of their own.
 const STEPS: [(&str, &str, Option<&str>); 6] = [
     ("placed", "placed_at", None),
     ("processing", "processed_at", Some("placed_at")),
@@ -20,8 +20,8 @@ const STEPS: [(&str, &str, Option<&str>); 6] = [
 ];
 
 impl AnalyticsQueries {
-    /// The steps that orders placed in the window have come to by now, in the order in which an order
-    /// comes through them.
+    /// The steps that orders placed in the window have reached by now, in the order in which an order
+    /// goes through them.
     pub async fn order_funnel(&self, window: &Window) -> Result<Vec<FunnelStep>, QueryError> {
         let columns: Vec<String> = STEPS
             .iter()

@@ -1,4 +1,4 @@
-//! What can be asked of the analytics, a file for each report.
+//! The queries on the analytics, a file for each report.
 
 mod cohorts;
 mod customers;
@@ -24,7 +24,7 @@ impl AnalyticsQueries {
     }
 }
 
-/// An amount in the currency that the row names.
+/// An amount in the row's currency.
 fn money(row: &PgRow, name: &str) -> Result<Money, sqlx::Error> {
     let currency: Currency = parsed(row, "currency")?;
     Ok(Money::new(row.try_get(name)?, currency))

@@ -16,7 +16,7 @@ use crate::{
 
 impl AnalyticsQueries {
     /// What was sold in the window by interval and currency, the earliest first. An interval in which
-    /// nothing happened is left out; of one that lies partly outside the window, the part within
+    /// nothing happened is left out. If an interval lies partly outside the window, only the part within
     /// counts.
     pub async fn sales(
         &self,
@@ -71,7 +71,7 @@ impl AnalyticsQueries {
         Ok(first.zip(last))
     }
 
-    /// `with figures as (…)`: sums of whole quarters, and single orders beside them.
+    /// `with figures as (…)`: sums of whole quarters of an hour, and single orders for the rest.
     fn figures(&self, cover: &Cover) -> QueryBuilder<'static, Postgres> {
         let schema = &self.schema;
         let mut query = QueryBuilder::new(format!(

@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl AnalyticsQueries {
-    /// Of each currency the `limit` products that sold best in the window. What came back takes
-    /// nothing from their rank.
+    /// For each currency the `limit` products that sold best in the window. Goods that came back do not
+    /// lower the rank.
     pub async fn top_products(
         &self,
         window: &Window,
@@ -44,8 +44,8 @@ impl AnalyticsQueries {
         Ok(rows.iter().map(of_row).collect::<Result<_, _>>()?)
     }
 
-    /// `with sums as (…)`: of whole months, and of the lines beside them. Each is summed by itself, so
-    /// that the database goes through one range of one table at a time.
+    /// `with sums as (…)`: sums of whole months, and of single lines for the rest. Each part is summed by
+    /// itself, so that the database goes through one range of one table at a time.
     fn product_sums(&self, cover: &Cover) -> QueryBuilder<'static, Postgres> {
         let mut query = QueryBuilder::new("with figures as (");
         let mut sources = 0;
@@ -59,7 +59,7 @@ impl AnalyticsQueries {
             self.push_lines(&mut query, part);
         }
         query.push("), sums as (");
-        // One source has each product once already.
+        // A single source already has each product only once.
         query.push(if sources == 1 {
             "select * from figures"
         } else {

@@ -57,7 +57,7 @@ impl Customers {
         ],
     );
 
-    /// `ordered_at`: when the order was placed that the figures count.
+    /// `ordered_at`: if the figures count an order, when that order was placed.
     pub(super) fn add(
         &mut self,
         user_id: Uuid,
@@ -73,7 +73,7 @@ impl Customers {
             last_order_at: None,
         });
         row.figures.add(figures)?;
-        // Before any instant is `None`, which is right for the greatest only.
+        // `None` sorts before any instant, which is right only for the greatest.
         row.last_order_at = row.last_order_at.max(ordered_at);
         row.first_order_at = row.first_order_at.into_iter().chain(ordered_at).min();
         Ok(())

@@ -1,4 +1,4 @@
-//! The figures that sums are made of.
+//! The figures that are summed.
 
 use crate::{analytics::lines::Line, projection::Unfoldable};
 

@@ -17,7 +17,7 @@ use crate::{
     table::Table,
 };
 
-/// What a batch adds.
+/// What a batch adds to the sums.
 #[derive(Default)]
 pub(super) struct Sums {
     sales: Sales,
@@ -30,7 +30,7 @@ impl Sums {
     pub(super) const PRODUCT_MONTHS: Table = ProductMonths::TABLE;
     pub(super) const CUSTOMERS: Table = Customers::TABLE;
 
-    /// A line of an order. `first_sold`: before it, nothing was sold in that order.
+    /// A line of an order. `first_sold`: before this line, nothing was sold in that order.
     pub(super) fn line(
         &mut self,
         line: &Line,

@@ -1,4 +1,4 @@
-//! Standing still: where an event cannot be projected, or because an operator said so.
+//! A projector at rest: at an event that cannot be projected, or because an operator paused it.
 
 use tracing::{debug, info};
 
@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Worker {
-    /// Stands still until an operator resumes the projection. The lease is kept, so that the status
-    /// shows who will go on.
+    /// Rests until an operator resumes the projection. The lease is kept, so that the status shows which
+    /// worker will continue.
     pub(super) async fn hold(&mut self, checkpoint: Checkpoint) -> Result<Checkpoint, WorkerError> {
         info!(
             projection = self.name(),
@@ -24,7 +24,7 @@ impl Worker {
         Ok(checkpoint)
     }
 
-    /// Looks at the checkpoint now and then until it is no longer in this state, or at shutdown.
+    /// Looks at the checkpoint now and then until it is no longer in this state, or until shutdown.
     pub(super) async fn stay(&mut self, state: CheckpointState) -> Result<Checkpoint, WorkerError> {
         loop {
             let checkpoint = self.load().await?;

@@ -30,7 +30,7 @@ pub(super) struct Worker {
     holder: Arc<str>,
     heard: Heard,
     shutdown: CancellationToken,
-    /// Most events in the next batch: halved by each failure, doubled by each success.
+    /// The most events in the next batch: halved by each failure, doubled by each success.
     batch_size: i64,
 }
 
@@ -101,7 +101,7 @@ impl Worker {
             return Ok(());
         };
         let ended = self.project_under(&lease, backoff).await;
-        // Where this fails the lease expires by itself.
+        // If this fails, the lease expires by itself.
         if !matches!(timeout(lease.ttl(), lease.release()).await, Ok(Ok(()))) {
             debug!(projection = self.name(), "could not release a lease");
         }
@@ -183,7 +183,7 @@ impl Worker {
                 checkpoint = self.hold(checkpoint).await?;
                 continue;
             }
-            // Seen before the log is looked at: what is appended after that look wakes the worker.
+            // Marked as seen before the log is looked at: what is appended after that look wakes the worker.
             self.heard.head.mark_unchanged();
             let read = self.feed.read_after(checkpoint.position, self.batch_size);
             let read = self.in_time(read).await??;
@@ -203,7 +203,7 @@ impl Worker {
 
     /// The checkpoint as it is now, if its rows are of this binary's version.
     async fn load(&mut self) -> Result<Checkpoint, WorkerError> {
-        // First, so that what an operator does after this look is heard of.
+        // Marked as seen first, so that what an operator does after this look is noticed.
         self.heard.operations.mark_unchanged();
         let load = Checkpoint::load(&self.pool, &*self.projection);
         let checkpoint = self.in_time(load).await??;
@@ -217,7 +217,7 @@ impl Worker {
         }
     }
 
-    /// Applies events that follow the checkpoint, or as many of them as can be.
+    /// Applies events that follow the checkpoint, or as many of them as possible.
     async fn take(
         &mut self,
         events: Vec<RecordedEvent>,
@@ -236,7 +236,7 @@ impl Worker {
                     .min(self.config.batch_size.max(1));
                 backoff.reset();
             }
-            // Paused, reset or exchanged by an operator: nothing is wrong, it goes on from there.
+            // An operator paused it, or reset or exchanged the rows: nothing is wrong, the worker continues from there.
             Err(BatchError::CheckpointMoved(_)) => *checkpoint = self.load().await?,
             Err(failure) => self.get_past(failure, checkpoint, lease, &events).await?,
         }
@@ -270,8 +270,8 @@ impl Worker {
         measure::lag(self.name(), head - position, waiting_since);
     }
 
-    /// Waits for the database, which may have gone silent: whatever limits the server sets itself, nothing
-    /// is waited for without end.
+    /// Waits for the database, which may have stopped answering: whatever limits the server sets itself, no wait is
+    /// endless.
     async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, WorkerError> {
         let limit = 2 * self.config.statement_timeout;
         timeout(limit, call)

@@ -16,9 +16,9 @@ use crate::{
 };
 
 impl Worker {
-    /// An event that cannot be decoded halts the projectors that are concerned by its aggregate. The
-    /// others know that it has no effect on them without knowing what it says, also where only a
-    /// later version of this program knows the aggregate.
+    /// An event that cannot be decoded halts the projectors that its aggregate concerns. The others know
+    /// that it has no effect on them without knowing its content, even if only a later version of this
+    /// program knows the aggregate.
     pub(super) async fn meet(
         &mut self,
         poison: Poison,
@@ -61,8 +61,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Narrows the next batch down to what comes before a bad event, and halts once that event is
-    /// the next. Failures that no event is to blame for make the worker start over.
+    /// Reduces the next batch to the events before a bad one, and halts once the bad event is the next.
+    /// Failures for which no event is to blame make the worker start over.
     pub(super) async fn get_past(
         &mut self,
         failure: BatchError,
@@ -77,7 +77,7 @@ impl Worker {
             BatchError::Apply(ApplyError::Database(error)) if blames_the_data(error) => {
                 match events {
                     [only] => only.position,
-                    // Which of them is not known: halves tell.
+                    // It is not known which event it is: halving the batch finds it.
                     _ => return Ok(()),
                 }
             }
@@ -98,8 +98,8 @@ impl Worker {
         self.halt(checkpoint, lease, obstacle).await
     }
 
-    /// Records the obstacle, then waits until an operator sets the projector going again. The lease
-    /// is kept: another process would only meet the same event.
+    /// Records the obstacle, then waits until an operator restarts the projector. The lease is kept:
+    /// another process would only meet the same event.
     async fn halt(
         &mut self,
         checkpoint: &mut Checkpoint,
@@ -125,7 +125,7 @@ impl Worker {
         Ok(())
     }
 
-    /// False where the checkpoint is no longer what was loaded.
+    /// Returns false if the checkpoint is no longer what was loaded.
     async fn record(
         &self,
         checkpoint: &Checkpoint,

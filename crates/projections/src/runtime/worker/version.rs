@@ -1,4 +1,4 @@
-//! Rows that another version of the projection made.
+//! Rows that were made by another version of the projection.
 
 use std::{slice, sync::Arc};
 
@@ -11,9 +11,9 @@ use crate::{
 };
 
 impl Worker {
-    /// Returns once the rows are of this binary's version, or at shutdown. Older rows are built anew
-    /// aside, while a worker of the older binary, if there is one, keeps them up; later ones are left
-    /// to the later binary.
+    /// Returns once the rows are of this binary's version, or at shutdown. Older rows are rebuilt beside
+    /// the live ones, which a worker of the older binary, if there is one, keeps up to date meanwhile;
+    /// newer rows are left to the newer binary.
     pub(super) async fn reach_own_version(&mut self) -> Result<(), WorkerError> {
         let own = self.projection.version();
         let mut told = false;
@@ -39,7 +39,7 @@ impl Worker {
         Ok(())
     }
 
-    /// False if another process is at it.
+    /// Returns false if another process is rebuilding them.
     async fn rebuild(&self, stored: i32) -> Result<bool, WorkerError> {
         let own = self.projection.version();
         let builder = Builder::new(self.feed.clone(), self.pool.clone(), &*self.holder);
@@ -59,7 +59,7 @@ impl Worker {
                 Err(BuildError::BeingBuilt { builder, .. }) => {
                     info!(
                         projection = self.name(),
-                        builder, "another is building them"
+                        builder, "another process is building them"
                     );
                     return Ok(false);
                 }

@@ -1,5 +1,5 @@
-//! What the reports should say, worked out from the whole log at once: each figure is a sum over the
-//! lines that belong to it, and which those are is asked of each line by itself.
+//! What the reports should say, computed from the whole log at once: each figure is a sum over the lines
+//! that belong to it, and each line is asked by itself whether it does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,7 +89,7 @@ impl Ledger {
                 _ => {}
             }
         }
-        // Where the log says who ordered, and what, is no matter of the entry's own event.
+        // Who ordered, and what, may be in another event than the entry's own.
         let heads: BTreeMap<Uuid, (Option<UserId>, Currency)> = events
             .iter()
             .filter_map(|event| match &event.event {
@@ -357,7 +357,7 @@ fn first_day(interval: Interval, date: NaiveDate) -> NaiveDate {
     back.take(31).find(is_first).unwrap()
 }
 
-/// The first quarter of an hour that lies in the interval.
+/// The first quarter of an hour in the interval.
 fn start_of(interval: Interval, date: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let before = date.and_hms_opt(0, 0, 0).unwrap().and_utc() - TimeDelta::hours(15);
     let mut quarters = (0..).map(|count| before + TimeDelta::minutes(15 * count));

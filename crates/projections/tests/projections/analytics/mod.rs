@@ -1,4 +1,4 @@
-//! The analytics say what the log says, whatever is asked and however they got there.
+//! The analytics agree with the log, whatever is queried and however they were built.
 
 mod ledger;
 mod trade;
@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use daybook_domain::{Event, order::OrderEvent};
 use daybook_log::RecordedEvent;
 use daybook_projections::{
-    Paging, Progress, ReadModels,
+    Paging, ProgressTracker, ReadModels,
     analytics::{
         Analytics, AnalyticsQueries, CustomerFigures, CustomerRank, Interval, ProductRank, Window,
     },
@@ -45,7 +45,7 @@ async fn traded() -> Traded {
     let events = shop.all_events().await;
     Traded {
         ledger: Ledger::of(&events),
-        reports: ReadModels::new(shop.pool.clone(), Progress::new()),
+        reports: ReadModels::new(shop.pool.clone(), ProgressTracker::new()),
         events,
         shop,
     }
@@ -83,7 +83,7 @@ impl Traded {
         self.reports.analytics()
     }
 
-    /// Windows that begin and end on, just before and just after what happened, and open ones.
+    /// Windows that begin and end at, just before and just after an event, and open ones.
     fn windows(&self) -> Vec<Window> {
         let mut edges: Vec<DateTime<Utc>> = self
             .ledger
@@ -290,8 +290,8 @@ async fn the_funnel_tells_how_far_orders_came_and_how_long_it_took() {
     }
 }
 
-/// Of each order placed in the window that has such an event, the seconds since the event `before` it
-/// in its stream, or since its first.
+/// For each order placed in the window that has such an event, the seconds since the event `before` it in
+/// its stream, or since its first.
 fn reached(
     events: &[RecordedEvent],
     window: &Window,
@@ -314,8 +314,8 @@ fn reached(
     events.iter().filter(is_reached).map(seconds).collect()
 }
 
-/// The sums are added to with every event: one that took effect twice, or was left out at the edge of
-/// a batch, would show.
+/// Every event adds to the sums: an event that took effect twice, or was lost at the edge of a batch,
+/// would show.
 #[tokio::test]
 async fn batches_of_any_cut_and_repetitions_yield_the_same_figures() {
     let traded = traded().await;

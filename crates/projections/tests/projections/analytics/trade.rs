@@ -1,4 +1,4 @@
-//! A made-up trade: orders in several currencies, some of them cancelled, imported, of guests or only
+//! A made-up trade: orders in several currencies, some of them cancelled, imported, by guests or only
 //! brought back, at the instants where calendars and sums have their edges.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,7 +10,7 @@ use daybook_domain::{
 
 use crate::shop::{Shop, id, product_described};
 
-/// When a day, a month or summer time begins somewhere, and a day that Samoa left out.
+/// When a day, a month or summer time begins somewhere, and a day that Samoa skipped.
 const EDGES: [&str; 10] = [
     "2010-12-31T23:59:59.999999Z",
     "2011-03-27T00:00:00Z",
@@ -41,7 +41,7 @@ impl Trade {
             products,
             users,
         };
-        // The last one is sold without the log saying what it is.
+        // The log never says what the last product is.
         for (number, product) in trade.products[1..].iter().enumerate() {
             let (name, sku) = (format!("Product {number}"), format!("SKU-{number}"));
             let price = Money::new(1, Currency::default());
@@ -76,7 +76,7 @@ impl Trade {
         all[self.below(all.len() as u64) as usize]
     }
 
-    /// On an edge, beside it by up to an hour, or weeks away.
+    /// At an edge, near it by up to an hour, or weeks away.
     fn instant(&mut self) -> DateTime<Utc> {
         let edge: DateTime<Utc> = self.one_of(&EDGES).parse().unwrap();
         let beside = match self.below(4) {

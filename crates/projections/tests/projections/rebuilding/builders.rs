@@ -1,4 +1,4 @@
-//! Builders that meet, stop and die; and what they build beside a projector that stands still.
+//! Builders that meet, stop and die; and builds beside a projector that is halted or paused.
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
@@ -16,7 +16,7 @@ use crate::{
     tally::{Stall, Tally},
 };
 
-/// A shop with so many events, all in the tally.
+/// A shop with this many events, all in the tally.
 async fn tallied_shop(events: u64) -> (Shop, Tally) {
     let mut shop = Shop::open().await;
     for quantity in 1..=events {
@@ -150,7 +150,7 @@ async fn a_builder_that_lost_its_session_writes_nothing_more() {
     .await
     .unwrap();
     assert!(ended);
-    // It waits for the first one's open transaction, then goes on alone.
+    // It waits for the first one's open transaction, then continues alone.
     let second = start(builder(&shop, "ben"), tally.clone());
     stall.go_on.add_permits(100);
     assert!(only(first.await.unwrap()).is_err());
@@ -183,7 +183,7 @@ async fn what_a_projector_halted_at_is_passed_by_a_binary_that_can() {
         Tally::state(&shop.pool).await.1 == "halted"
     })
     .await;
-    // As long as it can't be folded, a rebuild gets no further either.
+    // As long as the event can't be folded, a rebuild gets no further either.
     let built = only(start(builder(&shop, "ann"), tally.clone()).await.unwrap()).unwrap();
     assert_eq!((built.position, built.comparison.unwrap().rows), (12, 12));
 

@@ -1,4 +1,4 @@
-//! A build is identical to the live read model, or what differs is shown.
+//! A build is identical to the live read model, or the differences are shown.
 
 use daybook_projections::{
     rebuild::{Builder, Comparison, rebuild},

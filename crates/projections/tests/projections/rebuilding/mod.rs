@@ -18,7 +18,7 @@ use crate::{history::History, shop::Shop};
 
 const LIVE: [&str; 3] = ["catalog", "orders", "users"];
 
-/// Small chunks and more parts than cores: everything that can go in parallel does, several times.
+/// Small chunks and more parts than cores: everything that can run in parallel does, several times.
 fn builder(shop: &Shop) -> Builder {
     Builder {
         parts: 3,
@@ -27,7 +27,7 @@ fn builder(shop: &Shop) -> Builder {
     }
 }
 
-/// A shop whose read models are up with a history of so many steps.
+/// A shop whose read models are up to date with a history of this many steps.
 async fn projected_shop(steps: usize) -> (Shop, History, Position) {
     let mut shop = Shop::open().await;
     let mut history = History::new(77);
@@ -64,7 +64,7 @@ fn all(results: Results) -> Vec<Built> {
     results.collect::<Result<_, BuildError>>().unwrap()
 }
 
-/// The schemas and builds that should be there only while something is built.
+/// The schemas and builds that should exist only while something is built.
 async fn leftovers(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         "select nspname::text from pg_namespace where nspname ~ '_(build|verify|old)$'

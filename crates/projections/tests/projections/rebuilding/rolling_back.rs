@@ -18,7 +18,7 @@ async fn roll_back(shop: &Shop) -> Result<Built, BuildError> {
     rollback(&builder(shop), &catalog, &|_| {}, &CancellationToken::new()).await
 }
 
-/// Whether the rows are there that no event has made.
+/// Whether the rows exist that no event has made.
 async fn marked(shop: &Shop, schema: &str) -> bool {
     let statement = format!("select exists (select from {schema}.products where sku = 'marked')");
     sqlx::query_scalar(&statement)

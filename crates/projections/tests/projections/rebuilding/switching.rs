@@ -1,4 +1,4 @@
-//! Switching in what was built: readers and projectors go on.
+//! Switching in what was built, while readers and projectors continue.
 
 use std::sync::{
     Arc,
@@ -26,7 +26,7 @@ use crate::{
     shop::{Shop, eur, eventually, id, product_created},
 };
 
-/// Tables with their columns, indices and constraints, as they are defined.
+/// Tables with the definitions of their columns, indices and constraints.
 async fn definitions(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         "select indexdef from pg_indexes where schemaname = any($1)
@@ -75,7 +75,7 @@ async fn other_tables_of_the_same_shape_take_the_place_of_the_live_ones() {
             .iter()
             .all(|table| !tables_before.contains(table))
     );
-    // The projectors go on with them.
+    // The projectors continue with them.
     let last = append(&mut shop, history.steps(50)).await;
     project(&shop, last).await;
     oracle::check(&shop.pool, &shop.all_events().await, LIVE).await;

@@ -1,4 +1,4 @@
-//! Read models as they were.
+//! Read models as they were in the past.
 
 use chrono::TimeDelta;
 use daybook_projections::{

@@ -1,0 +1,112 @@
+//! Erased persons: forgotten at once by every process, and cleared away wherever something of them is left.
+//!
+//! The append that erases a person destroys the key of their data. It announces the erasure, and each process
+//! then drops what it has in memory ([`Erasures`]); what is beside the log is swept up by one task ([`Sweeper`]),
+//! which may be killed at any point and does not mind doing a thing twice. Erasures are exported to where
+//! checkpoints are, so that a database that was restored from before one is erased again ([`repeat`]).
+
+mod restored;
+mod sweep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_commands::CommandBus;
+use daybook_domain::UserId;
+use daybook_log::LogError;
+use daybook_log::erasure::{self, ERASURE_CHANNEL};
+use error_reporter::Report;
+use moka::sync::Cache;
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use uuid::Uuid;
+
+pub use self::restored::{RepeatError, repeat};
+pub use self::sweep::Sweeper;
+
+/// Longer than any access token is good for.
+const KNOWN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often the database is asked although nothing was announced.
+const POLL: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Who was erased lately, as this process knows it. Clones share what they know.
+#[derive(Clone)]
+pub struct Erasures(Arc<Known>);
+
+struct Known {
+    commands: CommandBus,
+    erased: Cache<UserId, ()>,
+    /// Told whenever there may be something to sweep.
+    wake: Notify,
+}
+
+impl Erasures {
+    /// Knows nothing until [`Erasures::run`] does.
+    pub fn new(commands: CommandBus) -> Erasures {
+        Erasures(Arc::new(Known {
+            commands,
+            erased: Cache::builder().time_to_live(KNOWN_FOR).build(),
+            wake: Notify::new(),
+        }))
+    }
+
+    /// Whether a token of theirs counts no longer.
+    pub fn contains(&self, person: UserId) -> bool {
+        self.0.erased.contains_key(&person)
+    }
+
+    /// Drops what this process has in memory of a person whose erasure is durable.
+    pub fn forget(&self, person: UserId) {
+        self.0.erased.insert(person, ());
+        self.0.commands.forget(person);
+        self.0.wake.notify_one();
+    }
+
+    /// Hears of erasures, whichever process carries them out, until `stop`. Occupies one connection of `pool`,
+    /// and a second one now and then.
+    pub async fn run(&self, pool: PgPool, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let ended = stop.run_until_cancelled(self.listen(&pool)).await;
+            if let Some(Err(error)) = ended {
+                warn!(error = %Report::new(&error), "lost touch with the erasures");
+            }
+            let _ = stop.run_until_cancelled(sleep(PAUSE)).await;
+        }
+    }
+
+    pub(crate) async fn announced(&self) {
+        self.0.wake.notified().await;
+    }
+
+    /// Subscribes before it looks, so that none goes unheard. Ends when the connection does.
+    async fn listen(&self, pool: &PgPool) -> Result<(), LogError> {
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(ERASURE_CHANNEL).await?;
+        loop {
+            self.look(pool).await?;
+            while let Ok(received) = timeout(POLL, listener.try_recv()).await {
+                let Some(notification) = received? else {
+                    return Ok(());
+                };
+                match notification.payload().parse::<Uuid>() {
+                    Ok(person) => self.forget(person.into()),
+                    Err(_) => break,
+                }
+            }
+        }
+    }
+
+    async fn look(&self, pool: &PgPool) -> Result<(), LogError> {
+        for erased in erasure::recent(pool, KNOWN_FOR).await? {
+            if !self.contains(erased.person) {
+                self.forget(erased.person);
+            }
+        }
+        Ok(())
+    }
+}

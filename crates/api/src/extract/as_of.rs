@@ -1,0 +1,97 @@
+//! `?asOf=`: a resource as it was.
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use chrono::Utc;
+use daybook_history::past::{Moment, MomentError, NoMoment};
+use daybook_log::{Feed, Position};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::auth::Admin;
+use crate::extract::{MinPosition, Query, invalid_parameter};
+use crate::problem::{ApiResult, Problem};
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AsOfParam {
+    /// As it was then: a position of the log, or an RFC 3339 instant, which means what was recorded by then. Without
+    /// it: as it is now.
+    #[param(
+        pattern = "^([0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}T.+)$",
+        example = "2011-12-09T12:50:00Z"
+    )]
+    as_of: Option<String>,
+}
+
+/// The moment that a query asks about, where it is not now.
+pub(crate) struct AsOf(pub Option<Moment>);
+
+/// [`AsOf`], for what everyone sees, but only administrators see the past of.
+pub(crate) struct AdminAsOf(pub Option<Moment>);
+
+impl<S: Send + Sync> FromRequestParts<S> for AsOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(AsOfParam { as_of }) = Query::from_request_parts(parts, state).await?;
+        as_of
+            .map(|text| moment("/asOf", &text))
+            .transpose()
+            .map(AsOf)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AdminAsOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let AsOf(moment) = AsOf::from_request_parts(parts, state).await?;
+        if moment.is_some() {
+            Admin::from_request_parts(parts, state).await?;
+        }
+        Ok(AdminAsOf(moment))
+    }
+}
+
+/// The moment that a query parameter names.
+pub(crate) fn moment(pointer: &str, text: &str) -> ApiResult<Moment> {
+    let detail = "Give a position of the log, 1234, or an RFC 3339 instant, 2011-12-09T12:50:00Z; \
+                  in a URL, + is written %2B.";
+    text.parse()
+        .map_err(|NoMoment| invalid_parameter(pointer, "invalid-value", detail))
+}
+
+/// The last position that belongs to what the parameter `asOf` names.
+pub(crate) async fn position_as_of<S>(
+    state: &S,
+    moment: Moment,
+    min_position: MinPosition,
+) -> ApiResult<Position>
+where
+    Feed: FromRef<S>,
+{
+    min_position.reached_by_the_log(state).await?;
+    position_of(state, moment, "/asOf").await
+}
+
+/// The last position that belongs to a moment, or a problem with the parameter that named it.
+pub(crate) async fn position_of<S>(
+    state: &S,
+    moment: Moment,
+    pointer: &'static str,
+) -> ApiResult<Position>
+where
+    Feed: FromRef<S>,
+{
+    let too_late = |detail: String| Err(invalid_parameter(pointer, "out-of-range", detail));
+    match moment.position(&Feed::from_ref(state), Utc::now()).await {
+        Ok(position) => Ok(position),
+        Err(MomentError::BeyondHead { head }) => {
+            too_late(format!("The log has got no further than position {head}."))
+        }
+        Err(MomentError::InTheFuture) => too_late("That instant is yet to come.".to_owned()),
+        Err(MomentError::Log(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,52 @@
+//! Inclusion proofs of events all over the log, one after another.
+
+use std::time::Duration;
+
+use daybook_audit::{AuditError, InclusionProof, latest_checkpoint};
+use daybook_log::Position;
+use sqlx::PgPool;
+
+use crate::load::{Client, closed_loop};
+use crate::{BenchError, Report};
+
+pub(super) async fn run(
+    pool: &PgPool,
+    events: Position,
+    duration: Duration,
+) -> Result<Report, BenchError> {
+    let client = Asking {
+        pool: pool.clone(),
+        events: events.unsigned_abs(),
+        asked: 0,
+    };
+    closed_loop(vec![client], duration).await
+}
+
+struct Asking {
+    pool: PgPool,
+    events: u64,
+    asked: u64,
+}
+
+impl Client for Asking {
+    async fn send(&mut self) -> Result<(), BenchError> {
+        // A multiplicative step goes all over the log without repeating soon.
+        self.asked = self.asked.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let position = (self.asked % self.events) as Position + 1;
+        let proof = prove(&self.pool, position)
+            .await
+            .map_err(|error| BenchError::Meaningless(format!("position {position}: {error}")))?;
+        let proof = proof
+            .ok_or_else(|| BenchError::Meaningless(format!("position {position} is not sealed")))?;
+        serde_json::to_vec(&proof).map_err(|error| BenchError::Meaningless(error.to_string()))?;
+        Ok(())
+    }
+}
+
+async fn prove(pool: &PgPool, position: Position) -> Result<Option<InclusionProof>, AuditError> {
+    let mut connection = pool.acquire().await?;
+    match latest_checkpoint(&mut connection).await? {
+        Some(newest) => InclusionProof::make(&mut connection, position, &newest.parse()?).await,
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,83 @@
+//! A sealer as a server runs it, exports included.
+
+use std::time::Duration;
+
+use daybook_audit::store::{CheckpointStore, exporter};
+use daybook_audit::{
+    Sealed, Sealer, SealerConfig, SealerState, SigningKey, VerifierKey, latest_checkpoint,
+};
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::BenchError;
+
+/// Whoever waits longer waits for a sealer that has stopped.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+pub(super) struct Running {
+    stop: CancellationToken,
+    sealed: watch::Receiver<Sealed>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    pub(super) fn start(
+        pool: PgPool,
+        signers: Vec<SigningKey>,
+        trusted: Vec<VerifierKey>,
+        store: CheckpointStore,
+    ) -> Result<Running, BenchError> {
+        let sealer = Sealer::new(pool, signers, trusted, SealerConfig::default())
+            .map_err(|error| BenchError::Meaningless(error.to_string()))?;
+        let (stop, sealed) = (CancellationToken::new(), sealer.sealed());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(exporter::run(store, sealed.clone(), stop.clone()));
+        tasks.spawn(sealer.run(stop.clone()));
+        Ok(Running {
+            stop,
+            sealed,
+            tasks,
+        })
+    }
+
+    pub(super) fn sealed(&self) -> watch::Receiver<Sealed> {
+        self.sealed.clone()
+    }
+
+    /// Waits until a checkpoint covers so many events.
+    pub(super) async fn reaches(&mut self, size: u64) -> Result<(), BenchError> {
+        let is_over = |sealed: &Sealed| {
+            sealed.size() >= size || matches!(sealed.state, SealerState::Refused { .. })
+        };
+        let waited = timeout(PATIENCE, self.sealed.wait_for(is_over)).await;
+        match waited {
+            Ok(Ok(sealed)) if sealed.size() >= size => Ok(()),
+            _ => Err(BenchError::Meaningless(
+                "the log was not sealed; its log lines tell why".to_owned(),
+            )),
+        }
+    }
+
+    pub(super) async fn stop(mut self) -> Result<(), BenchError> {
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.map_err(|error| BenchError::Meaningless(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+/// How many events the newest checkpoint covers.
+pub(super) async fn sealed_size(pool: &PgPool) -> Result<u64, BenchError> {
+    let failed = |error: String| BenchError::Meaningless(error);
+    let mut connection = pool
+        .acquire()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    let newest = latest_checkpoint(&mut connection).await;
+    let newest = newest.map_err(|error| failed(error.to_string()))?;
+    Ok(newest.map_or(0, |newest| newest.size))
+}

@@ -1,0 +1,216 @@
+//! Rebuilding every read model from a shop's history, and what the plain way of replaying makes of
+//! the same log.
+
+mod history;
+mod memory;
+mod one_by_one;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use chrono_tz::Tz;
+use daybook_commands::CommandBus;
+use daybook_domain::Currency;
+use daybook_import as import;
+use daybook_import::{Options, Progress as ImportProgress};
+use daybook_log::{Feed, Position};
+use daybook_projections::rebuild::{Builder, rebuild};
+use daybook_projections::{ProgressTracker, ProjectorConfig, registry, run as run_projectors};
+use serde::Serialize;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use super::BenchError;
+
+/// Longer than any history takes to be projected.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RebuildReport {
+    /// In the log.
+    pub events: Position,
+    /// Lines of the history that were imported in a second, through the command path.
+    pub imported_lines_per_second: f64,
+    /// Events in a second of the projectors from the log's beginning, in batches.
+    pub projected_per_second: f64,
+    /// Events in a second of a rebuild of all read models, until they could be read.
+    pub rebuilt_per_second: f64,
+    /// The same with the comparison with the live rows and the switch.
+    pub compared_and_switched_per_second: f64,
+    /// Whether every rebuilt row was as the live one.
+    pub identical: bool,
+    /// Events in a second of a replay event by event.
+    pub one_by_one_per_second: f64,
+    pub rebuilt_to_one_by_one: f64,
+    /// The most memory that a process which rebuilds everything took.
+    pub peak_mib: f64,
+    /// The same once the log had grown tenfold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenfold: Option<Tenfold>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tenfold {
+    pub events: Position,
+    pub peak_mib: f64,
+    pub memory_ratio: f64,
+}
+
+/// What is measured, and on what.
+pub struct Bench<'a> {
+    pub bus: &'a CommandBus,
+    pub feed: &'a Feed,
+    pub pool: PgPool,
+    /// For files, and for processes that join the database.
+    pub folder: &'a Path,
+    pub environment: Vec<(&'static str, OsString)>,
+    /// A shop's export; a made-up one of so many lines otherwise.
+    pub csv: Option<PathBuf>,
+    pub lines: u64,
+    /// How long events are replayed one by one.
+    pub one_by_one: Duration,
+    pub tenfold: bool,
+    /// Is told how far the import is.
+    pub progress: Arc<dyn ImportProgress>,
+}
+
+impl Bench<'_> {
+    pub async fn run(&self) -> Result<RebuildReport, BenchError> {
+        let csv = match &self.csv {
+            Some(csv) => csv.clone(),
+            None => self.make_history()?,
+        };
+        let imported_lines_per_second = self.import(&csv, "bench-1").await?;
+        let events = self.head().await?;
+        let projected = self.project(events).await?;
+        let (rebuilt, switched, identical) = self.rebuild(events).await?;
+        let one_by_one = one_by_one::run(self.feed, &self.pool, events, self.one_by_one).await?;
+        let peak_mib = self.peak_mib().await?;
+        let tenfold = if self.tenfold {
+            Some(self.grow_tenfold(&csv, peak_mib).await?)
+        } else {
+            None
+        };
+        Ok(RebuildReport {
+            events,
+            imported_lines_per_second,
+            projected_per_second: projected,
+            rebuilt_per_second: rebuilt,
+            compared_and_switched_per_second: switched,
+            identical,
+            one_by_one_per_second: one_by_one,
+            rebuilt_to_one_by_one: rebuilt / one_by_one,
+            peak_mib,
+            tenfold,
+        })
+    }
+
+    fn make_history(&self) -> Result<PathBuf, BenchError> {
+        let csv = self.folder.join("history.csv");
+        history::write(&csv, self.lines).map_err(|error| {
+            BenchError::Meaningless(format!("the history could not be written: {error}"))
+        })?;
+        Ok(csv)
+    }
+
+    async fn import(&self, csv: &Path, source: &str) -> Result<f64, BenchError> {
+        let options = Options {
+            input: Some(csv.to_owned()),
+            columns: Vec::new(),
+            has_header: true,
+            separator: None,
+            encoding: None,
+            decimal_mark: None,
+            date_format: None,
+            zone: Tz::UTC,
+            currency: pounds(),
+            source: source.to_owned(),
+            rejects: Some(self.folder.join("rejects.csv")),
+            now: Utc::now(),
+        };
+        let summary = import::run(self.bus, options, Arc::clone(&self.progress)).await?;
+        Ok(summary.lines_read as f64 / summary.seconds)
+    }
+
+    async fn head(&self) -> Result<Position, BenchError> {
+        let head = self.feed.head().await;
+        head.map_err(|error| BenchError::Meaningless(error.to_string()))
+    }
+
+    /// Lets the projectors catch up.
+    async fn project(&self, head: Position) -> Result<f64, BenchError> {
+        let stop = CancellationToken::new();
+        let progress = ProgressTracker::new();
+        let began = Instant::now();
+        let read_models = daybook_projections::ReadModels::new(self.pool.clone(), progress.clone());
+        let waiting = async {
+            let mut reached = Ok(());
+            for projection in registry() {
+                reached = reached.and(
+                    read_models
+                        .wait_for(projection.name(), head, PATIENCE)
+                        .await,
+                );
+            }
+            let took = began.elapsed();
+            stop.cancel();
+            reached.map(|()| head as f64 / took.as_secs_f64())
+        };
+        let (feed, pool) = (self.feed.clone(), self.pool.clone());
+        let projectors =
+            run_projectors(feed, pool.clone(), ProjectorConfig::default(), stop.clone());
+        let ((), (), rate) = tokio::join!(projectors, progress.run(pool, stop.clone()), waiting);
+        rate.map_err(|behind| BenchError::Meaningless(behind.to_string()))
+    }
+
+    /// Events in a second until the read models could be read, and until they were switched in;
+    /// whether they were as the live ones.
+    async fn rebuild(&self, head: Position) -> Result<(f64, f64, bool), BenchError> {
+        let builder = Builder::new(self.feed.clone(), self.pool.clone(), "bench");
+        let began = Instant::now();
+        let results = rebuild(
+            &builder,
+            &registry(),
+            false,
+            &|_| {},
+            &CancellationToken::new(),
+        )
+        .await;
+        let took = began.elapsed().as_secs_f64();
+        let (mut per_second, mut identical) = (f64::INFINITY, true);
+        for (name, built) in results {
+            let built =
+                built.map_err(|error| BenchError::Meaningless(format!("{name}: {error}")))?;
+            per_second = per_second.min(built.events_per_second);
+            identical &= built.comparison.is_some_and(|found| found.is_identical());
+        }
+        Ok((per_second, head as f64 / took, identical))
+    }
+
+    async fn peak_mib(&self) -> Result<f64, BenchError> {
+        memory::peak_mib(&["projections", "verify", "--all"], &self.environment).await
+    }
+
+    async fn grow_tenfold(&self, csv: &Path, once: f64) -> Result<Tenfold, BenchError> {
+        for copy in 2..=10 {
+            self.import(csv, &format!("bench-{copy}")).await?;
+        }
+        let events = self.head().await?;
+        self.project(events).await?;
+        let peak_mib = self.peak_mib().await?;
+        Ok(Tenfold {
+            events,
+            peak_mib,
+            memory_ratio: peak_mib / once,
+        })
+    }
+}
+
+fn pounds() -> Currency {
+    "GBP".parse().unwrap_or_default()
+}

@@ -1,0 +1,10 @@
+//! JSON as it leaves the house, the same for HTTP, the command line, webhooks and a broker: amounts as exact decimal
+//! numbers, instants in UTC.
+
+mod decimal;
+mod role;
+mod timestamp;
+
+pub use decimal::{Amount, DecimalNumber};
+pub use role::RoleName;
+pub use timestamp::Timestamp;

@@ -1,0 +1,120 @@
+//! Entries on the terminal or in a pipe, one on a line, as they are read.
+
+use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
+
+use daybook_history::trail::{Entry, Trail, TrailError, Walk};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::place::{Place, Site};
+use crate::failure::Failure;
+
+/// How entries are printed.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    Json,
+    /// In words, for a trail of many streams.
+    WithStream,
+    /// In words, for one stream's trail.
+    WithoutStream,
+}
+
+impl Form {
+    pub(super) fn of(place: &Place, in_words: Form) -> Form {
+        if place.json { Form::Json } else { in_words }
+    }
+}
+
+/// Where trails are read on this database, with personal data opened as far as its keys exist.
+pub(super) async fn trail_of(site: &Site) -> Result<Trail, Failure> {
+    let feed = site.looking_feed().await?;
+    Ok(Trail::new(feed, site.read_models().trail().clone()))
+}
+
+/// Prints all that `walk` comes by, up to `limit` entries; answers how many that were.
+pub(super) async fn print(
+    mut walk: Walk,
+    form: Form,
+    limit: usize,
+    stop: &CancellationToken,
+) -> Result<usize, Failure> {
+    let mut printed = 0;
+    while printed < limit {
+        let next = tokio::select! {
+            next = walk.next() => next?,
+            () = stop.cancelled() => return Err(Failure::Interrupted),
+        };
+        let Some(mut entries) = next else { break };
+        entries.truncate(limit - printed);
+        printed += entries.len();
+        let mut out = BufWriter::new(io::stdout().lock());
+        let written = entries
+            .iter()
+            .try_for_each(|entry| write(&mut out, entry, form));
+        match written.and_then(|()| out.flush()) {
+            Ok(()) => {}
+            // Whoever reads has seen enough (`| head`).
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+            Err(source) => {
+                return Err(Failure::Process {
+                    what: "write to its output",
+                    source,
+                });
+            }
+        }
+    }
+    Ok(printed)
+}
+
+fn write(out: &mut BufWriter<StdoutLock<'_>>, entry: &Entry, form: Form) -> io::Result<()> {
+    let Entry {
+        position,
+        stream,
+        sentence,
+        at,
+        actor,
+        ..
+    } = entry;
+    let at = at.0.format("%Y-%m-%d %H:%M:%S");
+    let sentence = printable(sentence);
+    match form {
+        Form::Json => {
+            serde_json::to_writer(&mut *out, entry)?;
+            writeln!(out)
+        }
+        Form::WithStream => writeln!(
+            out,
+            "{position:>9}  {at}  {actor:<41}  {stream}  {sentence}"
+        ),
+        Form::WithoutStream => writeln!(out, "{position:>9}  {at}  {actor:<41}  {sentence}"),
+    }
+}
+
+/// What users wrote must not steer the terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+impl From<TrailError> for Failure {
+    fn from(error: TrailError) -> Failure {
+        match error {
+            TrailError::Log(error) => Failure::Log(error),
+            error @ (TrailError::Query(_) | TrailError::Unshowable { .. }) => Failure::Unusable {
+                what: "the trail",
+                source: error.into(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn texts_cannot_steer_the_terminal() {
+        assert_eq!(
+            printable("größe \u{1b}[2J\r\n"),
+            "größe \u{fffd}[2J\u{fffd}\u{fffd}"
+        );
+    }
+}

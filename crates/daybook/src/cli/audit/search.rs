@@ -1,0 +1,112 @@
+use chrono::{DateTime, Utc};
+use clap::{Args, ValueEnum};
+use daybook_domain::{AggregateType, EventType};
+use daybook_history::trail::{Criteria, event_type};
+use daybook_log::{Actor, Position};
+use daybook_projections::status_of;
+use daybook_projections::trail::{NAME, TrailOrder};
+use uuid::Uuid;
+
+use super::lines::{Form, print, trail_of};
+use crate::cli::place::{Place, Site};
+use crate::failure::Failure;
+
+/// Events of all streams, those that fit everything that is given
+///
+/// A line for each event: position, time, who, what it happened to, and what in words.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook audit search --actor system:import --limit 20
+  daybook audit search --type product.repriced --from 2026-11-01T00:00:00Z
+  daybook audit search --correlation 0190d5a0-5b2f-7c31-9a44-0e6d1f1c2b3a --order asc")]
+pub(crate) struct Arguments {
+    /// Who acted: user:ID, system:PART or anonymous
+    #[arg(long)]
+    actor: Option<Actor>,
+    /// What it happened to: user, category, product, stock or order
+    #[arg(long, value_name = "TYPE")]
+    stream_type: Option<AggregateType>,
+    /// Only events of this type, such as order.placed; may be repeated
+    #[arg(long = "type", value_name = "TYPE", value_parser = known_type)]
+    types: Vec<EventType>,
+    /// Set off by one request
+    #[arg(long, value_name = "ID")]
+    correlation: Option<Uuid>,
+    /// Recorded at or after this RFC 3339 instant
+    #[arg(long, value_name = "INSTANT")]
+    from: Option<DateTime<Utc>>,
+    /// Recorded before this RFC 3339 instant
+    #[arg(long, value_name = "INSTANT")]
+    to: Option<DateTime<Utc>>,
+    /// The first position
+    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+    from_position: Option<Position>,
+    /// The last position
+    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+    to_position: Option<Position>,
+    /// The newest first, or the oldest
+    #[arg(long, value_enum, default_value_t = Order::Desc)]
+    order: Order,
+    /// How many at most; by default all
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Order {
+    Asc,
+    Desc,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let place = &arguments.place;
+    place.run(|site, stop| async move {
+        tell_if_behind(&site).await?;
+        let trail = trail_of(&site).await?;
+        let order = match arguments.order {
+            Order::Asc => TrailOrder::OldestFirst,
+            Order::Desc => TrailOrder::NewestFirst,
+        };
+        let search = trail.search(&arguments.criteria(), order, None).await?;
+        let form = Form::of(place, Form::WithStream);
+        let limit = arguments.limit.unwrap_or(usize::MAX);
+        print(search.walk(), form, limit, &stop).await?;
+        Ok(())
+    })
+}
+
+/// Only a server brings the read model up to date.
+async fn tell_if_behind(site: &Site) -> Result<(), Failure> {
+    let status = status_of(&site.database.pool, &site.blind_feed(), NAME).await?;
+    if let Some(behind) = status
+        .map(|status| status.lag_events)
+        .filter(|lag| *lag > 0)
+    {
+        eprintln!(
+            "The last {behind} events may not be found yet: the read model {NAME} is behind the log."
+        );
+    }
+    Ok(())
+}
+
+impl Arguments {
+    fn criteria(&self) -> Criteria {
+        Criteria {
+            actor: self.actor.clone(),
+            stream_type: self.stream_type,
+            types: self.types.clone(),
+            correlation_id: self.correlation,
+            from: self.from,
+            to: self.to,
+            from_position: self.from_position,
+            to_position: self.to_position,
+        }
+    }
+}
+
+fn known_type(name: &str) -> Result<EventType, String> {
+    event_type(name).ok_or_else(|| "there are no events of this type".to_owned())
+}

@@ -1,0 +1,61 @@
+use clap::Args;
+use daybook_history::trail::{CauseKind, Entry};
+use daybook_log::Position;
+
+use super::lines::{printable, trail_of};
+use crate::cli::place::Place;
+use crate::failure::Failure;
+
+/// Everything about one event
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// In the log
+    #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+    position: Position,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let position = arguments.position;
+    let place = &arguments.place;
+    place.run(|site, _stop| async move {
+        let entry = trail_of(&site).await?.at(position).await?;
+        let Some(entry) = entry else {
+            let what = format!("the log has no event at position {position}");
+            return Err(Failure::Arguments(what));
+        };
+        place.tell(&entry, || in_words(&entry))
+    })
+}
+
+fn in_words(entry: &Entry) -> String {
+    let cause = match entry.cause.kind {
+        CauseKind::Event => "event",
+        CauseKind::Request => "request",
+    };
+    let means = match entry.api_key_id {
+        Some(key) => format!("{} {key}", entry.means.as_str()),
+        None => entry.means.as_str().to_owned(),
+    };
+    let instant = "%Y-%m-%d %H:%M:%S%.3f UTC";
+    let lines = [
+        ("position", entry.position.to_string()),
+        (
+            "stream",
+            format!("{}, event {}", entry.stream, entry.sequence),
+        ),
+        ("type", entry.r#type.to_owned()),
+        ("what", entry.sentence.clone()),
+        ("happened", entry.at.0.format(instant).to_string()),
+        ("recorded", entry.recorded_at.0.format(instant).to_string()),
+        ("actor", format!("{} ({means})", entry.actor)),
+        ("cause", format!("{cause} {}", entry.cause.id)),
+        ("correlation", entry.correlation_id.to_string()),
+        ("event id", entry.event_id.to_string()),
+        ("data", entry.data.get().to_owned()),
+    ];
+    lines
+        .map(|(name, value)| format!("{name:<12} {}\n", printable(&value)))
+        .concat()
+}

@@ -1,0 +1,138 @@
+//! The database that a measurement writes to.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use daybook_keys::MasterKey;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::print_json;
+use crate::cli::runtime;
+use crate::config::{DataConfig, DatabaseConfig, LogConfig};
+use crate::failure::Failure;
+use crate::site::core::Core;
+use crate::site::database::{Database, IfRunning};
+use crate::site::schema;
+
+/// Where something is measured, and how what came of it is told.
+#[derive(Args, Debug)]
+pub(super) struct Measurement {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    database: DatabaseConfig,
+    #[command(flatten)]
+    data: DataConfig,
+    #[command(flatten)]
+    log: LogConfig,
+}
+
+impl Measurement {
+    /// Measures, and then prints what `measure` came to: as JSON, or in words.
+    pub(super) fn run<R: Serialize>(
+        &self,
+        measure: impl AsyncFnOnce(Bench<'_>) -> Result<R, Failure>,
+        print: impl FnOnce(&R),
+    ) -> Result<(), Failure> {
+        runtime::run_quietly(&self.log, |stop| async move {
+            let report = on_scratch(&self.database, &self.data, stop, measure).await?;
+            if self.json {
+                return print_json(&report);
+            }
+            print(&report);
+            Ok(())
+        })
+    }
+
+    /// Whether it is measured on a database that was given.
+    pub(super) fn database_url(&self) -> Option<&str> {
+        self.database.server_url()
+    }
+}
+
+/// Where no database is given, a private one apart from the shop's, removed again at the end.
+pub(super) struct Scratch {
+    pub(super) data: DataConfig,
+    folder: Option<PathBuf>,
+}
+
+/// What is measured in this process, and where its files may go.
+pub(super) struct Bench<'a> {
+    pub(super) database: &'a Database,
+    pub(super) core: &'a Core,
+    pub(super) folder: &'a Path,
+    pub(super) data: &'a DataConfig,
+}
+
+/// Measures on the database that was given, or on a scratch one.
+pub(super) async fn on_scratch<T>(
+    database: &DatabaseConfig,
+    data: &DataConfig,
+    stop: CancellationToken,
+    measure: impl AsyncFnOnce(Bench<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let scratch = Scratch::new(database, data);
+    let measured = in_database(database, &scratch.data, stop, measure).await;
+    scratch.remove();
+    measured
+}
+
+async fn in_database<T>(
+    database: &DatabaseConfig,
+    data: &DataConfig,
+    stop: CancellationToken,
+    measure: impl AsyncFnOnce(Bench<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let master_key = MasterKey::obtain(&data.folder, data.master_key())?;
+    let database = Database::open(database, data, IfRunning::Refuse).await?;
+    let measured = async {
+        schema::ready(&database).await?;
+        let core = Core::start(&database, &master_key).await?;
+        let bench = Bench {
+            database: &database,
+            core: &core,
+            folder: &data.folder,
+            data,
+        };
+        let measured = tokio::select! {
+            measured = measure(bench) => measured,
+            () = stop.cancelled() => Err(Failure::Interrupted),
+        };
+        core.stop().await;
+        measured
+    };
+    let measured = measured.await;
+    database.close().await;
+    measured
+}
+
+impl Scratch {
+    pub(super) fn new(database: &DatabaseConfig, data: &DataConfig) -> Scratch {
+        let mut data = data.clone();
+        if database.server_url().is_some() {
+            warn!("what is measured is appended to DATABASE_URL's log, for good");
+            return Scratch { data, folder: None };
+        }
+        data.folder.push("bench");
+        // What is made up must not stand for the shop's log.
+        data.checkpoint_store = None;
+        let folder = Some(data.folder.clone());
+        Scratch { data, folder }
+    }
+
+    /// To be called once nothing runs there any more.
+    pub(super) fn remove(self) {
+        let Some(folder) = self.folder else { return };
+        match std::fs::remove_dir_all(&folder) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                warn!(%error, folder = %folder.display(), "could not remove the measurement's folder");
+            }
+        }
+    }
+}

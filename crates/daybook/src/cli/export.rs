@@ -1,0 +1,121 @@
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use daybook_log::transfer::{self, TransferError, Transferred};
+use sqlx::ConnectOptions;
+
+use super::runtime;
+use crate::config::{DataConfig, DatabaseConfig, LogConfig};
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::site::database::{Database, IfRunning};
+
+/// Write the whole log to a file that `daybook import-log` takes in elsewhere.
+///
+/// Events with their positions, claims, answers to idempotency keys, and the keys of personal data,
+/// which stay wrapped by the master key: the file is of use only together with that. Passwords and
+/// usage events are not part of the log. Can be run beside a server; connects as
+/// DATABASE_MIGRATION_URL. Two logs are the same if their exports have the same SHA-256.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook export shop.ndjson
+  daybook export - | zstd > shop.ndjson.zst")]
+pub(crate) struct Arguments {
+    /// The file, or - for the output
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    database: DatabaseConfig,
+    #[command(flatten)]
+    data: DataConfig,
+    #[command(flatten)]
+    log: LogConfig,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let log = arguments.log.clone();
+    runtime::run_quietly(&log, |stop| async move {
+        Database::must_exist(&arguments.database, &arguments.data)?;
+        let database =
+            Database::open(&arguments.database, &arguments.data, IfRunning::Join).await?;
+        let exported = tokio::select! {
+            exported = export(&database, &arguments.file) => exported,
+            () = stop.cancelled() => Err(TransferError::Stopped.into()),
+        };
+        database.close().await;
+        exported
+    })
+}
+
+async fn export(database: &Database, file: &Path) -> Result<(), Failure> {
+    let transferred = match file == Path::new("-") {
+        true => write(database, io::stdout()).await?,
+        // A pipe or a device is written to; it is not to be replaced by a file.
+        false if fs::metadata(file).is_ok_and(|found| !found.is_file()) => {
+            let open = OpenOptions::new().write(true).open(file);
+            write(database, open.map_err(TransferError::File)?).await?
+        }
+        false => {
+            // Through a link, and under its name only once it is whole.
+            let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+            let mut partial = file.as_os_str().to_owned();
+            partial.push(".partial");
+            let partial = Partial(PathBuf::from(partial));
+            let open = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&partial.0)
+                .map_err(TransferError::File)?;
+            let transferred = write(database, &open).await?;
+            open.sync_all()
+                .and_then(|()| fs::rename(&partial.0, &file))
+                .map_err(TransferError::File)?;
+            transferred
+        }
+    };
+    eprintln!("Exported {}", tell(&transferred));
+    Ok(())
+}
+
+async fn write(database: &Database, file: impl Write) -> Result<Transferred, Failure> {
+    let mut connection = database
+        .migration
+        .connect()
+        .await
+        .map_err(Failure::database("connecting as DATABASE_MIGRATION_URL"))?;
+    let told = Progress::new();
+    told.begin("exporting", "events", 0);
+    let transferred = transfer::export(&mut connection, BufWriter::new(file), |progress| {
+        told.reach(progress.events.unsigned_abs(), progress.head.unsigned_abs());
+    });
+    let transferred = transferred.await?;
+    told.end();
+    Ok(transferred)
+}
+
+/// A file that is not whole yet; gone where it never will be.
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Not there any more where it was given its name.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+pub(super) fn tell(transferred: &Transferred) -> String {
+    format!(
+        "{} events, {} claims, {} answers to idempotency keys and {} persons' keys.\nSHA-256 {}",
+        transferred.events,
+        transferred.claims,
+        transferred.idempotency_records,
+        transferred.person_keys,
+        transferred.sha256,
+    )
+}

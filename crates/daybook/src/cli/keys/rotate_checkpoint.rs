@@ -1,0 +1,34 @@
+use clap::Args;
+use daybook_keys as keys;
+
+use crate::config::DataConfig;
+use crate::failure::Failure;
+
+/// Make a new key that signs checkpoints; those before stay trusted.
+///
+/// The sealer takes it at its next start and signs the first checkpoint with both keys, so that whoever trusts the
+/// one may come to trust the other; then it lets go of the older. Give the new public key to those who check the
+/// log.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  daybook keys rotate checkpoint     then start `daybook serve` again")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    data: DataConfig,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let data = &arguments.data;
+    if data.checkpoint_key().is_some() {
+        return Err(Failure::Arguments(
+            "DAYBOOK_CHECKPOINT_KEY is set, so the key is changed there: put the new key before the old one, with a \
+             space between them, for one start; a new one is made in any other data folder"
+                .to_owned(),
+        ));
+    }
+    let key = keys::rotate_checkpoint_key(&data.folder)?;
+    println!("The next checkpoints are signed with the key that this one belongs to:\n  {key}");
+    println!("Start the sealer again (`daybook serve`) for it to be used.");
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! The command line: one subcommand, one function.
+
+mod audit;
+mod bench;
+mod export;
+mod import;
+mod import_log;
+mod keys;
+mod migrate;
+mod openapi;
+mod outbox;
+mod place;
+mod projections;
+mod replay;
+mod runtime;
+mod seed;
+mod serve;
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// A commerce backend that never forgets: every change is an event in a log in PostgreSQL.
+#[derive(Parser, Debug)]
+#[command(name = "daybook", version, propagate_version = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Serve(serve::Arguments),
+    Migrate(migrate::Arguments),
+    Seed(seed::Arguments),
+    /// Bring in what another shop recorded
+    #[command(subcommand)]
+    Import(import::Command),
+    /// Look at the read models and the projectors that keep them
+    #[command(subcommand)]
+    Projections(projections::Command),
+    /// Look at the keys beside the database, and put new ones in their place
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Read the log's history, and prove that it is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Look at the messages to people that wait to be sent
+    #[command(subcommand)]
+    Outbox(outbox::Command),
+    Replay(replay::Arguments),
+    Export(export::Arguments),
+    ImportLog(import_log::Arguments),
+    /// Measure how fast this machine is
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Print the OpenAPI document of the HTTP interface
+    Openapi,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  daybook serve                              a shop on this machine, on http://127.0.0.1:8080
+  daybook serve --listen 0.0.0.0:80          the same, for others too
+  DATABASE_URL=postgres://shop@db/daybook daybook serve --role api
+  daybook import orders sales.csv            another shop's past
+  daybook projections status                 how far the read models are
+  daybook replay --type order.placed         events as lines of JSON
+  daybook bench append --clients 64 --seconds 10
+
+Settings come from flags or from the environment, the flag winning:
+  DATABASE_URL             the PostgreSQL to use; without it a private one is started
+  DATABASE_MIGRATION_URL   the same database as the role that migrates it (DATABASE_URL)
+  DAYBOOK_DB_CONNECTIONS   connections that queries may use at once (16)
+  DAYBOOK_DATA             folder of the private PostgreSQL and of the keys (.daybook)
+  DAYBOOK_MASTER_KEY       32 bytes in base64; by default the file keys/master.key in that folder
+  DAYBOOK_CHECKPOINT_KEY   signs checkpoints; by default the file keys/checkpoint.key in that folder
+  DAYBOOK_CHECKPOINTS      where checkpoints are exported to: a folder (checkpoints in that folder),
+                           or s3://bucket/prefix with the usual AWS_... variables
+  DAYBOOK_ROLE             all, api, projector, sealer, or a list of them (all)
+  DAYBOOK_LISTEN           address and port to serve on (127.0.0.1:8080)
+  DAYBOOK_TLS_CERT         PEM file with the certificate; with it and its key, only TLS is served,
+  DAYBOOK_TLS_KEY          and that one's private key
+  DAYBOOK_PUBLIC_URL       where clients find the server; with https:// browsers are told to keep to TLS
+  DAYBOOK_CORS_ORIGINS     origins whose pages may use the API, with commas (none)
+  DAYBOOK_ADMIN_EMAIL      the admin made at the first start,
+  DAYBOOK_ADMIN_PASSWORD   and the password
+  DAYBOOK_ACCESS_TOKEN_MINUTES
+                           how long an access token is valid, 1 to 60 (15)
+  DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)
+  DAYBOOK_RATE_LIMITS      on or off (on)
+  DAYBOOK_TRUSTED_PROXIES  proxies that are believed when they say whom they ask for, such as 10.0.0.0/8
+  REDIS_URL                the Redis that the servers of a shop share; without it each counts by itself
+  DAYBOOK_DEMO             off: no demo shop in the private PostgreSQL (on)
+  DAYBOOK_LOG              what is logged, such as info or info,daybook_log=debug (info)
+  DAYBOOK_LOG_FORMAT       text or json (text)
+  DAYBOOK_PG_BINDIR        folder of the programs that the private PostgreSQL is started from";
+
+/// Runs the command that the arguments ask for, to its end.
+pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            return help_or_failure(&error).map_err(|failure| {
+                match audit::answers_by_status(&arguments) {
+                    true => Failure::Undecided(Box::new(failure)),
+                    false => failure,
+                }
+            });
+        }
+    };
+    match cli.command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Migrate(arguments) => migrate::run(arguments),
+        Command::Seed(arguments) => seed::run(arguments),
+        Command::Import(command) => import::run(command),
+        Command::Projections(command) => projections::run(command),
+        Command::Keys(command) => keys::run(command),
+        Command::Audit(command) => audit::run(command),
+        Command::Outbox(command) => outbox::run(command),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
+        Command::ImportLog(arguments) => import_log::run(arguments),
+        Command::Bench(command) => bench::run(command),
+        Command::Openapi => openapi::run(),
+    }
+}
+
+fn help_or_failure(error: &clap::Error) -> Result<(), Failure> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            error.print().map_err(|source| Failure::Process {
+                what: "print its help",
+                source,
+            })
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(Failure::Arguments("no command was given".to_owned()))
+        }
+        _ => {
+            // Clap's first paragraph tells what is wrong, those after it how the command is used.
+            let text = error.render().to_string();
+            let wrong = text.split("\n\n").next().unwrap_or_default();
+            Err(Failure::Arguments(
+                wrong.trim_start_matches("error: ").to_owned(),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn refused(arguments: &[&str]) -> String {
+        run(arguments.iter().map(OsString::from))
+            .unwrap_err()
+            .line()
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_argument_is_told_in_one_line() {
+        let line = refused(&["daybook", "serve", "--listen", "here"]);
+        assert!(
+            line.starts_with("daybook: invalid value 'here' for '--listen"),
+            "{line}"
+        );
+        assert!(line.ends_with("see `daybook --help`"), "{line}");
+        assert_eq!(line.lines().count(), 1);
+        assert_eq!(
+            refused(&["daybook", "fly"]),
+            "daybook: unrecognized subcommand 'fly': see `daybook --help`"
+        );
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_help_or_debug() {
+        let help = Cli::command()
+            .find_subcommand_mut("serve")
+            .unwrap()
+            .render_long_help();
+        assert!(help.to_string().contains("DAYBOOK_ADMIN_PASSWORD"));
+        let cli = Cli::try_parse_from([
+            "daybook",
+            "serve",
+            "--admin-password",
+            "open sesame",
+            "--database-url",
+            "postgres://shop:open sesame@db/shop",
+        ]);
+        assert!(!format!("{cli:?}").contains("sesame"));
+    }
+}

@@ -1,0 +1,130 @@
+//! Where a command works, and who gives it.
+
+use std::sync::Arc;
+
+use clap::Args;
+use daybook_keys::MasterKey;
+use daybook_log::{Codec, Feed, Secrets};
+use daybook_projections::operate::Operator;
+use daybook_projections::{ProgressTracker, ReadModels};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::runtime;
+use crate::config::{DataConfig, DatabaseConfig, LogConfig};
+use crate::failure::Failure;
+use crate::site::database::{Database, IfRunning};
+use crate::site::schema;
+
+/// Works beside a running `daybook serve`, also where that has a private PostgreSQL.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Place {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    database: DatabaseConfig,
+    #[command(flatten)]
+    data: DataConfig,
+    #[command(flatten)]
+    log: LogConfig,
+}
+
+impl Place {
+    /// Runs `work` on the database that is there.
+    pub(crate) fn run<F>(
+        &self,
+        work: impl FnOnce(Site, CancellationToken) -> F,
+    ) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<(), Failure>>,
+    {
+        runtime::run_quietly(&self.log, |stop| async move {
+            Database::must_exist(&self.database, &self.data)?;
+            let database =
+                Arc::new(Database::open(&self.database, &self.data, IfRunning::Join).await?);
+            let site = Site {
+                database: Arc::clone(&database),
+                data: self.data.clone(),
+            };
+            let done = async {
+                schema::must_be_current(&database).await?;
+                work(site, stop).await
+            };
+            let done = done.await;
+            if let Some(database) = Arc::into_inner(database) {
+                database.close().await;
+            }
+            done
+        })
+    }
+
+    /// What was done, as JSON or in words.
+    pub(crate) fn tell(
+        &self,
+        json: &impl Serialize,
+        words: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        if self.json {
+            let text = serde_json::to_string_pretty(json).map_err(|source| Failure::Unusable {
+                what: "what there is to tell",
+                source: source.into(),
+            })?;
+            println!("{text}");
+        } else {
+            print!("{}", words());
+        }
+        Ok(())
+    }
+}
+
+/// An open database.
+pub(crate) struct Site {
+    pub(crate) database: Arc<Database>,
+    pub(crate) data: DataConfig,
+}
+
+impl Site {
+    /// For who only looks at positions, which are no secret: looking on must not make a master key.
+    pub(crate) fn blind_feed(&self) -> Feed {
+        let secrets = Secrets::from_master_key(&[0; 32]);
+        let pool = self.database.pool.clone();
+        Feed::new(pool.clone(), Codec::new(pool, secrets.into()))
+    }
+
+    /// A feed that opens personal data, for who only looks: where there is no master key, none is made.
+    pub(crate) async fn looking_feed(&self) -> Result<Feed, Failure> {
+        self.feed_with(MasterKey::existing(
+            &self.data.folder,
+            self.data.master_key(),
+        )?)
+        .await
+    }
+
+    /// The queries on what is there, whether a projector is at work on it or not.
+    pub(crate) fn read_models(&self) -> ReadModels {
+        ReadModels::new(self.database.worker_pool(2), ProgressTracker::new())
+    }
+
+    /// A feed that opens personal data, as read models hold it.
+    pub(crate) async fn feed(&self) -> Result<Feed, Failure> {
+        self.feed_with(MasterKey::obtain(
+            &self.data.folder,
+            self.data.master_key(),
+        )?)
+        .await
+    }
+
+    async fn feed_with(&self, master_key: MasterKey) -> Result<Feed, Failure> {
+        // Not the queries' pool: a stretch of the log may take longer than those are given.
+        let pool = self.database.worker_pool(2);
+        let secrets = Secrets::open(&pool, master_key.expose()).await??;
+        Ok(Feed::new(pool.clone(), Codec::new(pool, secrets.into())))
+    }
+}
+
+/// The user of this system who runs the command.
+pub(crate) fn operator() -> Operator {
+    let user = whoami::fallible::username();
+    Operator::of_system(user.as_deref().unwrap_or("unknown"))
+}

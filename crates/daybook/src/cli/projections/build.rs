@@ -1,0 +1,257 @@
+//! What takes its time: rebuild, verify, rollback, and a read model as it was.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{ArgGroup, Args};
+use daybook_log::{Feed, Position};
+use daybook_projections::operate::{self, Instruction, Reason};
+use daybook_projections::projection::Projection;
+use daybook_projections::rebuild::{BuildError, Builder, Results};
+use daybook_projections::registry::{projection, registry};
+use daybook_projections::schema::SchemaName;
+
+use super::report::{Reporter, Verdict, tell_as_of, tell_results, tell_rollback};
+use crate::cli::place::{Place, Site, operator};
+use crate::failure::Failure;
+
+/// Make read models anew aside, compare them with the live ones, and switch them in.
+///
+/// Readers notice nothing: the live tables are kept up until one transaction exchanges them. Stopped
+/// or killed on the way it leaves them untouched; the next call starts from the beginning.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook projections rebuild --all
+  daybook projections rebuild orders --dry-run          compared, not switched in
+  daybook projections rebuild orders --as-of 2026-03-01T00:00:00Z --into orders_march
+  daybook projections rebuild orders --as-of 4711 --into orders_4711
+A read model as it was is there to be queried with SQL, until its schema is dropped.")]
+pub(crate) struct RebuildArguments {
+    #[command(flatten)]
+    which: Which,
+    /// Stop after the comparison
+    #[arg(long)]
+    dry_run: bool,
+    /// Build it as it was at a position or an instant, beside today's
+    #[arg(long, value_name = "POSITION|INSTANT", requires = "into", conflicts_with_all = ["all", "dry_run"])]
+    as_of: Option<AsOf>,
+    /// The new schema for that
+    #[arg(long, value_name = "SCHEMA", requires = "as_of")]
+    into: Option<SchemaName>,
+    /// Why, for whoever reads it later
+    #[arg(long)]
+    reason: Option<Reason>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Make read models anew aside and compare them with the live ones, row by row.
+///
+/// Says `identical` with the number of rows and their SHA-256, or shows the first rows that differ
+/// and exits with status 1.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Switch the version back in that the last rebuild replaced, brought up to date
+#[derive(Args, Debug)]
+pub(crate) struct RollbackArguments {
+    /// The projection
+    name: String,
+    /// Why, for whoever reads it later
+    #[arg(long)]
+    reason: Option<Reason>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("which").required(true).multiple(false))]
+struct Which {
+    /// The projections
+    #[arg(value_name = "NAME", group = "which")]
+    names: Vec<String>,
+    /// All of them, in one pass over the log
+    #[arg(long, group = "which")]
+    all: bool,
+}
+
+impl Which {
+    fn projections(&self) -> Result<Vec<Arc<dyn Projection>>, Failure> {
+        if self.all {
+            return Ok(registry());
+        }
+        let mut found: Vec<Arc<dyn Projection>> = Vec::new();
+        for name in &self.names {
+            let projection = projection(name)?;
+            if !found.iter().any(|one| one.name() == projection.name()) {
+                found.push(projection);
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AsOf {
+    Position(Position),
+    Instant(DateTime<Utc>),
+}
+
+impl std::str::FromStr for AsOf {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<AsOf, &'static str> {
+        if let Ok(position) = text.parse() {
+            return match position >= 0 {
+                true => Ok(AsOf::Position(position)),
+                false => Err("a position is 0 or more"),
+            };
+        }
+        if let Ok(date) = text.parse::<NaiveDate>() {
+            return Ok(AsOf::Instant(
+                date.and_time(chrono::NaiveTime::MIN).and_utc(),
+            ));
+        }
+        DateTime::parse_from_rfc3339(text)
+            .map(|instant| AsOf::Instant(instant.to_utc()))
+            .map_err(|_| "expected a position, a date (midnight UTC) or an instant such as 2026-03-01T12:00:00Z")
+    }
+}
+
+impl AsOf {
+    async fn position(self, feed: &Feed) -> Result<Position, Failure> {
+        match self {
+            AsOf::Position(position) => Ok(position),
+            AsOf::Instant(instant) if instant > Utc::now() => Err(Failure::Arguments(format!(
+                "{} is yet to come, so nobody knows what the read model will be",
+                instant.to_rfc3339()
+            ))),
+            AsOf::Instant(instant) => Ok(feed.position_at(instant).await?),
+        }
+    }
+}
+
+pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
+    let projections = arguments.which.projections()?;
+    if let (Some(as_of), Some(into)) = (arguments.as_of, &arguments.into) {
+        let [projection] = &projections[..] else {
+            return Err(Failure::Arguments(
+                "--as-of takes one projection at a time".to_owned(),
+            ));
+        };
+        return build_as_of(&arguments, projection, as_of, into);
+    }
+    let (place, order) = (
+        &arguments.place,
+        Instruction::new(operator(), arguments.reason),
+    );
+    place.run(|site, stop| async move {
+        let builder = builder(&site).await?;
+        let reporter = Reporter::new();
+        let report = |progress: &_| reporter.report(progress);
+        let results = operate::rebuild(
+            &builder,
+            &projections,
+            arguments.dry_run,
+            &order,
+            &report,
+            &stop,
+        )
+        .await;
+        reporter.finish();
+        tell_results(place, &results)?;
+        conclude(results, arguments.dry_run)
+    })
+}
+
+pub(super) fn verify(arguments: VerifyArguments) -> Result<(), Failure> {
+    let projections = arguments.which.projections()?;
+    let (place, order) = (&arguments.place, Instruction::new(operator(), None));
+    place.run(|site, stop| async move {
+        let builder = builder(&site).await?;
+        let reporter = Reporter::new();
+        let report = |progress: &_| reporter.report(progress);
+        let results = operate::verify(&builder, &projections, &order, &report, &stop).await;
+        reporter.finish();
+        tell_results(place, &results)?;
+        conclude(results, true)
+    })
+}
+
+pub(super) fn rollback(arguments: RollbackArguments) -> Result<(), Failure> {
+    let projection = projection(&arguments.name)?;
+    let (place, order) = (
+        &arguments.place,
+        Instruction::new(operator(), arguments.reason),
+    );
+    place.run(|site, stop| async move {
+        let builder = builder(&site).await?;
+        let reporter = Reporter::new();
+        let report = |progress: &_| reporter.report(progress);
+        let result = operate::rollback(&builder, &projection, &order, &report, &stop).await;
+        reporter.finish();
+        let built = result.map_err(|error| failed(projection.name(), error))?;
+        tell_rollback(place, &built)
+    })
+}
+
+fn build_as_of(
+    arguments: &RebuildArguments,
+    projection: &Arc<dyn Projection>,
+    as_of: AsOf,
+    schema: &SchemaName,
+) -> Result<(), Failure> {
+    let order = Instruction::new(operator(), arguments.reason.clone());
+    let place = &arguments.place;
+    place.run(|site, stop| async move {
+        let builder = builder(&site).await?;
+        let position = as_of.position(&builder.feed).await?;
+        let reporter = Reporter::new();
+        let report = |progress: &_| reporter.report(progress);
+        let result = operate::as_of(
+            &builder, projection, position, schema, &order, &report, &stop,
+        )
+        .await;
+        reporter.finish();
+        let built = result.map_err(|error| failed(projection.name(), error))?;
+        tell_as_of(place, &**projection, &built, schema)
+    })
+}
+
+async fn builder(site: &Site) -> Result<Builder, Failure> {
+    let name = format!("{} pid-{}", operator(), std::process::id());
+    let mut builder = Builder::new(site.feed().await?, site.database.pool.clone(), name);
+    // One for each part, and three beside them.
+    builder.pool = site.database.worker_pool(builder.parts as u32 + 3);
+    Ok(builder)
+}
+
+/// The exit status: the first failure, or else that rows differ where that was the question.
+fn conclude(results: Results, comparing: bool) -> Result<(), Failure> {
+    let mut differing = Vec::new();
+    for (name, result) in results {
+        match result {
+            Err(error) => return Err(failed(name, error)),
+            Ok(built) if comparing && Verdict::of(&built) == Verdict::Differs => {
+                differing.push(name)
+            }
+            Ok(_) => {}
+        }
+    }
+    match differing.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Differs {
+            names: differing.join(", "),
+        }),
+    }
+}
+
+fn failed(name: &'static str, source: BuildError) -> Failure {
+    Failure::Build { name, source }
+}

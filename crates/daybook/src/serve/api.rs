@@ -1,0 +1,222 @@
+//! The role `api`: requests are answered over HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_accounts::erasure::Erasures;
+use daybook_accounts::{Accounts, AccountsParts, ForgottenPasswords};
+use daybook_api::app::{App, AppParts, HttpConfig};
+use daybook_api::auth::Callers;
+use daybook_api::gateway::Settings;
+use daybook_api::redis::Redis;
+use daybook_api::router;
+use daybook_edge::Edge;
+use daybook_edge::tls::{Certificate, Files};
+use daybook_identity::Revocations;
+use daybook_identity::api_key::ApiKeys;
+use daybook_identity::guessing::Guessing;
+use daybook_identity::oidc::Provider;
+use daybook_identity::security::SecurityLog;
+use daybook_identity::session::Lifetimes;
+use daybook_processes::outbox::Outbox;
+use daybook_projections::{ProgressTracker, ReadModels};
+use daybook_usage::UsageStore;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Server;
+use super::first_start::{self, SignIns};
+use super::listener::ReservedPort;
+use super::sharing::Sharing;
+use super::tasks::Tasks;
+use crate::config::ServerConfig;
+use crate::failure::Failure;
+use crate::site::core::Core;
+use crate::telemetry::metrics;
+
+/// What the role has before anything else is started.
+pub(super) struct ApiRole {
+    port: ReservedPort,
+    certificate: Option<Arc<Certificate>>,
+    recorder: Option<PrometheusHandle>,
+}
+
+impl ApiRole {
+    /// Takes the port, on which nobody is answered yet.
+    pub(super) fn reserve(config: &ServerConfig) -> Result<ApiRole, Failure> {
+        Ok(ApiRole {
+            port: ReservedPort::bind(config.listen)?,
+            certificate: None,
+            recorder: None,
+        })
+    }
+
+    pub(super) fn read_certificate(&mut self, config: &ServerConfig) -> Result<(), Failure> {
+        let (certificate, key) = (&config.edge.tls_cert, &config.edge.tls_key);
+        if let Some(files) = Files::of(certificate.as_deref(), key.as_deref())? {
+            self.certificate = Some(Arc::new(Certificate::open(files)?));
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin_to_count(&mut self) {
+        self.recorder = metrics::install();
+    }
+
+    /// Makes what a new shop needs, then answers requests until `stop`, and those that were accepted by then.
+    pub(super) async fn serve(
+        self,
+        server: &Server<'_>,
+        core: &Core,
+        erasures: Erasures,
+        stop: CancellationToken,
+        opened: impl FnOnce(SocketAddr, &SignIns),
+    ) -> Result<(), Failure> {
+        let Server {
+            config,
+            database,
+            master_key,
+            ..
+        } = *server;
+        if !config.rate_limits.is_on() {
+            warn!("rate limits are off: everybody may send as many requests as they like");
+        }
+        let preparing = first_start::prepare(config, database, master_key, core);
+        let Some(accounts) = stop.run_until_cancelled(preparing).await else {
+            return Ok(());
+        };
+        let accounts = accounts?;
+        let sharing = Sharing::start(config, database, master_key).await?;
+        let progress = ProgressTracker::default();
+        let Assembly { parts, forgotten } = Assembly::of(
+            server,
+            core,
+            erasures,
+            &progress,
+            sharing.redis(),
+            self.recorder,
+        )?;
+        let listener = self.port.listen()?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| Failure::CannotListen {
+                address: config.listen,
+                source,
+            })?;
+        let app = App::new(parts);
+        let tasks = Tasks::start(
+            &app,
+            progress,
+            forgotten,
+            database,
+            &config.data.folder,
+            self.certificate.clone(),
+        );
+
+        info!(%address, "serving");
+        opened(address, &accounts);
+        // Before requests are waited for: whoever watches a build would not end by themselves.
+        let closing = async {
+            stop.cancelled().await;
+            app.builds.close();
+        };
+        let edge = edge(config, self.certificate);
+        let serving = daybook_edge::serve(listener, router(app.clone()), edge, stop.clone());
+        tokio::join!(serving, closing);
+        app.builds.ended().await;
+        // After the requests, whose answers promise some of it.
+        tasks.stop().await;
+        sharing.stop().await;
+        Ok(())
+    }
+}
+
+/// Everything that requests are answered with.
+struct Assembly {
+    parts: AppParts,
+    forgotten: ForgottenPasswords,
+}
+
+impl Assembly {
+    fn of(
+        server: &Server<'_>,
+        core: &Core,
+        erasures: Erasures,
+        progress: &ProgressTracker,
+        redis: Option<Redis>,
+        recorder: Option<PrometheusHandle>,
+    ) -> Result<Assembly, Failure> {
+        let (pool, data) = (&server.database.pool, &server.config.data);
+        let oidc = server.config.oidc.config()?;
+        let http = http(server.config);
+        let read_models = ReadModels::new(pool.clone(), progress.clone());
+        let security = SecurityLog::new(pool.clone());
+        let usage = UsageStore::new(pool.clone());
+        let callers = Callers {
+            api_keys: ApiKeys::new(pool.clone()),
+            token_keys: daybook_keys::token_keys(&data.folder)?,
+            revocations: Revocations::new(pool.clone()),
+            erasures,
+            commands: core.bus.clone(),
+        };
+        let (accounts, forgotten) = Accounts::new(AccountsParts {
+            commands: core.bus.clone(),
+            read_models: read_models.clone(),
+            feed: core.feed.clone(),
+            pool: pool.clone(),
+            outbox: Outbox::new(pool.clone(), core.feed.codec().clone()),
+            guessing: Guessing::new(pool.clone()),
+            security: security.clone(),
+            revocations: callers.revocations.clone(),
+            token_keys: callers.token_keys.clone(),
+            usage: usage.clone(),
+            sessions: Lifetimes::default(),
+            access_token_ttl: 60 * Duration::from_secs(server.config.access_token_minutes.into()),
+            patience: http.read_your_writes_timeout,
+        });
+        let parts = AppParts {
+            commands: core.bus.clone(),
+            read_models,
+            feed: core.feed.clone(),
+            pool: pool.clone(),
+            usage,
+            accounts,
+            callers,
+            security,
+            oidc: oidc.as_ref().map(Provider::new).transpose()?,
+            checkpoint_keys: daybook_keys::checkpoint_verifiers(
+                &data.folder,
+                data.checkpoint_key(),
+            )?,
+            redis,
+            recorder,
+            http,
+        };
+        Ok(Assembly { parts, forgotten })
+    }
+}
+
+fn edge(config: &ServerConfig, certificate: Option<Arc<Certificate>>) -> Edge {
+    let proxies = config.trusted_proxies.clone();
+    Edge {
+        certificate,
+        exempt: Arc::new(move |peer| proxies.contains(peer)),
+        ..Edge::default()
+    }
+}
+
+fn http(config: &ServerConfig) -> HttpConfig {
+    HttpConfig {
+        gateway: Settings {
+            rate_limits: config.rate_limits.is_on(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            https: config.edge.is_behind_https(),
+            ..Settings::default()
+        },
+        currency: config.currency,
+        cors_origins: config.edge.cors_origins(),
+        ..HttpConfig::default()
+    }
+}

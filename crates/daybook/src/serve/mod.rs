@@ -1,0 +1,160 @@
+//! `daybook serve`: everything started in order, and stopped in the opposite one.
+//!
+//! A role is a file: [`api`], [`projector`], [`sealer`]. What several of them stand on is started here.
+
+pub(crate) mod welcome;
+
+mod api;
+mod background;
+mod first_start;
+mod forgetting;
+mod listener;
+mod projector;
+mod sealer;
+mod sharing;
+mod tasks;
+
+use std::net::SocketAddr;
+
+use daybook_accounts::erasure::{self, Erasures};
+use daybook_audit::CheckpointStore;
+use daybook_keys::MasterKey;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use self::api::ApiRole;
+pub(crate) use self::first_start::SignIns;
+use self::forgetting::Forgetting;
+use self::sealer::{Preparation, Sealing};
+use crate::config::{Role, ServerConfig};
+use crate::failure::Failure;
+use crate::site::core::Core;
+use crate::site::database::{Database, IfRunning};
+use crate::site::{restored, schema};
+
+/// Serves until `stop`, then answers what was accepted and returns. `opened` is told the
+/// address, and who can sign in, once requests can be sent to it.
+pub(crate) async fn serve(
+    config: &ServerConfig,
+    stop: CancellationToken,
+    opened: impl FnOnce(SocketAddr, &SignIns),
+) -> Result<(), Failure> {
+    // What can be seen to be wrong without the database is told before that is touched.
+    let mut api = match config.has(Role::Api) {
+        true => Some(ApiRole::reserve(config)?),
+        false => None,
+    };
+    config.admin()?;
+    config.oidc.config()?;
+    first_start::refuse_weak_secrets(config)?;
+    sharing::client(config)?;
+    if let Some(api) = &mut api {
+        api.read_certificate(config)?;
+    }
+    let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
+    let store = CheckpointStore::open(&config.data.checkpoints())?;
+    let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
+    let server = Server {
+        config,
+        database: &database,
+        master_key: &master_key,
+        store: &store,
+    };
+    let served = server.run(api, stop, opened).await;
+    database.close().await;
+    served
+}
+
+/// A server that can carry out no commands is of no use: it ends, and whoever runs it starts another.
+fn stop_on(stop: &CancellationToken, broken: &CancellationToken) -> CancellationToken {
+    let stopped = stop.child_token();
+    let (stop, broken) = (stopped.clone(), broken.clone());
+    tokio::spawn(async move {
+        broken.cancelled().await;
+        stop.cancel();
+    });
+    stopped
+}
+
+/// What every role is started from.
+struct Server<'a> {
+    config: &'a ServerConfig,
+    database: &'a Database,
+    master_key: &'a MasterKey,
+    store: &'a CheckpointStore,
+}
+
+impl Server<'_> {
+    async fn run(
+        &self,
+        mut api: Option<ApiRole>,
+        stop: CancellationToken,
+        opened: impl FnOnce(SocketAddr, &SignIns),
+    ) -> Result<(), Failure> {
+        let ready = async {
+            // Another process may be migrating, for as long as that takes.
+            schema::ready(self.database).await?;
+            restored::refuse(self.database, &self.config.data, self.store).await
+        };
+        match stop.run_until_cancelled(ready).await {
+            Some(ready) => ready?,
+            None => return Ok(()),
+        }
+        if let Some(api) = &mut api {
+            // Before anything counts.
+            api.begin_to_count();
+        }
+        let sealing = match self.config.has(Role::Sealer) {
+            true => Some(Preparation::of(self)?),
+            false => None,
+        };
+        let core = Core::start(self.database, self.master_key).await?;
+        let (broken, feed) = (core.broken(), core.feed.clone());
+        let stop = stop_on(&stop, &broken);
+        let sealing = sealing.map(Sealing::start);
+        // Before anything is shown of whom a restored database has brought back.
+        let repeating = erasure::repeat(&core.bus, self.store);
+        let served = match stop.run_until_cancelled(repeating).await {
+            Some(Ok(_)) => self.work(&core, api, stop, opened).await,
+            Some(Err(error)) => Err(error.into()),
+            None => Ok(()),
+        };
+        core.stop().await;
+        // After the queue, whose last events are to be sealed, too.
+        if let Some(sealing) = sealing {
+            sealing.stop(&feed).await;
+        }
+        match broken.is_cancelled() {
+            true => Err(Failure::WriterDied),
+            false => served,
+        }
+    }
+
+    async fn work(
+        &self,
+        core: &Core,
+        api: Option<ApiRole>,
+        stop: CancellationToken,
+        opened: impl FnOnce(SocketAddr, &SignIns),
+    ) -> Result<(), Failure> {
+        let erasures = Erasures::new(core.bus.clone());
+        let forgetting = Forgetting::start(self.database, &erasures, self.store.clone());
+        let projectors = self
+            .config
+            .has(Role::Projector)
+            .then(|| projector::start(self.database, core));
+        let served = match api {
+            Some(api) => api.serve(self, core, erasures, stop, opened).await,
+            None => {
+                info!(roles = ?self.config.roles, "at work");
+                stop.cancelled().await;
+                Ok(())
+            }
+        };
+        if let Some(projectors) = projectors {
+            projectors.stop().await;
+        }
+        forgetting.stop().await;
+        served
+    }
+}

@@ -1,0 +1,16 @@
+//! The role `projector`: the read models, made from the log.
+
+use daybook_projections::{ProjectorConfig, registry};
+
+use super::background::Background;
+use crate::site::core::Core;
+use crate::site::database::Database;
+
+pub(super) fn start(database: &Database, core: &Core) -> Background {
+    // One connection for each projector and one to listen.
+    let pool = database.worker_pool(registry().len() as u32 + 1);
+    let feed = core.feed.clone();
+    Background::start("projectors", |stop| {
+        daybook_projections::run(feed, pool, ProjectorConfig::default(), stop)
+    })
+}

@@ -1,0 +1,52 @@
+//! What every role and most commands stand on: the log, and the bus that appends to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybook_commands::{BusTasks, CommandBus};
+use daybook_keys::MasterKey;
+use daybook_log::{Codec, Feed, Secrets};
+
+use tokio_util::sync::CancellationToken;
+
+use super::database::Database;
+use crate::failure::Failure;
+
+/// Loading aggregates is batched, so few connections are enough beside the writer's own.
+const BUS_CONNECTIONS: u32 = 8;
+/// How long a database that is away may keep us from ending.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) struct Core {
+    pub(crate) bus: CommandBus,
+    pub(crate) feed: Feed,
+    bus_tasks: BusTasks,
+}
+
+impl Core {
+    /// Refuses a database that was made with another master key.
+    pub(crate) async fn start(
+        database: &Database,
+        master_key: &MasterKey,
+    ) -> Result<Core, Failure> {
+        let secrets = Secrets::open(&database.pool, master_key.expose()).await??;
+        let codec = Codec::new(database.pool.clone(), Arc::new(secrets));
+        let feed = Feed::new(database.pool.clone(), codec.clone());
+        let (bus, bus_tasks) = CommandBus::start(database.worker_pool(BUS_CONNECTIONS), codec);
+        Ok(Core {
+            bus,
+            feed,
+            bus_tasks,
+        })
+    }
+
+    /// Cancelled when commands can no longer be carried out.
+    pub(crate) fn broken(&self) -> CancellationToken {
+        self.bus_tasks.broken()
+    }
+
+    /// Commits what was accepted.
+    pub(crate) async fn stop(self) {
+        self.bus_tasks.close(PATIENCE).await;
+    }
+}

@@ -1,0 +1,179 @@
+//! The database that a command works on: one given by DATABASE_URL, or a private one.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use daybook_private_postgres::{PrivateServer, PrivateServerConfig, PrivateServerError};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+use tokio::fs;
+use tracing::log::LevelFilter;
+
+use super::connect;
+use crate::config::{DataConfig, DatabaseConfig};
+use crate::failure::Failure;
+use crate::site::supervisor::Supervisor;
+
+/// Longer than any request may take, so that nothing runs on for a caller who is gone.
+const STATEMENT_TIMEOUT: &str = "15s";
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that rested longer is tried before it is used: the server may have gone meanwhile.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// An open database. Close it with [`Database::close`], so that a private server ends in order.
+pub(crate) struct Database {
+    /// As the server's role; for queries.
+    pub(crate) pool: PgPool,
+    pub(crate) server: PgConnectOptions,
+    pub(crate) migration: PgConnectOptions,
+    private: Option<Supervisor>,
+}
+
+/// What to do where another process of this user runs the private server in the data folder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfRunning {
+    /// Use it too: for commands that look or add, beside `daybook serve`.
+    Join,
+    Refuse,
+}
+
+impl Database {
+    pub(crate) async fn open(
+        config: &DatabaseConfig,
+        data: &DataConfig,
+        if_running: IfRunning,
+    ) -> Result<Database, Failure> {
+        let (server_url, migration_url, private) =
+            match (config.server_url(), config.migration_url()) {
+                (Some(server), Some(migration)) => (server.to_owned(), migration.to_owned(), None),
+                _ => private_server(&data.folder, if_running).await?,
+            };
+        let opened = async {
+            let server = parse(&server_url, "DATABASE_URL")?;
+            let migration = parse(&migration_url, "DATABASE_MIGRATION_URL")?;
+            connect::wait_for(&server).await?;
+            Ok((server, migration))
+        };
+        match opened.await {
+            Ok((server, migration)) => {
+                let pool = query_pool(server.clone(), config.db_connections);
+                Ok(Database {
+                    pool,
+                    server,
+                    migration,
+                    private,
+                })
+            }
+            Err(failure) => {
+                if let Some(private) = private {
+                    private.stop().await;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// For commands that only look: they must not make a shop where a folder's name was mistyped.
+    pub(crate) fn must_exist(config: &DatabaseConfig, data: &DataConfig) -> Result<(), Failure> {
+        match config.server_url() {
+            None if !data.folder.exists() => Err(Failure::NoData {
+                folder: data.folder.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the sessions that are opened from now on another name. To be called before any is.
+    pub(crate) fn rename(&mut self, application: &str) {
+        let rename = |options: &PgConnectOptions| options.clone().application_name(application);
+        (self.server, self.migration) = (rename(&self.server), rename(&self.migration));
+        self.pool = self.worker_pool(1);
+    }
+
+    pub(crate) fn is_private(&self) -> bool {
+        self.private.is_some()
+    }
+
+    /// A pool without a limit on the time of a statement, for what runs in the background.
+    pub(crate) fn worker_pool(&self, connections: u32) -> PgPool {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(self.server.clone())
+    }
+
+    pub(crate) async fn close(self) {
+        self.pool.close().await;
+        if let Some(private) = self.private {
+            private.stop().await;
+        }
+    }
+}
+
+fn parse(url: &str, what: &'static str) -> Result<PgConnectOptions, Failure> {
+    let options = PgConnectOptions::from_str(url).map_err(|source| Failure::Unusable {
+        what,
+        source: source.into(),
+    })?;
+    Ok(options
+        .application_name("daybook")
+        // Our statements are short: compiling one costs more than it saves.
+        .options([("jit", "off")])
+        .log_statements(LevelFilter::Off)
+        .log_slow_statements(LevelFilter::Warn, Duration::from_secs(1)))
+}
+
+fn query_pool(server: PgConnectOptions, connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // Trying every connection each time would double the round trips of a query.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(server.options([("statement_timeout", STATEMENT_TIMEOUT)]))
+}
+
+async fn private_server(
+    data: &Path,
+    if_running: IfRunning,
+) -> Result<(String, String, Option<Supervisor>), Failure> {
+    match PrivateServer::start(PrivateServerConfig::new(data.join("postgres"))).await {
+        Ok(server) => {
+            let urls = (server.server_url(), server.migration_url());
+            publish_urls(data, &urls.0, &urls.1).await?;
+            Ok((urls.0, urls.1, Some(Supervisor::watch(server))))
+        }
+        Err(PrivateServerError::InUse { folder }) if if_running == IfRunning::Join => {
+            let urls = fs::read_to_string(urls_file(data))
+                .await
+                .unwrap_or_default();
+            match urls.lines().collect::<Vec<_>>()[..] {
+                [server, migration] => Ok((server.to_owned(), migration.to_owned(), None)),
+                _ => Err(PrivateServerError::InUse { folder }.into()),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells other commands where the private server is. No secret: its socket is what is guarded.
+async fn publish_urls(data: &Path, server: &str, migration: &str) -> Result<(), Failure> {
+    fs::write(urls_file(data), format!("{server}\n{migration}\n"))
+        .await
+        .map_err(|source| Failure::Process {
+            what: "write to the data folder",
+            source,
+        })
+}
+
+fn urls_file(data: &Path) -> PathBuf {
+    data.join("postgres").join("urls")
+}

@@ -1,0 +1,4 @@
+//! `daybook audit …` beside a running server or none.
+mod diff;
+mod trail;
+mod verify;

@@ -1,0 +1,7 @@
+//! `daybook import orders`: another shop's past from the CSV that it exports.
+
+mod again;
+mod beside;
+mod place;
+mod refusing;
+mod taking;

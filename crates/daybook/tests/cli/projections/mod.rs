@@ -1,0 +1,5 @@
+//! `daybook projections …` beside a running server.
+mod acting;
+mod building;
+mod site;
+mod watching;

@@ -1,0 +1,6 @@
+//! The log, read for people: resources as they were ([`past`]), and who changed what ([`trail`]).
+//!
+//! Nothing here writes, and nothing here knows HTTP.
+
+pub mod past;
+pub mod trail;

@@ -1,0 +1,267 @@
+//! What a product cost, and what Directive 98/6/EC, article 6a, asks to be told with a price reduction: the prior
+//! price, which is the lowest that was applied during the 30 days before it.
+//!
+//! A price applies from the instant at which it was set up to, and not including, the one at which the next was set.
+//! One that was replaced at the same instant was never applied.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use daybook_domain::product::ProductEvent;
+use daybook_domain::{Event, Money, ProductId, StreamId};
+use daybook_log::{Feed, LogError, RecordedEvent};
+
+/// How far back a prior price reaches.
+const PRIOR: TimeDelta = TimeDelta::days(30);
+const CHUNK: i64 = 1_000;
+
+/// A price and when it applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    pub from: DateTime<Utc>,
+    /// Not included. `None`: it still applies.
+    pub until: Option<DateTime<Utc>>,
+    pub price: Money,
+    /// Where it was set below the price before it: the lowest price of the 30 days before that.
+    pub prior_price: Option<Money>,
+}
+
+/// The prices of a product on sale, the oldest first, never none.
+#[derive(Debug)]
+pub struct PriceHistory(Vec<Period>);
+
+/// `None`: there is no such product, or it was retired.
+pub async fn price_history(feed: &Feed, id: ProductId) -> Result<Option<PriceHistory>, LogError> {
+    let mut periods = Periods::default();
+    let mut sequence = 0;
+    loop {
+        let events = feed
+            .read_stream(StreamId::product(id), sequence, CHUNK)
+            .await?;
+        for event in &events {
+            sequence = event.sequence;
+            periods.apply(event);
+        }
+        if events.len() < CHUNK as usize {
+            return Ok(periods.finish());
+        }
+    }
+}
+
+impl PriceHistory {
+    pub fn periods(&self) -> &[Period] {
+        &self.0
+    }
+
+    pub fn current(&self) -> Option<&Period> {
+        self.0.last()
+    }
+
+    /// The lowest price that applied at any time in the 30 days up to and including `now`.
+    pub fn lowest_of_30_days(&self, now: DateTime<Utc>) -> Option<Money> {
+        let current = self.current()?.price;
+        lowest(&self.0, now)
+            .into_iter()
+            .chain([current])
+            .min_by_key(|price| price.minor)
+    }
+}
+
+#[derive(Default)]
+struct Periods {
+    periods: Vec<Period>,
+    retired: bool,
+}
+
+impl Periods {
+    fn apply(&mut self, recorded: &RecordedEvent) {
+        let Event::Product(event) = &recorded.event else {
+            return;
+        };
+        match event {
+            ProductEvent::Created { price, .. } => self.set(*price, recorded.occurred_at),
+            ProductEvent::Repriced { to, from: _ } => self.set(*to, recorded.occurred_at),
+            ProductEvent::Retired => self.retired = true,
+            ProductEvent::Described { .. } | ProductEvent::Categorised { .. } => {}
+        }
+    }
+
+    /// Clocks may step back, but a price cannot end before it began.
+    fn set(&mut self, price: Money, at: DateTime<Utc>) {
+        let from = self.periods.last().map_or(at, |last| last.from.max(at));
+        self.periods.pop_if(|last| last.from == from);
+        match self.periods.last_mut() {
+            Some(last) if last.price == price => last.until = None,
+            Some(last) => {
+                last.until = Some(from);
+                self.begin(price, from);
+            }
+            None => self.begin(price, from),
+        }
+    }
+
+    fn begin(&mut self, price: Money, from: DateTime<Utc>) {
+        let reduced = self
+            .periods
+            .last()
+            .is_some_and(|last| price.minor < last.price.minor);
+        let prior_price = reduced.then(|| lowest(&self.periods, from)).flatten();
+        self.periods.push(Period {
+            from,
+            until: None,
+            price,
+            prior_price,
+        });
+    }
+
+    fn finish(self) -> Option<PriceHistory> {
+        let on_sale = !self.retired && !self.periods.is_empty();
+        on_sale.then_some(PriceHistory(self.periods))
+    }
+}
+
+/// The lowest price that applied at any time in the 30 days before `end`, of periods that follow each other.
+fn lowest(periods: &[Period], end: DateTime<Utc>) -> Option<Money> {
+    let start = end - PRIOR;
+    periods
+        .iter()
+        .rev()
+        .take_while(|period| period.until.is_none_or(|until| until > start))
+        .filter(|period| period.from < end)
+        .map(|period| period.price)
+        .min_by_key(|price| price.minor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn euros(minor: i64) -> Money {
+        Money::new(minor, "EUR".parse().unwrap())
+    }
+
+    fn day(day: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(day)
+    }
+
+    /// Prices as they were set, at days or parts of them.
+    fn history(set: &[(DateTime<Utc>, i64)]) -> PriceHistory {
+        let mut periods = Periods::default();
+        for (at, minor) in set {
+            periods.set(euros(*minor), *at);
+        }
+        periods.finish().unwrap()
+    }
+
+    /// The prior price of the last one.
+    fn prior(set: &[(DateTime<Utc>, i64)]) -> Option<i64> {
+        let history = history(set);
+        Some(history.current()?.prior_price?.minor)
+    }
+
+    const MOMENT: TimeDelta = TimeDelta::milliseconds(1);
+
+    #[test]
+    fn a_price_applies_until_the_next_is_set() {
+        let history = history(&[(day(0), 1250), (day(1), 1500), (day(2), 1100)]);
+        let shown: Vec<_> = history
+            .periods()
+            .iter()
+            .map(|period| (period.from, period.until, period.price.minor))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (day(0), Some(day(1)), 1250),
+                (day(1), Some(day(2)), 1500),
+                (day(2), None, 1100)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_prior_price_is_the_lowest_of_the_30_days_before() {
+        assert_eq!(
+            prior(&[(day(0), 1000), (day(40), 2000), (day(50), 1500)]),
+            Some(1000)
+        );
+        assert_eq!(
+            prior(&[
+                (day(0), 1000),
+                (day(10), 900),
+                (day(20), 2000),
+                (day(45), 1500)
+            ]),
+            Some(900),
+            "what applied for a while within the window"
+        );
+        assert_eq!(
+            prior(&[(day(0), 2000), (day(1), 1500)]),
+            Some(2000),
+            "on sale for a day"
+        );
+    }
+
+    #[test]
+    fn a_price_that_was_set_long_before_counts_while_it_applied() {
+        let set = [(day(0), 1000), (day(400), 2000), (day(429), 1500)];
+        assert_eq!(prior(&set), Some(1000));
+    }
+
+    #[test]
+    fn the_window_begins_with_the_30th_day() {
+        let reduced = |at| prior(&[(day(0), 1000), (day(10), 2000), (at, 1500)]);
+        assert_eq!(reduced(day(40)), Some(2000), "it ended as the window began");
+        assert_eq!(
+            reduced(day(40) - MOMENT),
+            Some(1000),
+            "it was applied for a moment"
+        );
+    }
+
+    #[test]
+    fn only_a_reduction_has_a_prior_price() {
+        assert_eq!(prior(&[(day(0), 1000)]), None);
+        assert_eq!(prior(&[(day(0), 1000), (day(1), 1500)]), None);
+    }
+
+    #[test]
+    fn a_price_that_never_applied_counts_for_nothing() {
+        let set = [(day(0), 1000), (day(1), 1), (day(1), 900)];
+        assert_eq!(prior(&set), Some(1000));
+        assert_eq!(history(&set).periods().len(), 2);
+        let taken_back = history(&[(day(0), 1000), (day(1), 1), (day(1), 1000)]);
+        assert_eq!(taken_back.periods().len(), 1);
+        assert_eq!(taken_back.periods()[0].until, None);
+        let first = history(&[(day(0), 1), (day(0), 1000)]);
+        assert_eq!(first.periods()[0].price, euros(1000));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_ends_no_price_before_it_began() {
+        let history = history(&[(day(5), 1000), (day(6), 2000), (day(4), 1500)]);
+        for period in history.periods() {
+            assert!(period.until.is_none_or(|until| until > period.from));
+        }
+        assert_eq!(history.current().unwrap().price, euros(1500));
+    }
+
+    #[test]
+    fn the_lowest_price_of_the_last_30_days_is_told_as_of_now() {
+        let new = history(&[(day(0), 1000)]);
+        let history = history(&[(day(0), 1000), (day(10), 2000), (day(20), 1500)]);
+        let lowest = |now| history.lowest_of_30_days(now).unwrap().minor;
+        assert_eq!(lowest(day(20)), 1000);
+        assert_eq!(lowest(day(40) - MOMENT), 1000);
+        assert_eq!(lowest(day(40)), 1500);
+        assert_eq!(lowest(day(400)), 1500);
+        assert_eq!(new.lowest_of_30_days(day(0)), Some(euros(1000)));
+    }
+
+    #[test]
+    fn what_was_retired_has_no_prices() {
+        let mut periods = Periods::default();
+        periods.set(euros(1000), day(0));
+        periods.retired = true;
+        assert!(periods.finish().is_none());
+        assert!(Periods::default().finish().is_none());
+    }
+}

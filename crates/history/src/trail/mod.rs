@@ -1,0 +1,61 @@
+//! The audit trail, for people: the log's events with who caused them, why, and a sentence each.
+//!
+//! Which events are meant, the read model `trail` knows (or the stream they are in); what they say
+//! comes from the log, so that nothing shown here can be out of step with it. Everything is read in
+//! chunks: a trail of any length takes the memory of one.
+
+mod criteria;
+mod entry;
+mod narrator;
+mod request;
+mod search;
+mod walk;
+
+use daybook_log::{Feed, LogError, Position, RecordedEvent};
+use daybook_projections::QueryError;
+use daybook_projections::trail::TrailQueries;
+
+pub use self::criteria::{Criteria, event_type};
+pub use self::entry::{CauseKind, Entry};
+pub use self::narrator::Narrator;
+pub use self::request::{MOST_EVENTS, RequestTree};
+pub use self::search::{Place, Search, SearchPage};
+pub use self::walk::Walk;
+
+/// Where trails are read.
+#[derive(Clone)]
+pub struct Trail {
+    feed: Feed,
+    queries: TrailQueries,
+}
+
+/// Why a trail could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TrailError {
+    #[error("the log could not be read")]
+    Log(#[from] LogError),
+    #[error("the trail could not be searched")]
+    Query(#[from] QueryError),
+    #[error("the event at position {position} cannot be shown")]
+    Unshowable {
+        position: Position,
+        source: serde_json::Error,
+    },
+}
+
+impl Trail {
+    pub fn new(feed: Feed, queries: TrailQueries) -> Trail {
+        Trail { feed, queries }
+    }
+
+    /// The entry at a position, if the log has got that far.
+    pub async fn at(&self, position: Position) -> Result<Option<Entry>, TrailError> {
+        let events = self.feed.read_at(&[position]).await?;
+        Ok(self.entries(events).await?.pop())
+    }
+
+    /// What is to be shown of these events, which are in the order of their positions.
+    pub async fn entries(&self, events: Vec<RecordedEvent>) -> Result<Vec<Entry>, TrailError> {
+        Narrator::new(self.feed.clone()).tell(events).await
+    }
+}

@@ -1,0 +1,98 @@
+//! A trail of any length, one chunk after the other.
+
+use std::ops::RangeInclusive;
+
+use daybook_domain::StreamId;
+use daybook_log::{Position, RecordedEvent};
+use daybook_projections::trail::TrailOrder;
+
+use super::{Entry, Narrator, Search, Trail, TrailError};
+
+const CHUNK: usize = 1_000;
+
+/// Goes through what a search has found, or through a stream.
+pub struct Walk {
+    narrator: Narrator,
+    way: Way,
+}
+
+enum Way {
+    Found {
+        search: Search,
+        rest: RangeInclusive<Position>,
+    },
+    Stream {
+        trail: Trail,
+        stream: StreamId,
+        /// What has been gone through.
+        after: i64,
+        through: i64,
+    },
+}
+
+impl Trail {
+    /// A stream's first `through` events, the oldest first.
+    pub fn walk_stream(&self, stream: StreamId, through: i64) -> Walk {
+        Walk {
+            narrator: Narrator::new(self.feed.clone()),
+            way: Way::Stream {
+                trail: self.clone(),
+                stream,
+                after: 0,
+                through,
+            },
+        }
+    }
+}
+
+impl Walk {
+    pub(super) fn through(search: Search) -> Walk {
+        Walk {
+            narrator: Narrator::new(search.trail.feed.clone()),
+            way: Way::Found {
+                rest: search.all(),
+                search,
+            },
+        }
+    }
+
+    /// The next entries; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, TrailError> {
+        let (events, order) = self.way.next().await?;
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let mut entries = self.narrator.tell(events).await?;
+        if order == TrailOrder::NewestFirst {
+            entries.reverse();
+        }
+        Ok(Some(entries))
+    }
+}
+
+impl Way {
+    /// The next events in the order of their positions, and the order in which they are to be shown.
+    async fn next(&mut self) -> Result<(Vec<RecordedEvent>, TrailOrder), TrailError> {
+        match self {
+            Way::Found { search, rest } => {
+                let order = search.order;
+                let found = search.positions(rest.clone(), order, CHUNK).await?;
+                if let Some(last) = found.last() {
+                    *rest = search.beyond(*last, order);
+                }
+                Ok((search.trail.feed.read_at(&found).await?, order))
+            }
+            Way::Stream {
+                trail,
+                stream,
+                after,
+                through,
+            } => {
+                let limit = (*through - *after).min(CHUNK as i64);
+                let events = trail.feed.read_stream(*stream, *after, limit).await?;
+                *after += events.len() as i64;
+                Ok((events, TrailOrder::OldestFirst))
+            }
+        }
+    }
+}

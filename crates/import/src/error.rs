@@ -1,0 +1,87 @@
+use std::io;
+use std::path::PathBuf;
+
+use daybook_commands::CommandError;
+use tokio::task::JoinError;
+
+use super::columns::ColumnsError;
+use super::dates::AmbiguousDates;
+use super::numbers::AmbiguousMark;
+
+/// Why a file was not imported, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("{} cannot be read", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} is empty", path.display())]
+    Empty { path: PathBuf },
+    #[error("{} has no separator between its fields that is known", path.display())]
+    NoSeparator { path: PathBuf },
+    #[error("{0}")]
+    Columns(String),
+    #[error("{0}")]
+    Dates(String),
+    #[error("{0}")]
+    Numbers(String),
+    #[error("the rejects file {} cannot be written", path.display())]
+    Rejects { path: PathBuf, source: io::Error },
+    #[error("{} is the file to be imported", path.display())]
+    RejectsIsInput { path: PathBuf },
+    #[error("temporary files could not be written or read back")]
+    Temporary(#[source] io::Error),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error("{what} was refused ({code})")]
+    Refused { what: String, code: &'static str },
+    #[error("the process could not finish a part of its work")]
+    Panicked(#[source] JoinError),
+}
+
+impl ImportError {
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            ImportError::Unreadable { .. } => "see that the file is there and that you may read it",
+            ImportError::Empty { .. } => "export it again, with a first row of headers",
+            ImportError::NoSeparator { .. } => "name it with --separator",
+            ImportError::Columns(_) => {
+                "name the columns with --columns; `daybook import orders --help` lists the fields"
+            }
+            ImportError::Dates(_) | ImportError::Numbers(_) => "nothing was imported",
+            ImportError::Rejects { .. } | ImportError::RejectsIsInput { .. } => {
+                "choose another file with --rejects, then run it again; what was imported is kept"
+            }
+            ImportError::Temporary(_) => {
+                "make room in the folder for temporary files (TMPDIR), then run it again; what was imported is kept"
+            }
+            ImportError::Command(_) => {
+                "see that PostgreSQL runs and that its log is clean, then try again"
+            }
+            ImportError::Refused { .. } => {
+                "the shop's own rules do not allow it; correct it in the file, then run it again; what was imported is kept"
+            }
+            ImportError::Panicked(_) => "see the system's limits for this user (`ulimit -a`)",
+        }
+    }
+}
+
+impl From<ColumnsError> for ImportError {
+    fn from(error: ColumnsError) -> ImportError {
+        ImportError::Columns(error.to_string())
+    }
+}
+
+impl From<AmbiguousMark> for ImportError {
+    fn from(error: AmbiguousMark) -> ImportError {
+        ImportError::Numbers(error.to_string())
+    }
+}
+
+impl From<AmbiguousDates> for ImportError {
+    fn from(error: AmbiguousDates) -> ImportError {
+        ImportError::Dates(error.to_string())
+    }
+}
+
+pub(super) fn panicked(error: JoinError) -> ImportError {
+    ImportError::Panicked(error)
+}

@@ -1,0 +1,169 @@
+//! A merchant's past: orders from the CSV that another shop exports, brought in as commands like any other.
+//!
+//! The file is read twice. The first pass learns what only the whole file tells (its encoding, whether days or
+//! months come first, which mark stands before decimals) and sorts the rows by order, in temporary files. The
+//! second reads the sorted rows, makes the products and customers that they speak of, and sends one command for
+//! each order, many at a time. Ids follow from the source and the other shop's own numbers, and an order takes only
+//! lines that it doesn't have, so that a run may be repeated, also after it was killed, and nothing is there twice.
+//! What cannot be taken goes into a file of its own with the reason; nothing is lost in silence.
+
+mod catalog;
+mod columns;
+mod dates;
+mod encoding;
+mod error;
+mod fields;
+mod line;
+mod numbers;
+mod options;
+mod orders;
+mod progress;
+mod read;
+mod reason;
+mod rejects;
+mod rows;
+mod send;
+mod sender;
+mod separator;
+mod sort;
+mod summary;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use daybook_commands::CommandBus;
+use daybook_domain::{Currency, Money};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+pub use columns::NamedColumn;
+pub use dates::given as date_format;
+pub use error::ImportError;
+use error::panicked;
+pub use numbers::DecimalMark;
+pub use options::Options;
+pub use progress::Progress;
+pub use summary::Summary;
+
+use catalog::Catalog;
+use daybook_contract::Amount;
+use read::Table;
+use rejects::Rejects;
+use sender::Sender;
+use summary::{Figures, Made};
+
+/// Orders that wait to be sent.
+const FORMED: usize = 64;
+
+/// Imports a file to its end.
+pub async fn run(
+    bus: &CommandBus,
+    options: Options,
+    progress: Arc<dyn Progress>,
+) -> Result<Summary, ImportError> {
+    let began = Instant::now();
+    let rejects = Arc::new(Rejects::new(rejects_path(&options)?));
+    let (source, currency) = (options.source.clone(), options.currency);
+    let table = {
+        let (rejects, progress) = (Arc::clone(&rejects), Arc::clone(&progress));
+        spawn_blocking(move || {
+            read::read(&options, &rejects, progress.as_ref()).inspect_err(|_| rejects.discard())
+        })
+    };
+    let Table {
+        rows,
+        reading,
+        separator,
+        encoding,
+        lines_read,
+        sorted,
+    } = table.await.map_err(panicked)??;
+    let (decimal_mark, dates) = (reading.mark, reading.dates.to_string());
+
+    progress.begin("importing", "lines", sorted);
+    let (formed, orders) = mpsc::channel(FORMED);
+    let forming = {
+        let (rejects, progress) = (Arc::clone(&rejects), Arc::clone(&progress));
+        spawn_blocking(move || {
+            orders::form(
+                rows,
+                separator,
+                &reading,
+                &rejects,
+                progress.as_ref(),
+                &formed,
+            )
+        })
+    };
+    let sender = Arc::new(Sender::new(bus.clone(), source));
+    let mut catalog = Catalog::new(Arc::clone(&sender));
+    let mut summary = Summary {
+        lines_read,
+        taken: 0,
+        already_there: 0,
+        rejected: Default::default(),
+        rejects_file: None,
+        figures: nothing(currency),
+        made: Made::default(),
+        position: 0,
+        encoding,
+        separator: char::from(separator),
+        decimal_mark,
+        dates,
+        seconds: 0.0,
+        lines_per_second: 0,
+    };
+    let sent = send::all(
+        orders,
+        &sender,
+        &mut catalog,
+        &rejects,
+        &progress,
+        &mut summary,
+    )
+    .await;
+    forming.await.map_err(panicked)??;
+    sent?;
+    progress.end();
+
+    (summary.figures.products, summary.figures.customers) = catalog.count();
+    summary.made = Made {
+        orders: summary.made.orders,
+        ..catalog.made()
+    };
+    summary.position = sender.position();
+    summary.rejected = rejects.end()?;
+    summary.rejects_file = (!summary.rejected.is_empty()).then(|| rejects.path().to_owned());
+    Ok(summary.timed(began.elapsed()))
+}
+
+fn rejects_path(options: &Options) -> Result<PathBuf, ImportError> {
+    let input = options.input.as_deref();
+    let path = match &options.rejects {
+        Some(path) => path.clone(),
+        None => rejects::usual_path(input),
+    };
+    let same = input
+        .and_then(|input| input.canonicalize().ok())
+        .is_some_and(|input| path.canonicalize().is_ok_and(|path| path == input));
+    if same {
+        return Err(ImportError::RejectsIsInput { path });
+    }
+    Ok(path)
+}
+
+fn nothing(currency: Currency) -> Figures {
+    let none = Amount(Money::new(0, currency));
+    Figures {
+        orders: 0,
+        returns: 0,
+        products: 0,
+        customers: 0,
+        units: 0,
+        revenue: none,
+        returned: 0,
+        refunded: none,
+        currency: currency.code(),
+    }
+}

@@ -1,0 +1,12 @@
+//! How far an import is, for whoever shows it.
+
+/// Is told how far an import is. An import has stages, one after another.
+pub trait Progress: Send + Sync {
+    /// A new stage of `total` units begins.
+    fn begin(&self, what: &'static str, unit: &'static str, total: u64);
+
+    fn advance(&self, by: u64);
+
+    /// The last stage has ended.
+    fn end(&self);
+}

@@ -1,0 +1,82 @@
+//! The keys that live beside the database, never in it: the master key, from which the keys of
+//! personal data derive, the Ed25519 keys that sign access tokens, and those that sign checkpoints.
+//!
+//! Each is a file of mode 0600 in `<data>/keys`, made at the first start. It appears under its name
+//! whole or not at all, and of two processes that start at once both end up with the same key. The
+//! checkpoints' public keys are a file there too, which may be given to anybody.
+
+mod access_token;
+mod checkpoint;
+mod files;
+mod master;
+mod weak;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use self::access_token::follow_token_keys;
+pub use self::access_token::{Rotation, known_token_keys, rotate_token_key, token_keys};
+pub use self::checkpoint::{
+    checkpoint_signers, checkpoint_verifiers, retire_checkpoint_signers, rotate_checkpoint_key,
+};
+pub use self::master::{MasterKey, NextMasterKey};
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("could not read or make the key file {}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{origin} is not 32 bytes in base64")]
+    MasterKeyMalformed { origin: String },
+    #[error("{origin} is no random key, so that others can guess it")]
+    MasterKeyWeak { origin: String },
+    #[error("a rotation that was interrupted has left another new master key in {}", path.display())]
+    AnotherMasterKeyWaits { path: PathBuf },
+    #[error("{} is not an Ed25519 key in PKCS #8", path.display())]
+    TokenKeyMalformed { path: PathBuf },
+    #[error("{} is not named by the instant from which it signs, like 20261127T053000Z.der", path.display())]
+    TokenKeyMisnamed { path: PathBuf },
+    #[error("{origin} holds no keys of checkpoints, a line each")]
+    CheckpointKeyMalformed {
+        origin: String,
+        #[source]
+        source: daybook_audit::KeyError,
+    },
+    #[error("the keys in {origin} are of different logs")]
+    CheckpointKeysOfSeveralLogs { origin: String },
+    #[error("the system gave no random bytes")]
+    NoRandomness,
+}
+
+fn folder(data: &Path) -> PathBuf {
+    data.join("keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn nobody_else_may_read_a_key() {
+        let data = tempfile::tempdir().unwrap();
+        MasterKey::obtain(data.path(), None).unwrap();
+        token_keys(data.path()).unwrap();
+        checkpoint_signers(data.path(), None).unwrap();
+        let tokens = folder(data.path()).join("access-tokens");
+        let mut paths = ["", "master.key", "access-tokens", "checkpoint.key"]
+            .map(|name| folder(data.path()).join(name))
+            .to_vec();
+        paths.extend(fs::read_dir(tokens).unwrap().map(|it| it.unwrap().path()));
+        assert_eq!(paths.len(), 5);
+        for path in paths {
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{} is open to others", path.display());
+        }
+    }
+}
