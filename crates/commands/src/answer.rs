@@ -7,7 +7,9 @@ use daybook_domain::UserId;
 use daybook_log::{LogError, Metadata, Position};
 use error_reporter::Report;
 
-/// The circumstances of a command.
+use crate::refusal::Refusal;
+
+/// The circumstances of a command that is to be answered.
 #[derive(Clone, Debug)]
 pub struct Context {
     pub metadata: Metadata,
@@ -52,6 +54,15 @@ pub struct Answered {
     pub position: Position,
     /// The answer was recorded earlier and is repeated.
     pub replayed: bool,
+}
+
+/// How a command ended, for a sender that is not answered in bytes.
+#[derive(Clone, Debug)]
+pub struct Sent<O> {
+    /// Of the decision that was written. A refusal is durable, too: the append confirmed what it depends on.
+    pub outcome: Result<O, Refusal>,
+    /// A read model at this position includes everything that the outcome is about.
+    pub position: Position,
 }
 
 /// Why there is no answer. Only the first three are caused by the client's request.

@@ -145,7 +145,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use daybook_commands::send_as_system;
 
     async fn erased(bus: &CommandBus) -> UserId {
         let id = Uuid::now_v7().into();
@@ -160,10 +159,10 @@ mod tests {
             id,
             expected_version: None,
         };
-        let registered = send_as_system(bus, "test", Utc::now(), register).await;
-        registered.unwrap().unwrap();
-        let erased = send_as_system(bus, "test", Utc::now(), erase).await;
-        erased.unwrap().unwrap();
+        let registered = bus.send_as_system("test", Utc::now(), register).await;
+        registered.unwrap().outcome.unwrap();
+        let erased = bus.send_as_system("test", Utc::now(), erase).await;
+        erased.unwrap().outcome.unwrap();
         id
     }
 
