@@ -57,6 +57,13 @@ pub enum OidcConfigError {
     Client(#[source] reqwest::Error),
 }
 
+impl OidcConfigError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        "correct DAYBOOK_OIDC_ISSUER and DAYBOOK_OIDC_REDIRECT_URL"
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum OidcError {
     #[error("the attempt is unknown, finished or too old, or another's answer was brought to it")]
