@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::auth::{Access, Routes};
 use crate::extract::{Json, of_database};
 use crate::gateway::Origin;
-use crate::problem::{ApiResult, Problem};
+use crate::problem::{ApiResult, Problem, chain};
 
 pub(super) fn router() -> Routes {
     Routes::new()
@@ -156,12 +156,12 @@ impl From<OidcError> for Problem {
                 Problem::unauthorized("invalid-attempt", detail, "Bearer")
             }
             OidcError::NotProven(_) => {
-                info!(%error, "the identity provider proved nobody");
+                info!(error = chain(&error), "the identity provider proved nobody");
                 let detail = "The identity provider did not confirm who you are; begin again.";
                 Problem::unauthorized("not-proven", detail, "Bearer")
             }
             OidcError::Unavailable(_) => {
-                warn!(%error, "the identity provider is of no use");
+                warn!(error = chain(&error), "the identity provider is of no use");
                 let detail = "The identity provider does not answer as it should; try again.";
                 Problem::unavailable("identity-provider-unavailable", detail, 5)
             }
