@@ -45,7 +45,7 @@ pub(crate) struct MarkSurvey {
     "{0} may have thousands or decimals after its mark, and so may every number of the file that has one; \
      say which with --decimal-mark point or --decimal-mark comma"
 )]
-pub(crate) struct AmbiguousMark(String);
+pub struct AmbiguousMark(String);
 
 impl MarkSurvey {
     pub(crate) fn observe(&mut self, text: &str) {

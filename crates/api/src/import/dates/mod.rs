@@ -73,7 +73,7 @@ pub(crate) struct DateSurvey {
 
 /// Why a file's dates cannot be told for certain.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum AmbiguousDates {
+pub enum AmbiguousDates {
     #[error(
         "{0} may be day/month or month/day, and so may every date of the file; \
          say which with --date-format \"%d/%m/%Y %H:%M\" or \"%m/%d/%Y %H:%M\""
