@@ -12,10 +12,23 @@ mod load;
 pub mod rebuild;
 mod report;
 
+use std::error::Error;
+
 pub use load::{Client, closed_loop, open_loop};
 pub use report::{Latencies, Report};
 
 /// Why a measurement means nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BenchError(pub String);
+#[error(transparent)]
+pub struct BenchError(Box<dyn Error + Send + Sync>);
+
+impl BenchError {
+    /// For an error, or for words of our own.
+    pub(crate) fn new(why: impl Into<Box<dyn Error + Send + Sync>>) -> BenchError {
+        BenchError(why.into())
+    }
+
+    pub(crate) fn remedy(&self) -> &'static str {
+        "see `daybook bench --help`"
+    }
+}

@@ -78,10 +78,10 @@ async fn execute<C: Command>(
             answer,
         )
         .await
-        .map_err(|error| BenchError(format!("a command failed: {error}")))?;
+        .map_err(|error| BenchError::new(format!("a command failed: {error}")))?;
     match answered.answer.status {
         201 => Ok(answered.position),
-        _ => Err(BenchError(format!(
+        _ => Err(BenchError::new(format!(
             "a command was refused: {}",
             String::from_utf8_lossy(&answered.answer.body)
         ))),
