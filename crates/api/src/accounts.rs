@@ -1,6 +1,7 @@
 //! Accounts that Daybook makes by itself: the first admin, and the demo's customers' passwords.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 
 use chrono::Utc;
 use daybook_commands::{CommandBus, RegisterUser};
@@ -19,6 +20,27 @@ use crate::{seed, system};
 /// The admin of a demo for which none was asked for.
 pub(crate) const DEMO_ADMIN: &str = "admin@daybook.example";
 
+/// Why the admin that was asked for is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("the admin {email} could not be made")]
+pub struct AdminError {
+    email: String,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl AdminError {
+    fn of(email: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> AdminError {
+        AdminError {
+            email: email.to_owned(),
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn remedy(&self) -> &'static str {
+        "mend DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD"
+    }
+}
+
 /// Makes the admin unless the e-mail address is somebody's already. Only an admin without a password is
 /// given this one, a new admin or one that came with an imported log: a password that was changed since stays.
 pub(crate) async fn ensure_admin(
@@ -27,13 +49,9 @@ pub(crate) async fn ensure_admin(
     email: &str,
     password: &str,
 ) -> Result<(), Failure> {
-    let failed = |reason: String| Failure::Admin {
-        email: email.to_owned(),
-        reason,
-    };
     let address: Email = email
         .parse()
-        .map_err(|wrong: InvalidField| failed(wrong.detail))?;
+        .map_err(|wrong: InvalidField| AdminError::of(email, wrong.detail))?;
     if let Some(owner) = bus.email_owner(&address).await? {
         return let_in(bus, pool, owner, password).await;
     }
@@ -52,16 +70,13 @@ pub(crate) async fn ensure_admin(
         Ok(()) => info!(user.id = %id, "made the first admin"),
         // Another process that started with us was faster.
         Err(_) if bus.load(StreamId::user(id)).await?.version > 0 => {}
-        Err(refused) => return Err(failed(refused.to_string())),
+        Err(refused) => return Err(AdminError::of(email, refused).into()),
     }
     Ok(())
 }
 
-pub(crate) fn check_password(email: &str, password: &str) -> Result<(), Failure> {
-    password::check_for(password, email).map_err(|wrong| Failure::Admin {
-        email: email.to_owned(),
-        reason: wrong.to_string(),
-    })
+pub(crate) fn check_password(email: &str, password: &str) -> Result<(), AdminError> {
+    password::check_for(password, email).map_err(|wrong| AdminError::of(email, wrong))
 }
 
 /// Gives the demo's accounts the passwords that follow from another master key, but for those who have changed

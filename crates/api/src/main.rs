@@ -1,5 +1,6 @@
 //! The one binary. What it can do is in [`daybook_api::cli`].
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Requests allocate many small, short-lived buffers on many threads.
@@ -7,11 +8,12 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match daybook_api::cli::run(std::env::args_os()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match daybook_api::cli::run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{}", failure.line());
-            ExitCode::from(failure.status())
+            ExitCode::from(daybook_api::cli::status(&arguments, &failure))
         }
     }
 }

@@ -46,7 +46,7 @@ impl PrivateServer {
     /// server, waits until it takes connections, and sees to the roles and the database `daybook`.
     ///
     /// # Errors
-    /// Each says what to do about it: see [`PrivateServerError`].
+    /// Each says what to do about it: see [`PrivateServerError::remedy`].
     pub async fn start(config: ServerConfig) -> Result<Self, PrivateServerError> {
         let place = Place::prepare(config).await?;
         let postmaster = place.launch().await?;

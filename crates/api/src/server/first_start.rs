@@ -23,7 +23,7 @@ pub(crate) struct Accounts {
 pub(super) fn refuse_weak_secrets(config: &ServerConfig) -> Result<(), Failure> {
     let is_demo = config.database.server_url().is_none() && config.demo.is_on();
     match config.admin()? {
-        Some((email, password)) if !is_demo => accounts::check_password(email, password),
+        Some((email, password)) if !is_demo => Ok(accounts::check_password(email, password)?),
         _ => Ok(()),
     }
 }

@@ -33,6 +33,7 @@ use self::core::Core;
 use self::database::{Database, IfRunning};
 pub(crate) use self::first_start::Accounts;
 use self::forgetting::Forgetting;
+pub(crate) use self::listener::ListenError;
 use self::listener::ReservedPort;
 use self::sealing::{Preparation, Sealing};
 use self::sharing::Sharing;
@@ -211,7 +212,7 @@ impl Server<'_> {
         let listener = port.listen()?;
         let address = listener
             .local_addr()
-            .map_err(|source| Failure::CannotListen {
+            .map_err(|source| ListenError::Address {
                 address: self.config.listen,
                 source,
             })?;

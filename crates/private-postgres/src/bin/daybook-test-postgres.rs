@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
 use daybook_private_postgres::testing::{TEST_POSTGRES, TestServer};
-use daybook_private_postgres::{PrivateServer, ServerConfig, StopMode};
+use daybook_private_postgres::{PrivateServer, PrivateServerError, ServerConfig, StopMode};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
     match run(arguments).await {
         Ok(status) => exit_code(status),
         Err(error) => {
-            eprintln!("daybook-test-postgres: {}", chain(error.as_ref()));
+            eprintln!("daybook-test-postgres: {}", told(error.as_ref()));
             ExitCode::from(OWN_FAILURE)
         }
     }
@@ -108,6 +108,15 @@ fn terminate(child: &Child) {
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+/// What is wrong, and where that is known how to mend it.
+fn told(error: &(dyn Error + 'static)) -> String {
+    let wrong = chain(error);
+    match error.downcast_ref::<PrivateServerError>() {
+        Some(error) => format!("{wrong}; {}", error.remedy()),
+        None => wrong,
+    }
 }
 
 fn chain(error: &dyn Error) -> String {
