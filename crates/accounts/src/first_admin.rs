@@ -8,6 +8,7 @@ use daybook_domain::user::Role;
 use daybook_domain::{Email, InvalidField, StreamId, UserId};
 use daybook_identity::credentials;
 use daybook_identity::password::{self, PasswordError};
+use daybook_log::DATABASE_REMEDY;
 use sqlx::PgPool;
 use tracing::{info, warn};
 
@@ -30,11 +31,8 @@ impl FirstAdminError {
             FirstAdminError::Refused { .. } => {
                 "mend DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD"
             }
-            FirstAdminError::Password(_)
-            | FirstAdminError::Command(_)
-            | FirstAdminError::Database(_) => {
-                "see that PostgreSQL runs and that its log is clean, then try again"
-            }
+            FirstAdminError::Command(error) => error.remedy(),
+            FirstAdminError::Password(_) | FirstAdminError::Database(_) => DATABASE_REMEDY,
         }
     }
 }

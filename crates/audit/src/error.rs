@@ -1,4 +1,4 @@
-use daybook_log::LogError;
+use daybook_log::{DATABASE_REMEDY, LogError};
 
 use crate::checkpoint::CheckpointError;
 use crate::tiles::TileId;
@@ -15,4 +15,11 @@ pub enum AuditError {
     Tile { id: TileId },
     #[error("what is stored as the checkpoint of size {size} is not a checkpoint")]
     Checkpoint { size: u64, source: CheckpointError },
+}
+
+impl AuditError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        DATABASE_REMEDY
+    }
 }

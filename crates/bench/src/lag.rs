@@ -74,9 +74,9 @@ struct Model {
 
 impl Model {
     fn watch(progress: &ProgressTracker, name: &'static str) -> Result<Model, BenchError> {
-        let position = progress.watch(name).ok_or_else(|| {
-            BenchError::Meaningless(format!("nobody keeps the read model {name}"))
-        })?;
+        let position = progress
+            .watch(name)
+            .ok_or_else(|| BenchError::new(format!("nobody keeps the read model {name}")))?;
         Ok(Model {
             name,
             position,
@@ -89,10 +89,7 @@ impl Model {
         let shown = timeout(PATIENCE, at.wait_for(|at| *at >= position)).await;
         match shown {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(BenchError::Meaningless(format!(
-                "{} does not keep up",
-                self.name
-            ))),
+            _ => Err(BenchError::new(format!("{} does not keep up", self.name))),
         }
     }
 }

@@ -12,24 +12,31 @@ mod load;
 pub mod rebuild;
 mod report;
 
-pub use load::{Client, closed_loop, open_loop};
-pub use report::{Latencies, Report};
+use std::error::Error;
 
 use daybook_import::ImportError;
+
+pub use load::{Client, closed_loop, open_loop};
+pub use report::{Latencies, Report};
 
 /// Why a measurement means nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    #[error("{0}")]
-    Meaningless(String),
+    #[error(transparent)]
+    Failed(Box<dyn Error + Send + Sync>),
     #[error(transparent)]
     Import(#[from] ImportError),
 }
 
 impl BenchError {
+    /// For an error, or for words of our own.
+    pub fn new(why: impl Into<Box<dyn Error + Send + Sync>>) -> BenchError {
+        BenchError::Failed(why.into())
+    }
+
     pub fn remedy(&self) -> &'static str {
         match self {
-            BenchError::Meaningless(_) => "see `daybook bench --help`",
+            BenchError::Failed(_) => "see `daybook bench --help`",
             BenchError::Import(error) => error.remedy(),
         }
     }

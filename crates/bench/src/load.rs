@@ -87,7 +87,7 @@ where
     }
     let mut all = Latencies::new()?;
     while let Some(ended) = tasks.join_next().await {
-        let latencies = ended.map_err(|error| BenchError::Meaningless(error.to_string()))??;
+        let latencies = ended.map_err(BenchError::new)??;
         all.merge(&latencies);
     }
     Ok(Report::new(count, duration, &all))

@@ -15,7 +15,7 @@ impl Latencies {
     pub fn new() -> Result<Latencies, BenchError> {
         Histogram::new_with_bounds(1, 60_000_000, 2)
             .map(Latencies)
-            .map_err(|error| BenchError::Meaningless(error.to_string()))
+            .map_err(BenchError::new)
     }
 
     pub fn record(&mut self, latency: Duration) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
-use daybook_log::{LogError, Metadata, Position};
+use daybook_log::{DATABASE_REMEDY, LogError, Metadata, Position};
 use error_reporter::Report;
 
 use crate::refusal::Refusal;
@@ -82,6 +82,13 @@ pub enum CommandError {
     Unavailable(#[source] Option<LogError>),
     #[error("a command failed: {0}")]
     Internal(String),
+}
+
+impl CommandError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        DATABASE_REMEDY
+    }
 }
 
 impl From<LogError> for CommandError {

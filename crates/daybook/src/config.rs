@@ -17,7 +17,7 @@ use url::Url;
 
 use daybook_api::gateway::cors::{InvalidOrigin, Origin};
 
-pub(crate) use self::oidc::{HalfAProvider, OidcArguments};
+pub(crate) use self::oidc::OidcArguments;
 
 /// Where the log and the read models are.
 #[derive(Args, Clone, Debug)]
@@ -253,7 +253,7 @@ impl ServerConfig {
     }
 
     /// The admin asked for, where both halves are given.
-    pub(crate) fn admin(&self) -> Result<Option<(&str, &str)>, HalfAnAdmin> {
+    pub(crate) fn admin(&self) -> Result<Option<(&str, &str)>, IncompleteError> {
         let email = self
             .admin_email
             .as_deref()
@@ -261,7 +261,7 @@ impl ServerConfig {
         match (email, given(self.admin_password.as_ref())) {
             (Some(email), Some(password)) => Ok(Some((email, password))),
             (None, None) => Ok(None),
-            _ => Err(HalfAnAdmin),
+            _ => Err(IncompleteError::Admin),
         }
     }
 }
@@ -336,9 +336,27 @@ fn cors_origins(text: &str) -> Result<CorsOrigins, InvalidOrigin> {
     ))
 }
 
+/// Of settings that need each other, some are missing.
 #[derive(Debug, thiserror::Error)]
-#[error("only one of DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD is set")]
-pub(crate) struct HalfAnAdmin;
+pub(crate) enum IncompleteError {
+    #[error("only one of DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD is set")]
+    Admin,
+    #[error(
+        "of DAYBOOK_OIDC_ISSUER, DAYBOOK_OIDC_CLIENT_ID and DAYBOOK_OIDC_REDIRECT_URL some are set and some are not"
+    )]
+    IdentityProvider,
+}
+
+impl IncompleteError {
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            IncompleteError::Admin => "set both, or neither",
+            IncompleteError::IdentityProvider => {
+                "set all three, or none of what begins with DAYBOOK_OIDC"
+            }
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {

@@ -14,6 +14,7 @@ mod serve;
 mod site;
 mod telemetry;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Requests allocate many small, short-lived buffers on many threads.
@@ -21,11 +22,12 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match cli::run(std::env::args_os()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match cli::run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{}", failure.line());
-            ExitCode::from(failure.status())
+            ExitCode::from(cli::status(&arguments, &failure))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Passwords: argon2id with OWASP's parameters, off the async threads, at most as many at once as there are processors.
 //! New passwords must have a minimum length and must not be among those that are guessed first.
 
+use std::error::Error;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -40,8 +41,8 @@ static PERMITS: LazyLock<Semaphore> =
 pub enum PasswordError {
     #[error("too many passwords are being hashed")]
     Busy,
-    #[error("a password could not be hashed: {0}")]
-    Hash(String),
+    #[error("a password could not be hashed")]
+    Hash(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// The rules for a new password. Signing in requires nothing but the right one.
@@ -160,8 +161,7 @@ impl Permit {
             let _permit = self;
             work()
         });
-        task.await
-            .map_err(|error| PasswordError::Hash(error.to_string()))?
+        task.await.map_err(failed)?
     }
 }
 
@@ -177,8 +177,8 @@ fn argon2() -> Result<Argon2<'static>, PasswordError> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-fn failed(error: impl std::fmt::Display) -> PasswordError {
-    PasswordError::Hash(error.to_string())
+fn failed(error: impl Error + Send + Sync + 'static) -> PasswordError {
+    PasswordError::Hash(error.into())
 }
 
 #[cfg(test)]

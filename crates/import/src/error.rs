@@ -17,12 +17,12 @@ pub enum ImportError {
     Empty { path: PathBuf },
     #[error("{} has no separator between its fields that is known", path.display())]
     NoSeparator { path: PathBuf },
-    #[error("{0}")]
-    Columns(String),
-    #[error("{0}")]
-    Dates(String),
-    #[error("{0}")]
-    Numbers(String),
+    #[error(transparent)]
+    Columns(#[from] ColumnsError),
+    #[error(transparent)]
+    Dates(#[from] AmbiguousDates),
+    #[error(transparent)]
+    Numbers(#[from] AmbiguousMark),
     #[error("the rejects file {} cannot be written", path.display())]
     Rejects { path: PathBuf, source: io::Error },
     #[error("{} is the file to be imported", path.display())]
@@ -53,32 +53,12 @@ impl ImportError {
             ImportError::Temporary(_) => {
                 "make room in the folder for temporary files (TMPDIR), then run it again; what was imported is kept"
             }
-            ImportError::Command(_) => {
-                "see that PostgreSQL runs and that its log is clean, then try again"
-            }
+            ImportError::Command(error) => error.remedy(),
             ImportError::Refused { .. } => {
                 "the shop's own rules do not allow it; correct it in the file, then run it again; what was imported is kept"
             }
             ImportError::Panicked(_) => "see the system's limits for this user (`ulimit -a`)",
         }
-    }
-}
-
-impl From<ColumnsError> for ImportError {
-    fn from(error: ColumnsError) -> ImportError {
-        ImportError::Columns(error.to_string())
-    }
-}
-
-impl From<AmbiguousMark> for ImportError {
-    fn from(error: AmbiguousMark) -> ImportError {
-        ImportError::Numbers(error.to_string())
-    }
-}
-
-impl From<AmbiguousDates> for ImportError {
-    fn from(error: AmbiguousDates) -> ImportError {
-        ImportError::Dates(error.to_string())
     }
 }
 

@@ -51,6 +51,35 @@ pub enum KeyError {
     NoRandomness,
 }
 
+impl KeyError {
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            KeyError::MasterKeyMalformed { .. } => {
+                "put the right key there; `openssl rand -base64 32` makes one for a new database"
+            }
+            KeyError::MasterKeyWeak { .. } => {
+                "give one from `openssl rand -base64 32`; a database that has the weak one is moved by `daybook keys rotate master`"
+            }
+            KeyError::AnotherMasterKeyWaits { .. } => {
+                "run `daybook keys rotate master` without DAYBOOK_NEW_MASTER_KEY to finish that one first"
+            }
+            KeyError::CheckpointKeyMalformed { .. }
+            | KeyError::CheckpointKeysOfSeveralLogs { .. } => {
+                "put the keys back as `daybook keys` wrote them"
+            }
+            KeyError::TokenKeyMalformed { .. } => {
+                "remove the file; where it was the only one, a new key is made, and everybody's access token is refreshed"
+            }
+            KeyError::TokenKeyMisnamed { .. } => {
+                "name it so, or take it out of that folder; `daybook keys rotate access-token` makes keys"
+            }
+            KeyError::File { .. } | KeyError::NoRandomness => {
+                "let this user read and write the data folder, or choose another with --data"
+            }
+        }
+    }
+}
+
 fn folder(data: &Path) -> PathBuf {
     data.join("keys")
 }

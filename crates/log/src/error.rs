@@ -1,5 +1,9 @@
 use crate::{Position, SealError};
 
+/// How to mend what a database has to do with, for the errors of every crate that works on the log.
+pub const DATABASE_REMEDY: &str =
+    "see that PostgreSQL runs and that its log is clean, then try again";
+
 /// What can go wrong between Daybook and its log.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -18,4 +22,11 @@ pub enum LogError {
     },
     #[error("personal data cannot be sealed or opened")]
     Seal(#[from] SealError),
+}
+
+impl LogError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        DATABASE_REMEDY
+    }
 }

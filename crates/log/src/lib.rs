@@ -31,7 +31,7 @@ mod wake;
 
 pub use codec::Codec;
 pub use database::database_identity;
-pub use error::LogError;
+pub use error::{DATABASE_REMEDY, LogError};
 pub use event::{Poison, RecordedEvent};
 pub use feed::{Feed, FeedBatch, Undecoded, head};
 pub use metadata::{Actor, Means, Metadata, UnknownActor};

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use crate::secrets::{CHECK, HMAC_KEYS};
-use crate::{APPEND_LOCK, SealError, Secrets};
+use crate::{APPEND_LOCK, DATABASE_REMEDY, SealError, Secrets};
 
 const CHUNK: i64 = 5_000;
 
@@ -33,6 +33,22 @@ pub enum RotationError {
     InUse { sessions: i64 },
     #[error("the role {role} may not change the master key")]
     NotPermitted { role: String },
+}
+
+impl RotationError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            RotationError::Database(_) => DATABASE_REMEDY,
+            RotationError::Seal(_) | RotationError::NeitherKey => {
+                "give the master key that the database belongs to; nothing was changed"
+            }
+            RotationError::InUse { .. } => "stop it, then try again; nothing was changed",
+            RotationError::NotPermitted { .. } => {
+                "set DATABASE_MIGRATION_URL to the role that migrates the database"
+            }
+        }
+    }
 }
 
 /// Makes the database belong to `new` instead of `old`; done already, it changes nothing. `connection` is one of

@@ -38,6 +38,13 @@ pub(crate) struct HmacKeys {
 #[error("the master key is not the one that this database was made with")]
 pub struct MasterKeyMismatch;
 
+impl MasterKeyMismatch {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        "set DAYBOOK_MASTER_KEY to that key, or put its file back as keys/master.key in the data folder"
+    }
+}
+
 impl Secrets {
     /// The secrets of a database whose master key was never changed.
     pub fn from_master_key(master: &[u8; 32]) -> Secrets {

@@ -46,7 +46,7 @@ impl PrivateServer {
     /// waits until it accepts connections, and ensures that the roles and the database `daybook` exist.
     ///
     /// # Errors
-    /// Each one says what to do about it: see [`PrivateServerError`].
+    /// Each says what to do about it: see [`PrivateServerError::remedy`].
     pub async fn start(config: PrivateServerConfig) -> Result<Self, PrivateServerError> {
         let prepared = PreparedServer::prepare(config).await?;
         let postmaster = prepared.launch().await?;

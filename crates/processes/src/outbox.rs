@@ -10,7 +10,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::{Email, UserId};
-use daybook_log::{Codec, LogError, SealError};
+use daybook_log::{Codec, DATABASE_REMEDY, LogError, SealError};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, PgPool, query, query_as, query_scalar};
 use uuid::Uuid;
@@ -74,6 +74,13 @@ pub enum OutboxError {
     Seal(#[from] SealError),
     #[error("a message is not in the expected form")]
     Malformed(#[from] serde_json::Error),
+}
+
+impl OutboxError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        DATABASE_REMEDY
+    }
 }
 
 impl Template {

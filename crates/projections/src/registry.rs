@@ -31,6 +31,13 @@ pub fn projection(name: &str) -> Result<Arc<dyn Projection>, UnknownProjection> 
 #[error("there is no projection {0:?}, but {names}", names = names())]
 pub struct UnknownProjection(pub String);
 
+impl UnknownProjection {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        "name one of those"
+    }
+}
+
 fn names() -> String {
     let names: Vec<_> = registry()
         .iter()

@@ -1,7 +1,7 @@
 //! The status of each read model, for operators.
 
 use chrono::{DateTime, Utc};
-use daybook_log::{Feed, LogError, Position};
+use daybook_log::{DATABASE_REMEDY, Feed, LogError, Position};
 use serde::Serialize;
 use sqlx::{PgPool, Row, postgres::PgRow};
 
@@ -116,6 +116,13 @@ pub enum StatusError {
     Database(#[from] sqlx::Error),
     #[error("the log could not be read")]
     Log(#[from] LogError),
+}
+
+impl StatusError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        DATABASE_REMEDY
+    }
 }
 
 /// The status of every registered projection, in the registry's order.

@@ -19,6 +19,18 @@ pub enum RepeatError {
     Refused { id: UserId, code: String },
 }
 
+impl RepeatError {
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            RepeatError::Store(error) => error.remedy(),
+            RepeatError::Command(error) => error.remedy(),
+            RepeatError::Refused { .. } => {
+                "nothing is served until that person is erased again; report it with the log above"
+            }
+        }
+    }
+}
+
 /// Erases everybody who was exported as erased and is not, in this log. To be called before anything is served.
 /// Answers how many that were.
 pub async fn repeat(bus: &CommandBus, store: &CheckpointStore) -> Result<usize, RepeatError> {

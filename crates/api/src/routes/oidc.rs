@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use daybook_identity::oidc::{self, OidcError, Provider};
+use error_reporter::Report;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 use utoipa::ToSchema;
@@ -113,12 +114,12 @@ impl From<OidcError> for Problem {
                 Problem::unauthorized("invalid-attempt", detail, "Bearer")
             }
             OidcError::NotProven(_) => {
-                info!(%error, "the identity provider proved nobody");
+                info!(error = %Report::new(&error), "the identity provider proved nobody");
                 let detail = "The identity provider did not confirm who you are; begin again.";
                 Problem::unauthorized("not-proven", detail, "Bearer")
             }
             OidcError::Unavailable(_) => {
-                warn!(%error, "the identity provider is of no use");
+                warn!(error = %Report::new(&error), "the identity provider is of no use");
                 let detail = "The identity provider does not answer as it should; try again.";
                 Problem::unavailable("identity-provider-unavailable", detail, 5)
             }

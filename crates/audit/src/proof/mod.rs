@@ -30,6 +30,13 @@ pub enum ProofError {
     Hashes(#[from] Unproven),
 }
 
+impl ProofError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        "ask for the proof again, from whom you have it"
+    }
+}
+
 /// Demands the format that is expected.
 fn demand_format(found: &str, expected: &'static str) -> Result<(), ProofError> {
     if found == expected {

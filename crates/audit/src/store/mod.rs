@@ -50,6 +50,23 @@ pub enum StoreError {
     Forked { location: String, size: u64 },
 }
 
+impl StoreError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            StoreError::Location { .. } => {
+                "mend DAYBOOK_CHECKPOINTS; `daybook --help` says what it may be"
+            }
+            StoreError::Unavailable { .. } | StoreError::Silent { .. } => {
+                "see that it can be reached and written to; to go on without it, set DAYBOOK_CHECKPOINTS to another place"
+            }
+            StoreError::Malformed { .. } | StoreError::Forked { .. } => {
+                "find out who wrote that; `daybook audit verify` tells whether the log is whole"
+            }
+        }
+    }
+}
+
 /// Clones share what is beneath.
 #[derive(Clone, Debug)]
 pub struct CheckpointStore {

@@ -29,7 +29,7 @@ mod verification;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use daybook_log::LogError;
+use daybook_log::{DATABASE_REMEDY, LogError};
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
@@ -90,7 +90,28 @@ pub enum VerifyError {
     Task(#[from] JoinError),
 }
 
-/// Called with how many more events were read.
+impl VerifyError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            VerifyError::NothingSealed { .. } => {
+                "give a checkpoint that was kept with --checkpoint; `daybook serve` seals what is not sealed yet"
+            }
+            VerifyError::OtherLog { .. } => "give checkpoints of this log only",
+            VerifyError::NoTable { .. } => {
+                "find out who put it there; until then nothing that this database shows can be believed"
+            }
+            VerifyError::NoKey
+            | VerifyError::Interrupted
+            | VerifyError::Database(_)
+            | VerifyError::Log(_)
+            | VerifyError::Audit(_)
+            | VerifyError::Task(_) => DATABASE_REMEDY,
+        }
+    }
+}
+
+/// Told how many events more were read.
 type ProgressCallback = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Verifies the whole log. `progress` is called with how many of the sealed events were read, and how many there are.

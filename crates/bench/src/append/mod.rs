@@ -107,9 +107,9 @@ async fn execute_keyed<C: Command>(
 }
 
 fn failed(error: CommandError) -> BenchError {
-    BenchError::Meaningless(format!("a command failed: {error}"))
+    BenchError::new(format!("a command failed: {error}"))
 }
 
 fn refused(code: &str) -> BenchError {
-    BenchError::Meaningless(format!("a command was refused: {code}"))
+    BenchError::new(format!("a command was refused: {code}"))
 }

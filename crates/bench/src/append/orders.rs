@@ -90,7 +90,7 @@ async fn register(bus: &CommandBus) -> Result<UserId, BenchError> {
     let id = Uuid::now_v7();
     let email = format!("bench-{id}@example.com")
         .parse()
-        .map_err(|_| BenchError::Meaningless("an e-mail address was refused".to_owned()))?;
+        .map_err(|_| BenchError::new("an e-mail address was refused".to_owned()))?;
     let command = RegisterUser {
         id: id.into(),
         email,
@@ -105,7 +105,7 @@ async fn register(bus: &CommandBus) -> Result<UserId, BenchError> {
 async fn create_product(bus: &CommandBus) -> Result<ProductId, BenchError> {
     let currency: Currency = "EUR"
         .parse()
-        .map_err(|_| BenchError::Meaningless("EUR was refused".to_owned()))?;
+        .map_err(|_| BenchError::new("EUR was refused".to_owned()))?;
     let id = ProductId::from(Uuid::now_v7());
     let command = CreateProduct {
         id,

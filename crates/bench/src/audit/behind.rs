@@ -58,12 +58,12 @@ impl Samples {
         while !stop.is_cancelled() || !looks.is_empty() {
             tokio::select! {
                 changed = sealed.changed() => {
-                    changed.map_err(|_| BenchError::Meaningless("the sealer has ended".to_owned()))?;
+                    changed.map_err(|_| BenchError::new("the sealer has ended".to_owned()))?;
                     let size = sealed.borrow_and_update().size();
                     self.cover(&mut looks, size);
                 }
                 _ = turn.tick(), if !stop.is_cancelled() => {
-                    let head = feed.head().await.map_err(|error| BenchError::Meaningless(error.to_string()))?;
+                    let head = feed.head().await.map_err(BenchError::new)?;
                     let head = head.unsigned_abs();
                     let size = sealed.borrow().size();
                     if Instant::now() >= begins && head > size {

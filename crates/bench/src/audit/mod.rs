@@ -143,9 +143,7 @@ impl Bench<'_> {
         let stop = CancellationToken::new();
         let report = verify::verify(self.options.clone(), &settings, |_, _| {}, &stop)
             .await
-            .map_err(|error| {
-                BenchError::Meaningless(format!("the log was not verified: {error}"))
-            })?;
+            .map_err(|error| BenchError::new(format!("the log was not verified: {error}")))?;
         let took = began.elapsed().as_secs_f64();
         Ok((events as f64 / took, report.findings.is_empty()))
     }
@@ -161,6 +159,6 @@ impl Bench<'_> {
 
     async fn head(&self) -> Result<Position, BenchError> {
         let head = self.feed.head().await;
-        head.map_err(|error| BenchError::Meaningless(error.to_string()))
+        head.map_err(BenchError::new)
     }
 }

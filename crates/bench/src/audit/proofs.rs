@@ -35,10 +35,10 @@ impl Client for Asking {
         let position = (self.asked % self.events) as Position + 1;
         let proof = prove(&self.pool, position)
             .await
-            .map_err(|error| BenchError::Meaningless(format!("position {position}: {error}")))?;
-        let proof = proof
-            .ok_or_else(|| BenchError::Meaningless(format!("position {position} is not sealed")))?;
-        serde_json::to_vec(&proof).map_err(|error| BenchError::Meaningless(error.to_string()))?;
+            .map_err(|error| BenchError::new(format!("position {position}: {error}")))?;
+        let proof =
+            proof.ok_or_else(|| BenchError::new(format!("position {position} is not sealed")))?;
+        serde_json::to_vec(&proof).map_err(BenchError::new)?;
         Ok(())
     }
 }

@@ -31,7 +31,7 @@ impl Running {
         store: CheckpointStore,
     ) -> Result<Running, BenchError> {
         let sealer = Sealer::new(pool, signers, trusted, SealerConfig::default())
-            .map_err(|error| BenchError::Meaningless(error.to_string()))?;
+            .map_err(BenchError::new)?;
         let (stop, sealed) = (CancellationToken::new(), sealer.sealed());
         let mut tasks = JoinSet::new();
         tasks.spawn(exporter::run(store, sealed.clone(), stop.clone()));
@@ -55,7 +55,7 @@ impl Running {
         let waited = timeout(PATIENCE, self.sealed.wait_for(is_over)).await;
         match waited {
             Ok(Ok(sealed)) if sealed.size() >= size => Ok(()),
-            _ => Err(BenchError::Meaningless(
+            _ => Err(BenchError::new(
                 "the log was not sealed; its log lines tell why".to_owned(),
             )),
         }
@@ -64,7 +64,7 @@ impl Running {
     pub(super) async fn stop(mut self) -> Result<(), BenchError> {
         self.stop.cancel();
         while let Some(ended) = self.tasks.join_next().await {
-            ended.map_err(|error| BenchError::Meaningless(error.to_string()))?;
+            ended.map_err(BenchError::new)?;
         }
         Ok(())
     }
@@ -72,12 +72,8 @@ impl Running {
 
 /// How many events the newest checkpoint covers.
 pub(super) async fn sealed_size(pool: &PgPool) -> Result<u64, BenchError> {
-    let failed = |error: String| BenchError::Meaningless(error);
-    let mut connection = pool
-        .acquire()
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    let mut connection = pool.acquire().await.map_err(BenchError::new)?;
     let newest = latest_checkpoint(&mut connection).await;
-    let newest = newest.map_err(|error| failed(error.to_string()))?;
+    let newest = newest.map_err(BenchError::new)?;
     Ok(newest.map_or(0, |newest| newest.size))
 }

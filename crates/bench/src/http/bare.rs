@@ -20,8 +20,7 @@ pub(super) struct Server {
 impl Server {
     /// Serves `answer` under the path of a product.
     pub(super) async fn start(answer: Bytes) -> Result<Server, BenchError> {
-        let failed =
-            |error: std::io::Error| BenchError::Meaningless(format!("the bare server: {error}"));
+        let failed = |error: std::io::Error| BenchError::new(format!("the bare server: {error}"));
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
         let target = Target::at(listener.local_addr().map_err(failed)?.to_string());
         let handler = move |Path(_): Path<String>| async move {

@@ -35,13 +35,13 @@ impl FromStr for Target {
     fn from_str(url: &str) -> Result<Target, BenchError> {
         let uri: Uri = url
             .parse()
-            .map_err(|error| BenchError::Meaningless(format!("{url}: {error}")))?;
+            .map_err(|error| BenchError::new(format!("{url}: {error}")))?;
         match (uri.scheme_str(), uri.authority()) {
             (Some("http"), Some(authority)) => {
                 let port = authority.port_u16().unwrap_or(80);
                 Ok(Target::at(format!("{}:{port}", authority.host())))
             }
-            _ => Err(BenchError::Meaningless(format!(
+            _ => Err(BenchError::new(format!(
                 "{url} is not of the form http://host:port"
             ))),
         }
@@ -111,7 +111,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) async fn open(target: &Target) -> Result<Connection, BenchError> {
         let failed = |error: &dyn std::fmt::Display| {
-            BenchError::Meaningless(format!("{}: {error}", target.authority))
+            BenchError::new(format!("{}: {error}", target.authority))
         };
         let host = HeaderValue::from_str(&target.authority).map_err(|error| failed(&error))?;
         let stream = TcpStream::connect(&target.authority)
@@ -135,7 +135,7 @@ impl Connection {
     /// An answer of another status than the expected one is an error.
     pub(super) async fn exchange(&mut self, exchange: &Exchange) -> Result<Answer, BenchError> {
         let failed = |error: &dyn std::fmt::Display| {
-            BenchError::Meaningless(format!("{} {}: {error}", exchange.method, exchange.path))
+            BenchError::new(format!("{} {}: {error}", exchange.method, exchange.path))
         };
         let mut request = Request::builder()
             .method(exchange.method.clone())

@@ -101,8 +101,7 @@ async fn sign_in(
     let body = json!({ "email": email, "password": password });
     let exchange = Exchange::post("/api/v1/users/login", &body, StatusCode::OK);
     let token = field(&connection.exchange(&exchange).await?.body, "accessToken")?;
-    HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|error| BenchError::Meaningless(error.to_string()))
+    HeaderValue::from_str(&format!("Bearer {token}")).map_err(BenchError::new)
 }
 
 async fn register(connection: &mut Connection) -> Result<HeaderValue, BenchError> {
@@ -131,10 +130,9 @@ async fn create_product(
 }
 
 fn field(body: &Bytes, name: &str) -> Result<String, BenchError> {
-    let json: Value =
-        serde_json::from_slice(body).map_err(|error| BenchError::Meaningless(error.to_string()))?;
+    let json: Value = serde_json::from_slice(body).map_err(BenchError::new)?;
     json[name]
         .as_str()
         .map(str::to_owned)
-        .ok_or_else(|| BenchError::Meaningless(format!("an answer has no {name}")))
+        .ok_or_else(|| BenchError::new(format!("an answer has no {name}")))
 }

@@ -16,8 +16,7 @@ pub(super) async fn peak_mib(
     arguments: &[&str],
     environment: &[(&str, OsString)],
 ) -> Result<f64, BenchError> {
-    let failed =
-        |error: std::io::Error| BenchError::Meaningless(format!("a rebuild did not run: {error}"));
+    let failed = |error: std::io::Error| BenchError::new(format!("a rebuild did not run: {error}"));
     let program = std::env::current_exe().map_err(failed)?;
     let mut child = Command::new(program)
         .args(arguments)
@@ -41,11 +40,7 @@ pub(super) async fn peak_mib(
         match child.try_wait().map_err(failed)? {
             None => sleep(Duration::from_millis(20)).await,
             Some(status) if status.success() => return Ok(peak),
-            Some(status) => {
-                return Err(BenchError::Meaningless(format!(
-                    "a rebuild ended with {status}"
-                )));
-            }
+            Some(status) => return Err(BenchError::new(format!("a rebuild ended with {status}"))),
         }
     }
 }

@@ -113,7 +113,7 @@ impl Bench<'_> {
     fn make_history(&self) -> Result<PathBuf, BenchError> {
         let csv = self.folder.join("history.csv");
         history::write(&csv, self.lines).map_err(|error| {
-            BenchError::Meaningless(format!("the history could not be written: {error}"))
+            BenchError::new(format!("the history could not be written: {error}"))
         })?;
         Ok(csv)
     }
@@ -139,7 +139,7 @@ impl Bench<'_> {
 
     async fn head(&self) -> Result<Position, BenchError> {
         let head = self.feed.head().await;
-        head.map_err(|error| BenchError::Meaningless(error.to_string()))
+        head.map_err(BenchError::new)
     }
 
     /// Lets the projectors catch up.
@@ -165,7 +165,7 @@ impl Bench<'_> {
         let projectors =
             run_projectors(feed, pool.clone(), ProjectorConfig::default(), stop.clone());
         let ((), (), rate) = tokio::join!(projectors, progress.run(pool, stop.clone()), waiting);
-        rate.map_err(|behind| BenchError::Meaningless(behind.to_string()))
+        rate.map_err(BenchError::new)
     }
 
     /// Events in a second until the read models could be read, and until they were switched in;
@@ -184,8 +184,7 @@ impl Bench<'_> {
         let took = began.elapsed().as_secs_f64();
         let (mut per_second, mut identical) = (f64::INFINITY, true);
         for (name, built) in results {
-            let built =
-                built.map_err(|error| BenchError::Meaningless(format!("{name}: {error}")))?;
+            let built = built.map_err(|error| BenchError::new(format!("{name}: {error}")))?;
             per_second = per_second.min(built.events_per_second);
             identical &= built.comparison.is_some_and(|found| found.is_identical());
         }

@@ -31,7 +31,7 @@ pub(super) async fn run(
     }
     let mut slowest = f64::INFINITY;
     while let Some(ended) = replays.join_next().await {
-        let per_second = ended.map_err(|error| BenchError::Meaningless(error.to_string()))??;
+        let per_second = ended.map_err(BenchError::new)??;
         slowest = slowest.min(per_second);
     }
     Ok(slowest)
@@ -47,7 +47,7 @@ async fn replay(
     let name = projection.name();
     let schema: SchemaName = format!("{name}_one_by_one")
         .parse()
-        .map_err(|error| BenchError::Meaningless(format!("{error}")))?;
+        .map_err(BenchError::new)?;
     create(&mut conn, &*projection, &schema)
         .await
         .map_err(failed)?;
@@ -59,7 +59,7 @@ async fn replay(
         let batch = feed
             .read_after(position, READ_AT_ONCE)
             .await
-            .map_err(|error| BenchError::Meaningless(error.to_string()))?;
+            .map_err(BenchError::new)?;
         for event in &batch.events {
             if began.elapsed() >= duration {
                 break 'time;
@@ -74,7 +74,7 @@ async fn replay(
                 &Skipped::default(),
             )
             .await
-            .map_err(|error| BenchError::Meaningless(error.to_string()))?;
+            .map_err(BenchError::new)?;
             sqlx::query(&advance)
                 .bind(event.position)
                 .execute(&mut *transaction)
@@ -117,5 +117,5 @@ async fn drop_schema(conn: &mut PgConnection, schema: &SchemaName) -> Result<(),
 }
 
 fn failed(error: sqlx::Error) -> BenchError {
-    BenchError::Meaningless(error.to_string())
+    BenchError::new(error)
 }

@@ -21,6 +21,8 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::audit::CheckError;
+pub(crate) use self::projections::ProjectionsError;
 use crate::failure::Failure;
 
 /// A commerce backend that never forgets: every change is an event in a log in PostgreSQL.
@@ -100,18 +102,10 @@ Settings come from flags or from the environment, the flag winning:
   DAYBOOK_PG_BINDIR        folder of the programs that the private PostgreSQL is started from";
 
 /// Runs the command that the arguments ask for, to its end.
-pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+pub(crate) fn run(arguments: &[OsString]) -> Result<(), Failure> {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            return help_or_failure(&error).map_err(|failure| {
-                match audit::answers_by_status(&arguments) {
-                    true => Failure::Undecided(Box::new(failure)),
-                    false => failure,
-                }
-            });
-        }
+        Err(error) => return help_or_failure(&error),
     };
     match cli.command {
         Command::Serve(arguments) => serve::run(arguments),
@@ -127,6 +121,16 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), F
         Command::ImportLog(arguments) => import_log::run(arguments),
         Command::Bench(command) => bench::run(command),
         Command::Openapi => openapi::run(),
+    }
+}
+
+/// What the process exits with after a failure. Where the status answers a question, 1 says no, and 2 that it could not
+/// be found out.
+pub(crate) fn status(arguments: &[OsString], failure: &Failure) -> u8 {
+    match failure {
+        Failure::Check(error) if error.says_no() => 1,
+        _ if audit::answers_by_status(arguments) => 2,
+        _ => 1,
     }
 }
 
@@ -158,10 +162,28 @@ mod tests {
 
     use super::*;
 
+    fn given(arguments: &[&str]) -> Vec<OsString> {
+        arguments.iter().map(OsString::from).collect()
+    }
+
     fn refused(arguments: &[&str]) -> String {
-        run(arguments.iter().map(OsString::from))
-            .unwrap_err()
-            .line()
+        run(&given(arguments)).unwrap_err().line()
+    }
+
+    #[test]
+    fn only_an_answer_exits_with_1_where_the_status_is_one() {
+        let status_of = |arguments: &[&str], failure: &Failure| status(&given(arguments), failure);
+        let tampered = CheckError::Tampered { findings: 1 }.into();
+        let undecided = Failure::Interrupted;
+        let verify = ["daybook", "audit", "verify"];
+        assert_eq!(status_of(&verify, &tampered), 1);
+        assert_eq!(status_of(&verify, &undecided), 2);
+        assert_eq!(
+            status_of(&["daybook", "audit", "verify-proof"], &undecided),
+            2
+        );
+        assert_eq!(status_of(&["daybook", "audit", "show"], &undecided), 1);
+        assert_eq!(status_of(&["daybook", "serve"], &undecided), 1);
     }
 
     #[test]

@@ -2,7 +2,7 @@ use clap::Args;
 use daybook_identity::oidc::OidcConfig;
 use secrecy::SecretString;
 
-use super::{given, secret};
+use super::{IncompleteError, given, secret};
 
 /// Where staff may sign in with the accounts that they have elsewhere.
 #[derive(Args, Clone, Debug, Default)]
@@ -33,16 +33,19 @@ pub(crate) struct OidcArguments {
 
 impl OidcArguments {
     /// `None` where no provider is named.
-    pub(crate) fn config(&self) -> Result<Option<OidcConfig>, HalfAProvider> {
+    pub(crate) fn config(&self) -> Result<Option<OidcConfig>, IncompleteError> {
         let named = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let secret = given(self.oidc_client_secret.as_ref());
         let Some(issuer) = named(&self.oidc_issuer) else {
             let others = [named(&self.oidc_client_id), named(&self.oidc_redirect_url)];
             let nothing = secret.is_none() && others.iter().all(Option::is_none);
-            return nothing.then_some(None).ok_or(HalfAProvider);
+            return nothing
+                .then_some(None)
+                .ok_or(IncompleteError::IdentityProvider);
         };
-        let client_id = named(&self.oidc_client_id).ok_or(HalfAProvider)?;
-        let redirect_url = named(&self.oidc_redirect_url).ok_or(HalfAProvider)?;
+        let client_id = named(&self.oidc_client_id).ok_or(IncompleteError::IdentityProvider)?;
+        let redirect_url =
+            named(&self.oidc_redirect_url).ok_or(IncompleteError::IdentityProvider)?;
         Ok(Some(OidcConfig {
             issuer,
             client_id,
@@ -51,9 +54,3 @@ impl OidcArguments {
         }))
     }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "of DAYBOOK_OIDC_ISSUER, DAYBOOK_OIDC_CLIENT_ID and DAYBOOK_OIDC_REDIRECT_URL some are set and some are not"
-)]
-pub(crate) struct HalfAProvider;

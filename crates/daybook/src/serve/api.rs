@@ -28,7 +28,7 @@ use tracing::{info, warn};
 
 use super::Server;
 use super::first_start::{self, SignIns};
-use super::listener::ReservedPort;
+use super::listener::{ListenError, ReservedPort};
 use super::sharing::Sharing;
 use super::tasks::Tasks;
 use crate::config::ServerConfig;
@@ -101,7 +101,7 @@ impl ApiRole {
         let listener = self.port.listen()?;
         let address = listener
             .local_addr()
-            .map_err(|source| Failure::CannotListen {
+            .map_err(|source| ListenError::Address {
                 address: config.listen,
                 source,
             })?;

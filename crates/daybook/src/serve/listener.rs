@@ -8,7 +8,37 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::failure::Failure;
+/// Why requests cannot be waited for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    #[error("{address} is taken by another program")]
+    PortTaken { address: SocketAddr },
+    #[error("cannot listen on {address}")]
+    Address {
+        address: SocketAddr,
+        source: io::Error,
+    },
+}
+
+impl ListenError {
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            ListenError::PortTaken { .. } => {
+                "stop that program, or choose another port with --listen or DAYBOOK_LISTEN"
+            }
+            ListenError::Address { .. } => {
+                "choose an address of this machine with --listen or DAYBOOK_LISTEN"
+            }
+        }
+    }
+
+    fn of(address: SocketAddr, source: io::Error) -> ListenError {
+        match source.kind() {
+            ErrorKind::AddrInUse => ListenError::PortTaken { address },
+            _ => ListenError::Address { address, source },
+        }
+    }
+}
 
 /// Connections that the kernel keeps for us between two accepts.
 const BACKLOG: u32 = 4096;
@@ -19,7 +49,7 @@ pub(crate) struct ReservedPort {
 }
 
 impl ReservedPort {
-    pub(crate) fn bind(address: SocketAddr) -> Result<ReservedPort, Failure> {
+    pub(crate) fn bind(address: SocketAddr) -> Result<ReservedPort, ListenError> {
         let bound = || -> io::Result<TcpSocket> {
             let socket = match address {
                 SocketAddr::V4(_) => TcpSocket::new_v4()?,
@@ -30,21 +60,14 @@ impl ReservedPort {
             socket.bind(address)?;
             Ok(socket)
         };
-        let socket = bound().map_err(|source| failure(address, source))?;
+        let socket = bound().map_err(|source| ListenError::of(address, source))?;
         Ok(ReservedPort { socket, address })
     }
 
     /// Of two programs that reserved the port at the same moment only one gets past this.
-    pub(crate) fn listen(self) -> Result<TcpListener, Failure> {
+    pub(crate) fn listen(self) -> Result<TcpListener, ListenError> {
         self.socket
             .listen(BACKLOG)
-            .map_err(|source| failure(self.address, source))
-    }
-}
-
-fn failure(address: SocketAddr, source: io::Error) -> Failure {
-    match source.kind() {
-        ErrorKind::AddrInUse => Failure::PortTaken { address },
-        _ => Failure::CannotListen { address, source },
+            .map_err(|source| ListenError::of(self.address, source))
     }
 }

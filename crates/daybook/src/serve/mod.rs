@@ -24,6 +24,7 @@ use tracing::info;
 
 use self::api::ApiRole;
 pub(crate) use self::first_start::SignIns;
+pub(crate) use self::listener::ListenError;
 use self::forgetting::Forgetting;
 use self::sealer::{Preparation, Sealing};
 use crate::config::{Role, ServerConfig};

@@ -7,14 +7,14 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tracing::info;
 
-use crate::failure::Failure;
+use super::database::OpenError;
 
 /// A database that was started together with us needs some seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Returns once the database takes connections; fails at once where waiting won't help.
-pub(super) async fn wait_for(options: &PgConnectOptions) -> Result<(), Failure> {
+pub(super) async fn wait_for(options: &PgConnectOptions) -> Result<(), OpenError> {
     let deadline = Instant::now() + PATIENCE;
     let mut said = false;
     loop {
@@ -26,10 +26,10 @@ pub(super) async fn wait_for(options: &PgConnectOptions) -> Result<(), Failure> 
         };
         let place = place(options);
         if !is_passing(&source) {
-            return Err(Failure::DatabaseRefused { place, source });
+            return Err(OpenError::Refused { place, source });
         }
         if Instant::now() + PAUSE >= deadline {
-            return Err(Failure::DatabaseUnreachable { place, source });
+            return Err(OpenError::Unreachable { place, source });
         }
         if !said {
             said = true;

@@ -1,5 +1,6 @@
 //! The database that a command works on: one given by DATABASE_URL, or a private one.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -36,6 +37,37 @@ pub(crate) enum IfRunning {
     /// Use it too: for commands that look or add, beside `daybook serve`.
     Join,
     Refuse,
+}
+
+/// Why there is no database to work on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("there is no shop in {}", folder.display())]
+    NoShop { folder: PathBuf },
+    #[error("PostgreSQL at {place} cannot be reached")]
+    Unreachable { place: String, source: sqlx::Error },
+    #[error("PostgreSQL at {place} lets nobody in by that name and password")]
+    Refused { place: String, source: sqlx::Error },
+    #[error(transparent)]
+    Private(#[from] PrivateServerError),
+}
+
+impl OpenError {
+    pub(crate) fn remedy(&self) -> Cow<'static, str> {
+        let remedy = match self {
+            OpenError::NoShop { .. } => {
+                "name its data folder with --data or its database with DATABASE_URL; `daybook serve` makes a new one"
+            }
+            OpenError::Unreachable { .. } => {
+                "start it, mend DATABASE_URL, or unset DATABASE_URL to use a private server"
+            }
+            OpenError::Refused { .. } => {
+                "mend the user, password or database in DATABASE_URL and DATABASE_MIGRATION_URL"
+            }
+            OpenError::Private(error) => return error.remedy(),
+        };
+        Cow::Borrowed(remedy)
+    }
 }
 
 impl Database {
@@ -75,9 +107,9 @@ impl Database {
     }
 
     /// For commands that only look: they must not make a shop where a folder's name was mistyped.
-    pub(crate) fn must_exist(config: &DatabaseConfig, data: &DataConfig) -> Result<(), Failure> {
+    pub(crate) fn must_exist(config: &DatabaseConfig, data: &DataConfig) -> Result<(), OpenError> {
         match config.server_url() {
-            None if !data.folder.exists() => Err(Failure::NoData {
+            None if !data.folder.exists() => Err(OpenError::NoShop {
                 folder: data.folder.clone(),
             }),
             _ => Ok(()),
@@ -157,10 +189,10 @@ async fn private_server(
                 .unwrap_or_default();
             match urls.lines().collect::<Vec<_>>()[..] {
                 [server, migration] => Ok((server.to_owned(), migration.to_owned(), None)),
-                _ => Err(PrivateServerError::InUse { folder }.into()),
+                _ => Err(OpenError::from(PrivateServerError::InUse { folder }).into()),
             }
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(OpenError::from(error).into()),
     }
 }
 
@@ -176,4 +208,26 @@ async fn publish_urls(data: &Path, server: &str, migration: &str) -> Result<(), 
 
 fn urls_file(data: &Path) -> PathBuf {
     data.join("postgres").join("urls")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Failure;
+
+    #[test]
+    fn a_private_server_tells_what_is_wrong_and_then_how_it_is_mended() {
+        let line = |error: PrivateServerError| Failure::from(OpenError::from(error)).line();
+        let folder = PathBuf::from("/data/postgres");
+        assert_eq!(
+            line(PrivateServerError::InUse { folder }),
+            "daybook: another process is using /data/postgres: stop it, or choose another data folder"
+        );
+        let log = PathBuf::from("/data/postgres.log");
+        let reason = "FATAL:  no room; giving up".to_owned();
+        assert_eq!(
+            line(PrivateServerError::StoppedWhileStarting { reason, log }),
+            "daybook: PostgreSQL stopped while starting: FATAL: no room; giving up: see /data/postgres.log"
+        );
+    }
 }

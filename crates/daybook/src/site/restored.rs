@@ -3,7 +3,8 @@
 
 use daybook_audit::store::ExportedNote;
 use daybook_audit::{
-    Agreement, CheckpointStore, SignedCheckpoint, VerifierKey, agreement, latest_checkpoint,
+    Agreement, CheckpointError, CheckpointStore, SignedCheckpoint, VerifierKey, agreement,
+    latest_checkpoint,
 };
 use daybook_keys as keys;
 use sqlx::PgConnection;
@@ -12,6 +13,44 @@ use tracing::warn;
 use super::database::Database;
 use crate::config::DataConfig;
 use crate::failure::Failure;
+
+/// Why the log is not gone on with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RestoredError {
+    #[error(
+        "the log is older than what was exported of it: it has {head} events, and the last checkpoint at {location} covers {size}"
+    )]
+    Older {
+        location: String,
+        head: u64,
+        size: u64,
+    },
+    #[error(
+        "the log is not the one that was exported: its first {size} events are not those that the last checkpoint at {location} covers"
+    )]
+    Differs { location: String, size: u64 },
+    #[error("the last checkpoint at {location} is not to be trusted")]
+    Untrusted {
+        location: String,
+        source: CheckpointError,
+    },
+}
+
+impl RestoredError {
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            RestoredError::Older { .. } => {
+                "restore a newer backup; or give up what is lost with `daybook audit accept-restored --reason TEXT`"
+            }
+            RestoredError::Differs { .. } => {
+                "`daybook audit verify` tells where; if a backup was restored and went on, `daybook audit accept-restored --reason TEXT` accepts it"
+            }
+            RestoredError::Untrusted { .. } => {
+                "put back keys/checkpoint.pub of this log, or point DAYBOOK_CHECKPOINTS to where this log's checkpoints are"
+            }
+        }
+    }
+}
 
 /// Refuses a log that does not lead to the newest of what was exported.
 pub(crate) async fn refuse(
@@ -50,30 +89,31 @@ async fn compare(
     location: &str,
 ) -> Result<(), Failure> {
     let location = || location.to_owned();
-    let exported = read(&note.text, trusted).map_err(|source| Failure::ExportUntrusted {
+    let exported = read(&note.text, trusted).map_err(|source| RestoredError::Untrusted {
         location: location(),
         source,
     })?;
     let size = exported.size();
-    match agreement(connection, exported.checkpoint()).await? {
-        Agreement::Continues => Ok(()),
-        Agreement::Shorter { head } => Err(Failure::LogOlder {
+    let refused = match agreement(connection, exported.checkpoint()).await? {
+        Agreement::Continues => return Ok(()),
+        Agreement::Shorter { head } => RestoredError::Older {
             location: location(),
             head,
             size,
-        }),
-        Agreement::Differs => Err(Failure::LogDiffers {
+        },
+        Agreement::Differs => RestoredError::Differs {
             location: location(),
             size,
-        }),
-    }
+        },
+    };
+    Err(refused.into())
 }
 
 /// A process that was given no public key (one that does not seal, on a machine of its own) still compares.
 pub(crate) fn read(
     note: &str,
     trusted: &[VerifierKey],
-) -> Result<SignedCheckpoint, daybook_audit::CheckpointError> {
+) -> Result<SignedCheckpoint, CheckpointError> {
     if trusted.is_empty() {
         warn!("the last exported checkpoint is taken at its word: there is no keys/checkpoint.pub");
         return SignedCheckpoint::parse(note);

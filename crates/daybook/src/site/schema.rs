@@ -11,6 +11,49 @@ use crate::failure::Failure;
 /// Settings without which an acknowledged command may be lost in a crash.
 const DURABILITY: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
 
+/// Why this binary does not work on the database as it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SchemaError {
+    #[error(
+        "this PostgreSQL runs with {setting} = off, so that a crash loses what was acknowledged"
+    )]
+    NotDurable { setting: String },
+    #[error("the database has migration {version}, which this binary does not know")]
+    Newer { version: i64 },
+    #[error("the database has migration {version} as another build of Daybook wrote it")]
+    Differs { version: i64 },
+    #[error("the database has not the schema that this binary expects")]
+    NotMigrated,
+    #[error("the database could not be migrated")]
+    Migration(#[source] MigrateError),
+}
+
+impl SchemaError {
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            SchemaError::NotDurable { .. } => {
+                "switch it on in postgresql.conf and restart PostgreSQL"
+            }
+            SchemaError::Newer { .. } => "run the newer Daybook that this database was migrated by",
+            SchemaError::Differs { .. } => "run that build, or use another database",
+            SchemaError::NotMigrated => "run `daybook migrate`; `daybook serve` does so too",
+            SchemaError::Migration(_) => {
+                "give DATABASE_MIGRATION_URL a role that may create roles and schemas, then run `daybook migrate`"
+            }
+        }
+    }
+}
+
+impl From<MigrateError> for SchemaError {
+    fn from(error: MigrateError) -> SchemaError {
+        match error {
+            MigrateError::VersionMissing(version) => SchemaError::Newer { version },
+            MigrateError::VersionMismatch(version) => SchemaError::Differs { version },
+            error => SchemaError::Migration(error),
+        }
+    }
+}
+
 /// Returns when the database can be relied on and is as this binary expects it.
 pub(crate) async fn ready(database: &Database) -> Result<(), Failure> {
     check_durability(&database.pool).await?;
@@ -26,14 +69,16 @@ async fn check_durability(pool: &PgPool) -> Result<(), Failure> {
     .fetch_optional(pool)
     .await
     .map_err(Failure::database("looking at PostgreSQL's settings"))?;
-    off.map_or(Ok(()), |setting| Err(Failure::NotDurable { setting }))
+    off.map_or(Ok(()), |setting| {
+        Err(SchemaError::NotDurable { setting }.into())
+    })
 }
 
 /// For commands that work on what is there, and leave it to others to migrate.
 pub(crate) async fn must_be_current(database: &Database) -> Result<(), Failure> {
     match is_current(&database.pool).await? {
         true => Ok(()),
-        false => Err(Failure::NotMigrated),
+        false => Err(SchemaError::NotMigrated.into()),
     }
 }
 
@@ -57,7 +102,7 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), Failure> {
         .max_connections(1)
         .connect_lazy_with(database.migration.clone());
     let migrated = async {
-        MIGRATOR.run(&pool).await.map_err(migration_failure)?;
+        MIGRATOR.run(&pool).await.map_err(SchemaError::from)?;
         grant_server_role(&pool, &login)
             .await
             .map_err(Failure::database("granting the server its rights"))
@@ -92,19 +137,11 @@ async fn is_current(pool: &PgPool) -> Result<bool, Failure> {
         .iter()
         .find(|(version, ..)| !MIGRATOR.version_exists(*version))
     {
-        return Err(Failure::MigrationsNewer { version: *version });
+        return Err(SchemaError::Newer { version: *version }.into());
     }
     Ok(MIGRATOR.iter().all(|migration| {
         applied.iter().any(|(version, success, checksum)| {
             *version == migration.version && *success && *checksum == *migration.checksum
         })
     }))
-}
-
-fn migration_failure(error: MigrateError) -> Failure {
-    match error {
-        MigrateError::VersionMissing(version) => Failure::MigrationsNewer { version },
-        MigrateError::VersionMismatch(version) => Failure::MigrationsDiffer { version },
-        error => Failure::Migration(error),
-    }
 }

@@ -39,7 +39,7 @@ async fn keep_running(mut server: PrivateServer, stop: CancellationToken) {
         }
         error!("the private PostgreSQL has ended, starting it again");
         if let Err(error) = server.restart().await {
-            error!(%error, "the private PostgreSQL does not start");
+            error!(%error, remedy = %error.remedy(), "the private PostgreSQL does not start");
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -10,6 +10,8 @@ mod http;
 mod provider;
 mod subjects;
 
+use std::error::Error;
+
 use openidconnect::url::{Host, Url};
 use secrecy::SecretString;
 
@@ -57,14 +59,21 @@ pub enum OidcConfigError {
     Client(#[source] reqwest::Error),
 }
 
+impl OidcConfigError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        "correct DAYBOOK_OIDC_ISSUER and DAYBOOK_OIDC_REDIRECT_URL"
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum OidcError {
     #[error("the attempt is unknown, finished or too old, or another's answer was brought to it")]
     NoSuchAttempt,
-    #[error("the provider did not confirm who signed in: {0}")]
-    NotProven(String),
-    #[error("the identity provider cannot be reached or does not answer as expected: {0}")]
-    Unavailable(String),
+    #[error("the provider did not confirm who signed in")]
+    NotProven(#[source] Box<dyn Error + Send + Sync>),
+    #[error("the identity provider cannot be reached or does not answer as expected")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
     #[error("no randomness for an attempt")]
     Random,
     #[error("the attempts cannot be reached")]

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use error_reporter::Report;
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreIdTokenClaims, CoreJwsSigningAlgorithm,
     CoreProviderMetadata, CoreUserInfoClaims,
@@ -113,18 +112,18 @@ impl Provider {
         let client = self.client(KNOWN_FOR).await?;
         let answer = client
             .exchange_code(AuthorizationCode::new(code))
-            .map_err(|error| OidcError::Unavailable(error.to_string()))?
+            .map_err(|error| OidcError::Unavailable(error.into()))?
             .set_pkce_verifier(attempt.verifier())
             .request_async(&|request: HttpRequest| http::ask(self.0.http.clone(), request))
             .await
             .map_err(refused_or_unavailable)?;
         let Some(token) = answer.id_token() else {
-            return Err(OidcError::NotProven("there is no ID token".to_owned()));
+            return Err(OidcError::NotProven("there is no ID token".into()));
         };
         let nonce = attempt.nonce();
         let client = self.knowing_the_key_of(token, &nonce).await?;
-        let claims = claims(&client, token, &nonce)
-            .map_err(|error| OidcError::NotProven(Report::new(&error).to_string()))?;
+        let claims =
+            claims(&client, token, &nonce).map_err(|error| OidcError::NotProven(error.into()))?;
         if let Some(expected) = claims.access_token_hash() {
             let verifier = client.id_token_verifier();
             let of_this = token
@@ -135,8 +134,7 @@ impl Provider {
                     AccessTokenHash::from_token(answer.access_token(), alg, key).ok()
                 });
             if of_this.as_ref() != Some(expected) {
-                let detail = "the access token is another's".to_owned();
-                return Err(OidcError::NotProven(detail));
+                return Err(OidcError::NotProven("the access token is another's".into()));
             }
         }
         Ok(Subject {
@@ -167,7 +165,7 @@ impl Provider {
         let told: CoreUserInfoClaims = request
             .request_async(&|request: HttpRequest| http::ask(self.0.http.clone(), request))
             .await
-            .map_err(|error| OidcError::Unavailable(Report::new(&error).to_string()))?;
+            .map_err(|error| OidcError::Unavailable(error.into()))?;
         Ok(verified_email(told.email(), told.email_verified()))
     }
 
@@ -204,8 +202,7 @@ impl Provider {
         }
         let ask = |request: HttpRequest| http::ask(self.0.http.clone(), request);
         let found = CoreProviderMetadata::discover_async(self.0.issuer.clone(), &ask).await;
-        let found =
-            found.map_err(|error| OidcError::Unavailable(Report::new(&error).to_string()))?;
+        let found = found.map_err(|error| OidcError::Unavailable(error.into()))?;
         *self.0.metadata.lock() = Some((Instant::now(), found.clone()));
         Ok(found)
     }
@@ -227,14 +224,12 @@ fn verified_email(email: Option<&EndUserEmail>, is_verified: Option<bool>) -> Op
         .map(|email| email.to_string())
 }
 
-/// This is the provider's answer to a code that it does not know; every other failure is its own trouble.
-fn refused_or_unavailable<T: openidconnect::ErrorResponse + 'static>(
+/// A provider that knows no such code answers so; everything else is its own trouble.
+fn refused_or_unavailable<T: openidconnect::ErrorResponse + Send + Sync + 'static>(
     error: openidconnect::RequestTokenError<HttpError, T>,
 ) -> OidcError {
     match &error {
-        openidconnect::RequestTokenError::ServerResponse(_) => {
-            OidcError::NotProven(Report::new(&error).to_string())
-        }
-        _ => OidcError::Unavailable(Report::new(&error).to_string()),
+        openidconnect::RequestTokenError::ServerResponse(_) => OidcError::NotProven(error.into()),
+        _ => OidcError::Unavailable(error.into()),
     }
 }

@@ -2,7 +2,6 @@
 
 mod field;
 
-use std::fmt;
 use std::str::FromStr;
 
 pub(crate) use field::Field;
@@ -37,14 +36,9 @@ impl FromStr for NamedColumn {
 }
 
 /// Where a table's first row leaves us guessing.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct ColumnsError(String);
-
-impl fmt::Display for ColumnsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The column of each field that the table has.
 #[derive(Clone, Debug, PartialEq, Eq)]

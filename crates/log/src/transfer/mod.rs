@@ -18,7 +18,7 @@ mod rows;
 
 use std::io;
 
-use crate::Position;
+use crate::{DATABASE_REMEDY, Position};
 
 pub use export::export;
 pub use import::import;
@@ -60,4 +60,25 @@ pub enum TransferError {
     Stopped,
     #[error("the role {role} may not move a log")]
     NotPermitted { role: String },
+}
+
+impl TransferError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            TransferError::Database(_) => DATABASE_REMEDY,
+            TransferError::File(_) => "see that the file is there and that its disk has room",
+            TransferError::Broken { .. } => "export it again; nothing of it was imported",
+            TransferError::NotEmpty => {
+                "import into a database of its own, with --data or DATABASE_URL"
+            }
+            TransferError::OtherMasterKey => {
+                "import into a database that no server has been started on"
+            }
+            TransferError::Stopped => "run it again; nothing of it is left",
+            TransferError::NotPermitted { .. } => {
+                "set DATABASE_MIGRATION_URL to the role that migrates the database"
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
 use daybook_private_postgres::testing::{TEST_POSTGRES, TestServer};
-use daybook_private_postgres::{PrivateServer, PrivateServerConfig, StopMode};
+use daybook_private_postgres::{PrivateServer, PrivateServerConfig, PrivateServerError, StopMode};
 use error_reporter::Report;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
     match run(arguments).await {
         Ok(status) => exit_code(status),
         Err(error) => {
-            eprintln!("daybook-test-postgres: {}", Report::new(error.as_ref()));
+            eprintln!("daybook-test-postgres: {}", told(error.as_ref()));
             ExitCode::from(OWN_FAILURE)
         }
     }
@@ -109,4 +109,13 @@ fn terminate(child: &Child) {
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+/// What is wrong, and where that is known how to mend it.
+fn told(error: &(dyn Error + 'static)) -> String {
+    let wrong = Report::new(error).to_string();
+    match error.downcast_ref::<PrivateServerError>() {
+        Some(error) => format!("{wrong}; {}", error.remedy()),
+        None => wrong,
+    }
 }

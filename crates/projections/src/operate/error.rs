@@ -1,4 +1,4 @@
-use daybook_log::Position;
+use daybook_log::{DATABASE_REMEDY, Position};
 
 use crate::{rebuild::BuildError, status::StatusError};
 
@@ -40,4 +40,21 @@ pub enum OperateError {
     Status(#[from] StatusError),
     #[error("the database did not answer as expected")]
     Database(#[from] sqlx::Error),
+}
+
+impl OperateError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            OperateError::WrongState { .. } | OperateError::HaltedElsewhere { .. } => {
+                "see `daybook projections status`"
+            }
+            OperateError::LogHasGap { .. } => "restore the log from a backup that has them",
+            OperateError::LaterVersion { .. } => "use the newer Daybook",
+            OperateError::Busy { .. } => "try again when they have ended",
+            OperateError::Build(error) => error.remedy(),
+            OperateError::Status(error) => error.remedy(),
+            OperateError::Database(_) => DATABASE_REMEDY,
+        }
+    }
 }

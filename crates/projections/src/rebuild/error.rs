@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use daybook_log::{LogError, Position};
+use daybook_log::{DATABASE_REMEDY, LogError, Position};
 
 use super::Purpose;
 use crate::{projection::ApplyError, schema::SchemaName};
@@ -60,6 +60,30 @@ impl From<ApplyError> for BuildError {
 }
 
 impl BuildError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            BuildError::BeingBuilt { .. } => {
+                "wait for it, and see `daybook projections status --watch`"
+            }
+            BuildError::LaterVersion { .. } => "use the newer Daybook",
+            BuildError::Obstacle { .. } => {
+                "the live projector halts there; mend or skip the event when it does, then try again"
+            }
+            BuildError::LiveChanged | BuildError::TakenOver | BuildError::Stopped => {
+                "run it again; the live rows are as they were"
+            }
+            BuildError::BrokenOff(error) => error.remedy(),
+            BuildError::NoPrevious => "only what a rebuild has replaced can be switched back in",
+            BuildError::PreviousVersion { .. } => "use the Daybook that made it",
+            BuildError::BeyondHead { .. } => "give a position that the log has",
+            BuildError::SchemaExists(_) => "choose another with --into, or drop it",
+            BuildError::SchemaReserved(..) => "choose another with --into",
+            BuildError::Task(_) => "run it again; the log of errors tells what to report",
+            BuildError::Log(_) | BuildError::Database(_) => DATABASE_REMEDY,
+        }
+    }
+
     pub(super) fn being_built(
         name: &'static str,
         found: Option<(String, String, DateTime<Utc>)>,

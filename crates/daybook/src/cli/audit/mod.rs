@@ -2,6 +2,7 @@
 
 mod accept_restored;
 mod diff;
+mod error;
 mod lines;
 mod search;
 mod show;
@@ -15,6 +16,7 @@ use std::ffi::OsString;
 
 use clap::Subcommand;
 
+pub(crate) use self::error::CheckError;
 use crate::failure::Failure;
 
 #[derive(Subcommand, Debug)]
@@ -28,7 +30,7 @@ pub(crate) enum Command {
     AcceptRestored(accept_restored::Arguments),
 }
 
-/// Whether the exit status is the answer, with 2 for whatever is in its way.
+/// Whether the exit status is the answer.
 pub(super) fn answers_by_status(arguments: &[OsString]) -> bool {
     let is = |n: usize, name| arguments.get(n).is_some_and(|argument| argument == name);
     is(1, "audit") && (is(2, "verify") || is(2, "verify-proof"))

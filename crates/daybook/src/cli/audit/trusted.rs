@@ -7,6 +7,7 @@ use clap::Args;
 use daybook_audit::VerifierKey;
 use daybook_keys as keys;
 
+use super::CheckError;
 use crate::config::DataConfig;
 use crate::failure::Failure;
 
@@ -26,12 +27,12 @@ impl Trusted {
             false => self.given()?,
         };
         match keys.is_empty() {
-            true => Err(Failure::NothingTrusted),
+            true => Err(CheckError::NothingTrusted.into()),
             false => Ok(keys),
         }
     }
 
-    fn given(&self) -> Result<Vec<VerifierKey>, Failure> {
+    fn given(&self) -> Result<Vec<VerifierKey>, CheckError> {
         let mut keys = Vec::new();
         for given in &self.keys {
             let text = match Path::new(given).is_file() {
@@ -47,15 +48,15 @@ impl Trusted {
 }
 
 /// A key has plus signs in it; what has none, and is no file either, was meant to be one.
-fn neither(given: &str, error: daybook_audit::KeyError) -> Failure {
+fn neither(given: &str, error: daybook_audit::KeyError) -> CheckError {
     match fs::metadata(given) {
         Err(missing) if !given.contains('+') => unusable(given, missing),
         _ => unusable(given, error),
     }
 }
 
-fn unusable(given: &str, error: impl std::error::Error) -> Failure {
-    Failure::Unreadable {
+fn unusable(given: &str, error: impl std::error::Error) -> CheckError {
+    CheckError::Unreadable {
         what: "the public key",
         source: format!("{given}: {error}").into(),
     }

@@ -8,6 +8,7 @@ use daybook_audit::verify::{External, MOST_FINDINGS, Report, Settings, VerifyErr
 use daybook_audit::{CheckpointStore, SignedCheckpoint};
 use serde::Serialize;
 
+use super::CheckError;
 use super::trusted::Trusted;
 use super::unknown_key::unknown_key;
 use crate::cli::place::Place;
@@ -42,7 +43,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let done = arguments.place.run(|site, stop| async move {
+    arguments.place.run(|site, stop| async move {
         let store = CheckpointStore::open(&site.data.checkpoints())?;
         let settings = Settings {
             trusted: arguments.trusted.keys(&site.data)?,
@@ -57,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let report = verify(server, &settings, progress, &stop).await;
         let report = report.map_err(|error| match error {
             VerifyError::Interrupted => Failure::Interrupted,
-            error => Failure::Verify(error),
+            error => CheckError::Verify(error).into(),
         })?;
         let told = Told {
             whole: report.is_whole(),
@@ -69,15 +70,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         arguments.place.tell(&told, || in_words(&told, place))?;
         match told.unknown_key {
             _ if told.whole => Ok(()),
-            Some(key) => Err(Failure::KeyUnknown { key }),
-            None => Err(Failure::Tampered {
-                findings: report.findings.len() as u64 + report.more,
-            }),
+            Some(key) => Err(CheckError::KeyUnknown { key }.into()),
+            None => {
+                let findings = report.findings.len() as u64 + report.more;
+                Err(CheckError::Tampered { findings }.into())
+            }
         }
-    });
-    done.map_err(|failure| match failure {
-        Failure::Tampered { .. } => failure,
-        other => Failure::Undecided(Box::new(other)),
     })
 }
 
@@ -94,11 +92,11 @@ async fn external(
     let mut external = Vec::new();
     for path in &arguments.kept {
         let source = format!("in {}", path.display());
-        let note = fs::read_to_string(path).map_err(|error| Failure::Unreadable {
+        let note = fs::read_to_string(path).map_err(|error| CheckError::Unreadable {
             what: "the checkpoint",
             source: format!("{}: {error}", path.display()).into(),
         })?;
-        SignedCheckpoint::parse(&note).map_err(|error| Failure::Unreadable {
+        SignedCheckpoint::parse(&note).map_err(|error| CheckError::Unreadable {
             what: "the checkpoint",
             source: format!("{}: {error}", path.display()).into(),
         })?;

@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use daybook_audit::{ConsistencyProof, InclusionProof, ProofError, VerifierKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::CheckError;
 use super::trusted::Trusted;
 use crate::config::DataConfig;
 use crate::failure::Failure;
@@ -56,15 +58,15 @@ enum Proven {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let undecided = |failure| Failure::Undecided(Box::new(failure));
-    let trusted = arguments.trusted.keys(&arguments.data).map_err(undecided)?;
-    let text = read(&arguments.file).map_err(undecided)?;
-    let proven = match format_of(&text).map_err(undecided)?.as_str() {
-        InclusionProof::FORMAT => included(&parse(&text).map_err(undecided)?, &trusted),
-        ConsistencyProof::FORMAT => consistent(&parse(&text).map_err(undecided)?, &trusted),
-        other => return Err(undecided(malformed(format!("its format is {other:?}")))),
+    let trusted = arguments.trusted.keys(&arguments.data)?;
+    let text = read(&arguments.file)?;
+    let proven = match format_of(&text)?.as_str() {
+        InclusionProof::FORMAT => included(&parse(&text)?, &trusted),
+        ConsistencyProof::FORMAT => consistent(&parse(&text)?, &trusted),
+        other => return Err(malformed(format!("its format is {other:?}")).into()),
     };
-    tell(arguments.json, &proven?).map_err(undecided)
+    let proven = proven.map_err(CheckError::from)?;
+    Ok(tell(arguments.json, &proven)?)
 }
 
 fn included(proof: &InclusionProof, trusted: &[VerifierKey]) -> Result<Proven, ProofError> {
@@ -88,7 +90,7 @@ fn consistent(proof: &ConsistencyProof, trusted: &[VerifierKey]) -> Result<Prove
     })
 }
 
-fn tell(json: bool, proven: &Proven) -> Result<(), Failure> {
+fn tell(json: bool, proven: &Proven) -> Result<(), CheckError> {
     if json {
         let text = serde_json::to_string_pretty(proven).map_err(malformed)?;
         println!("{text}");
@@ -113,12 +115,12 @@ fn tell(json: bool, proven: &Proven) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+fn read(file: &Path) -> Result<String, CheckError> {
     let read = match file == Path::new("-") {
         true => io::read_to_string(io::stdin().lock().take(MOST_BYTES)),
         false => fs::read_to_string(file),
     };
-    read.map_err(|error| Failure::Unreadable {
+    read.map_err(|error| CheckError::Unreadable {
         what: "the proof",
         source: format!("{}: {error}", file.display()).into(),
     })
@@ -132,17 +134,17 @@ struct Format {
     format: String,
 }
 
-fn format_of(text: &str) -> Result<String, Failure> {
+fn format_of(text: &str) -> Result<String, CheckError> {
     Ok(parse::<Format>(text)?.format)
 }
 
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, CheckError> {
     serde_json::from_str(text).map_err(malformed)
 }
 
-fn malformed(error: impl ToString) -> Failure {
-    Failure::Unreadable {
+fn malformed(error: impl Into<Box<dyn Error + Send + Sync>>) -> CheckError {
+    CheckError::Unreadable {
         what: "the proof",
-        source: error.to_string().into(),
+        source: error.into(),
     }
 }

@@ -45,10 +45,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn measure(arguments: &Arguments, bench: scratch::Bench<'_>) -> Result<AuditReport, Failure> {
     let data = bench.data;
-    let signers = || {
-        keys::checkpoint_signers(&data.folder, data.checkpoint_key())
-            .map_err(|error| BenchError::Meaningless(error.to_string()))
-    };
+    let signers =
+        || keys::checkpoint_signers(&data.folder, data.checkpoint_key()).map_err(BenchError::new);
     // Makes the keys that are trusted.
     signers()?;
     let bench = Bench {

@@ -11,6 +11,7 @@ use daybook_projections::rebuild::{BuildError, Builder, Results};
 use daybook_projections::registry::{projection, registry};
 use daybook_projections::schema::SchemaName;
 
+use super::ProjectionsError;
 use super::report::{Reporter, Verdict, tell_as_of, tell_results, tell_rollback};
 use crate::cli::place::{Place, Site, operator};
 use crate::failure::Failure;
@@ -246,12 +247,13 @@ fn conclude(results: Results, comparing: bool) -> Result<(), Failure> {
     }
     match differing.is_empty() {
         true => Ok(()),
-        false => Err(Failure::Differs {
+        false => Err(ProjectionsError::Differs {
             names: differing.join(", "),
-        }),
+        }
+        .into()),
     }
 }
 
 fn failed(name: &'static str, source: BuildError) -> Failure {
-    Failure::Build { name, source }
+    ProjectionsError::NotBuilt { name, source }.into()
 }

@@ -2,6 +2,7 @@
 
 mod act;
 mod build;
+mod error;
 mod list;
 mod record;
 mod report;
@@ -10,6 +11,7 @@ pub(super) mod table;
 
 use clap::Subcommand;
 
+pub(crate) use self::error::ProjectionsError;
 use crate::failure::Failure;
 
 #[derive(Subcommand, Debug)]
