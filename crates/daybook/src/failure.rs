@@ -13,6 +13,7 @@ use daybook_audit::{AuditError, CheckpointError, ProofError};
 use daybook_bench::BenchError;
 use daybook_commands::CommandError;
 use daybook_edge::tls::TlsError;
+use daybook_history::past::MomentError;
 use daybook_identity::oidc::OidcConfigError;
 use daybook_import::ImportError;
 use daybook_keys::KeyError;
@@ -140,6 +141,11 @@ pub(crate) enum Failure {
     /// Of a command that answers a question by its exit status: it could not find out.
     #[error(transparent)]
     Undecided(Box<Failure>),
+    #[error("{flag} cannot be answered")]
+    Moment {
+        flag: &'static str,
+        source: MomentError,
+    },
     #[error(transparent)]
     Status(#[from] StatusError),
     #[error(transparent)]
@@ -349,6 +355,7 @@ impl Failure {
                 "see that PostgreSQL runs and that its log is clean, then try again"
             }
             Failure::Import(error) => error.remedy(),
+            Failure::Moment { source, .. } => source.remedy(),
             Failure::Bench(error) => error.remedy(),
             Failure::Process { .. } => "see the system's limits for this user (`ulimit -a`)",
             Failure::NoData { .. } => {
