@@ -98,7 +98,7 @@ impl Which {
     }
 }
 
-pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
+pub(super) fn run_rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
     let projections = arguments.which.projections()?;
     if let (Some(as_of), Some(into)) = (arguments.as_of, &arguments.into) {
         let [projection] = &projections[..] else {
@@ -106,7 +106,7 @@ pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
                 "--as-of takes one projection at a time".to_owned(),
             ));
         };
-        return build_as_of(&arguments, projection, as_of, into);
+        return run_as_of(&arguments, projection, as_of, into);
     }
     let (place, order) = (
         &arguments.place,
@@ -131,7 +131,7 @@ pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
     })
 }
 
-pub(super) fn verify(arguments: VerifyArguments) -> Result<(), Failure> {
+pub(super) fn run_verify(arguments: VerifyArguments) -> Result<(), Failure> {
     let projections = arguments.which.projections()?;
     let (place, order) = (&arguments.place, Instruction::new(operator(), None));
     place.run(|site, stop| async move {
@@ -145,7 +145,7 @@ pub(super) fn verify(arguments: VerifyArguments) -> Result<(), Failure> {
     })
 }
 
-pub(super) fn rollback(arguments: RollbackArguments) -> Result<(), Failure> {
+pub(super) fn run_rollback(arguments: RollbackArguments) -> Result<(), Failure> {
     let projection = projection(&arguments.name)?;
     let (place, order) = (
         &arguments.place,
@@ -162,7 +162,7 @@ pub(super) fn rollback(arguments: RollbackArguments) -> Result<(), Failure> {
     })
 }
 
-fn build_as_of(
+fn run_as_of(
     arguments: &RebuildArguments,
     projection: &Arc<dyn Projection>,
     as_of: Moment,
@@ -175,7 +175,7 @@ fn build_as_of(
         let position = position_at(&builder.feed, "--as-of", as_of).await?;
         let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
-        let result = operate::as_of(
+        let result = operate::build_as_of(
             &builder, projection, position, schema, &order, &report, &stop,
         )
         .await;
