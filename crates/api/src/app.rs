@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::answer::refused;
 use crate::auth::Callers;
-use crate::builds::Builds;
+use crate::background_builds::BackgroundBuilds;
 use crate::cache::{AnswerCache, ProductCache};
 use crate::extract::{BodyLimits, CommandRequest, Waiting};
 use crate::gateway::cors::Origin;
@@ -42,7 +42,7 @@ pub struct Shared {
     parts: AppParts,
     pub(crate) products: ProductCache,
     pub(crate) answers: AnswerCache,
-    pub builds: Builds,
+    pub builds: BackgroundBuilds,
     pub(crate) gateway: Gateway,
 }
 
@@ -108,7 +108,7 @@ impl App {
             gateway: Gateway::new(&parts.http.gateway, parts.redis.clone()),
             products,
             answers,
-            builds: Builds::default(),
+            builds: BackgroundBuilds::default(),
             parts,
         }))
     }

@@ -7,7 +7,7 @@
 mod answer;
 pub mod app;
 pub mod auth;
-mod builds;
+mod background_builds;
 mod cache;
 pub mod chores;
 mod etag;

@@ -13,6 +13,7 @@ use daybook_audit::store::StoreError;
 use daybook_bench::BenchError;
 use daybook_commands::CommandError;
 use daybook_edge::tls::TlsError;
+use daybook_history::past::MomentError;
 use daybook_identity::oidc::OidcConfigError;
 use daybook_import::ImportError;
 use daybook_keys::KeyError;
@@ -89,6 +90,11 @@ pub(crate) enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Audit(#[from] AuditError),
+    #[error("{flag} cannot be answered")]
+    Moment {
+        flag: &'static str,
+        source: MomentError,
+    },
     #[error(transparent)]
     Check(#[from] CheckError),
     #[error(transparent)]
@@ -152,6 +158,7 @@ impl Failure {
             Failure::Outbox(error) => error.remedy(),
             Failure::Store(error) => error.remedy(),
             Failure::Audit(error) => error.remedy(),
+            Failure::Moment { source, .. } => source.remedy(),
             Failure::Check(error) => error.remedy(),
             Failure::Projections(error) => error.remedy(),
             Failure::Import(error) => error.remedy(),

@@ -15,7 +15,6 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::error::ImportError;
 use super::orders::Order;
 use super::sender::Sender;
-use super::summary::Made;
 
 /// Commands on their way at once.
 const AT_ONCE: usize = 512;
@@ -26,7 +25,8 @@ pub(crate) struct Catalog {
     sender: Arc<Sender>,
     products: HashMap<Sku, ProductId>,
     customers: HashSet<UserId>,
-    made: Made,
+    products_made: u64,
+    customers_made: u64,
 }
 
 /// A SKU's hash, wide enough that no two are alike.
@@ -53,7 +53,8 @@ impl Catalog {
             sender,
             products: HashMap::new(),
             customers: HashSet::new(),
-            made: Made::default(),
+            products_made: 0,
+            customers_made: 0,
         }
     }
 
@@ -68,9 +69,9 @@ impl Catalog {
         )?;
         for (sku, id, is_new) in products {
             self.products.insert(sku, id);
-            self.made.products += u64::from(is_new);
+            self.products_made += u64::from(is_new);
         }
-        self.made.customers += customers;
+        self.customers_made += customers;
         Ok(())
     }
 
@@ -84,8 +85,12 @@ impl Catalog {
         (self.products.len() as u64, self.customers.len() as u64)
     }
 
-    pub(crate) fn made(&self) -> Made {
-        self.made
+    pub(crate) fn products_made(&self) -> u64 {
+        self.products_made
+    }
+
+    pub(crate) fn customers_made(&self) -> u64 {
+        self.customers_made
     }
 
     fn unknown_products<'o>(&self, orders: &'o [Order]) -> HashMap<Sku, NewProduct<'o>> {

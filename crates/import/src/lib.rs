@@ -33,7 +33,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use daybook_commands::CommandBus;
-use daybook_domain::{Currency, Money};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -47,11 +46,10 @@ pub use progress::Progress;
 pub use summary::Summary;
 
 use catalog::Catalog;
-use daybook_contract::Amount;
 use read::Table;
 use rejects::Rejects;
 use sender::Sender;
-use summary::{Figures, Made};
+use summary::Made;
 
 /// Orders that wait to be sent.
 const FORMED: usize = 64;
@@ -98,44 +96,34 @@ pub async fn run(
     };
     let sender = Arc::new(Sender::new(bus.clone(), source));
     let mut catalog = Catalog::new(Arc::clone(&sender));
-    let mut summary = Summary {
+    let sent = send::all(orders, &sender, &mut catalog, &rejects, &progress).await;
+    forming.await.map_err(panicked)??;
+    let tally = sent?;
+    progress.end();
+
+    let (products, customers) = catalog.count();
+    let rejected = rejects.end()?;
+    let seconds = began.elapsed().as_secs_f64();
+    Ok(Summary {
         lines_read,
-        taken: 0,
-        already_there: 0,
-        rejected: Default::default(),
-        rejects_file: None,
-        figures: nothing(currency),
-        made: Made::default(),
-        position: 0,
+        taken: tally.taken,
+        already_there: tally.already_there,
+        rejects_file: (!rejected.is_empty()).then(|| rejects.path().to_owned()),
+        rejected,
+        figures: tally.figures(products, customers, currency),
+        made: Made {
+            orders: tally.orders_made,
+            products: catalog.products_made(),
+            customers: catalog.customers_made(),
+        },
+        position: sender.position(),
         encoding,
         separator: char::from(separator),
         decimal_mark,
         dates,
-        seconds: 0.0,
-        lines_per_second: 0,
-    };
-    let sent = send::all(
-        orders,
-        &sender,
-        &mut catalog,
-        &rejects,
-        &progress,
-        &mut summary,
-    )
-    .await;
-    forming.await.map_err(panicked)??;
-    sent?;
-    progress.end();
-
-    (summary.figures.products, summary.figures.customers) = catalog.count();
-    summary.made = Made {
-        orders: summary.made.orders,
-        ..catalog.made()
-    };
-    summary.position = sender.position();
-    summary.rejected = rejects.end()?;
-    summary.rejects_file = (!summary.rejected.is_empty()).then(|| rejects.path().to_owned());
-    Ok(summary.timed(began.elapsed()))
+        seconds: (seconds * 1000.0).round() / 1000.0,
+        lines_per_second: (lines_read as f64 / seconds.max(0.001)) as u64,
+    })
 }
 
 fn rejects_path(options: &Options) -> Result<PathBuf, ImportError> {
@@ -151,19 +139,4 @@ fn rejects_path(options: &Options) -> Result<PathBuf, ImportError> {
         return Err(ImportError::RejectsIsInput { path });
     }
     Ok(path)
-}
-
-fn nothing(currency: Currency) -> Figures {
-    let none = Amount(Money::new(0, currency));
-    Figures {
-        orders: 0,
-        returns: 0,
-        products: 0,
-        customers: 0,
-        units: 0,
-        revenue: none,
-        returned: 0,
-        refunded: none,
-        currency: currency.code(),
-    }
 }

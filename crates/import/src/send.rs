@@ -16,22 +16,22 @@ use super::orders::Order;
 use super::reason::Reason;
 use super::rejects::Rejects;
 use super::sender::Sender;
-use super::summary::Summary;
+use super::summary::Tally;
 
 /// Orders whose products and customers are made together.
 const WINDOW: usize = 64;
 /// Lines on their way at once: a batch that is being written, and one that is being made meanwhile.
 const LINES_AT_ONCE: usize = 8_192;
 
-/// Sends all orders, and adds what became of them to `summary`.
+/// Sends all orders; answers what became of them.
 pub(crate) async fn all(
     mut orders: mpsc::Receiver<Order>,
     sender: &Arc<Sender>,
     catalog: &mut Catalog,
     rejects: &Arc<Rejects>,
     progress: &Arc<dyn Progress>,
-    summary: &mut Summary,
-) -> Result<(), ImportError> {
+) -> Result<Tally, ImportError> {
+    let mut tally = Tally::default();
     let room = Arc::new(Semaphore::new(LINES_AT_ONCE));
     let mut sending = JoinSet::new();
     let mut window = Vec::with_capacity(WINDOW);
@@ -52,19 +52,19 @@ pub(crate) async fn all(
                 sent
             });
             while let Some(sent) = sending.try_join_next() {
-                settle(sent, summary)?;
+                settle(sent, &mut tally)?;
             }
         }
     }
     while let Some(sent) = sending.join_next().await {
-        settle(sent, summary)?;
+        settle(sent, &mut tally)?;
     }
-    Ok(())
+    Ok(tally)
 }
 
 fn settle(
     sent: Result<Result<Sent, ImportError>, JoinError>,
-    to: &mut Summary,
+    to: &mut Tally,
 ) -> Result<(), ImportError> {
     sent.map_err(panicked)??.add_to(to);
     Ok(())
@@ -166,22 +166,22 @@ async fn attempt(
 }
 
 impl Sent {
-    fn add_to(self, summary: &mut Summary) {
-        summary.taken += self.taken as u64;
-        summary.already_there += self.first.known as u64;
+    fn add_to(self, tally: &mut Tally) {
+        tally.taken += self.taken as u64;
+        tally.already_there += self.first.known as u64;
         let has_lines = self.refused.len() < self.order.lines.len();
-        summary.made.orders += u64::from(self.first.is_new && has_lines);
+        tally.orders_made += u64::from(self.first.is_new && has_lines);
         let mut has_sold = false;
         for (index, line) in self.order.lines.iter().enumerate() {
             if self.refused.binary_search(&index).is_err() {
-                summary.figures.add_line(line.quantity, line.unit_price);
+                tally.add_line(line.quantity, line.unit_price);
                 has_sold |= line.quantity > 0;
             }
         }
         let count = if has_sold {
-            &mut summary.figures.orders
+            &mut tally.orders
         } else {
-            &mut summary.figures.returns
+            &mut tally.returns
         };
         *count += u64::from(has_lines);
     }

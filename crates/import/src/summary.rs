@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use daybook_contract::Amount;
-use daybook_domain::Money;
+use daybook_domain::{Currency, Money};
 use daybook_log::Position;
 use serde::Serialize;
 
@@ -56,18 +55,58 @@ pub struct Figures {
     pub currency: &'static str,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Made {
     pub orders: u64,
     pub products: u64,
     pub customers: u64,
 }
 
-impl Summary {
-    pub fn timed(mut self, took: Duration) -> Summary {
-        self.seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
-        self.lines_per_second = (self.lines_read as f64 / took.as_secs_f64().max(0.001)) as u64;
-        self
+/// What became of the orders, added up while they are sent. Amounts are in minor units.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub taken: u64,
+    pub already_there: u64,
+    pub orders_made: u64,
+    /// Order numbers with something sold.
+    pub orders: u64,
+    /// Order numbers with nothing but returns.
+    pub returns: u64,
+    sold: Sum,
+    returned: Sum,
+}
+
+#[derive(Debug, Default)]
+struct Sum {
+    units: i64,
+    minor: i64,
+}
+
+impl Tally {
+    pub(crate) fn add_line(&mut self, quantity: i64, price: Money) {
+        let sum = if quantity < 0 {
+            &mut self.returned
+        } else {
+            &mut self.sold
+        };
+        let units = quantity.saturating_abs();
+        sum.units = sum.units.saturating_add(units);
+        sum.minor = sum.minor.saturating_add(price.minor.saturating_mul(units));
+    }
+
+    pub(crate) fn figures(&self, products: u64, customers: u64, currency: Currency) -> Figures {
+        let amount = |sum: &Sum| Amount(Money::new(sum.minor, currency));
+        Figures {
+            orders: self.orders,
+            returns: self.returns,
+            products,
+            customers,
+            units: self.sold.units,
+            revenue: amount(&self.sold),
+            returned: self.returned.units,
+            refunded: amount(&self.returned),
+            currency: currency.code(),
+        }
     }
 }
 
@@ -132,19 +171,6 @@ impl fmt::Display for Summary {
             self.seconds,
             grouped(self.lines_per_second)
         )
-    }
-}
-
-impl Figures {
-    pub fn add_line(&mut self, quantity: i64, price: Money) {
-        let minor = price.minor.saturating_mul(quantity.saturating_abs());
-        let (units, amount) = if quantity < 0 {
-            (&mut self.returned, &mut self.refunded)
-        } else {
-            (&mut self.units, &mut self.revenue)
-        };
-        *units = units.saturating_add(quantity.saturating_abs());
-        amount.0.minor = amount.0.minor.saturating_add(minor);
     }
 }
 

@@ -17,7 +17,7 @@ use daybook_domain::Currency;
 use daybook_import as import;
 use daybook_import::{Options, Progress as ImportProgress};
 use daybook_log::{Feed, Position};
-use daybook_projections::rebuild::{Builder, rebuild};
+use daybook_projections::rebuild::{Anew, Builder, build_anew};
 use daybook_projections::{ProgressTracker, ProjectorConfig, registry, run as run_projectors};
 use serde::Serialize;
 use sqlx::PgPool;
@@ -88,7 +88,7 @@ impl Bench<'_> {
         let imported_lines_per_second = self.import(&csv, "bench-1").await?;
         let events = self.head().await?;
         let projected = self.project(events).await?;
-        let (rebuilt, switched, identical) = self.rebuild(events).await?;
+        let (rebuilt, switched, identical) = self.rebuild_all(events).await?;
         let one_by_one = one_by_one::run(self.feed, &self.pool, events, self.one_by_one).await?;
         let peak_mib = self.peak_mib().await?;
         let tenfold = if self.tenfold {
@@ -170,13 +170,13 @@ impl Bench<'_> {
 
     /// Events in a second until the read models could be read, and until they were switched in;
     /// whether they were as the live ones.
-    async fn rebuild(&self, head: Position) -> Result<(f64, f64, bool), BenchError> {
+    async fn rebuild_all(&self, head: Position) -> Result<(f64, f64, bool), BenchError> {
         let builder = Builder::new(self.feed.clone(), self.pool.clone(), "bench");
         let began = Instant::now();
-        let results = rebuild(
+        let results = build_anew(
             &builder,
             &registry(),
-            false,
+            Anew::Rebuild,
             &|_| {},
             &CancellationToken::new(),
         )

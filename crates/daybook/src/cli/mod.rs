@@ -7,6 +7,7 @@ mod import;
 mod import_log;
 mod keys;
 mod migrate;
+mod moment;
 mod openapi;
 mod outbox;
 mod place;

@@ -24,8 +24,8 @@ use tracing::info;
 
 use self::api::ApiRole;
 pub(crate) use self::first_start::SignIns;
-pub(crate) use self::listener::ListenError;
 use self::forgetting::Forgetting;
+pub(crate) use self::listener::ListenError;
 use self::sealer::{Preparation, Sealing};
 use crate::config::{Role, ServerConfig};
 use crate::failure::Failure;

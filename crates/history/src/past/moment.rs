@@ -28,6 +28,18 @@ pub enum MomentError {
     Log(#[from] LogError),
 }
 
+impl MomentError {
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            MomentError::BeyondHead { .. } => "give a position up to that one",
+            MomentError::InTheFuture => "give an instant that has passed, or a position",
+            MomentError::Log(_) => {
+                "see that PostgreSQL runs and that its log is clean, then try again"
+            }
+        }
+    }
+}
+
 /// Between two clocks: an instant that is ahead by less is now.
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 

@@ -5,21 +5,23 @@
 //! long, so they are recorded when they begin and when they end.
 
 mod actions;
-mod builds;
+mod admission;
 mod checkpoint;
 mod control;
 mod dead_letters;
 mod error;
+mod recorded;
 
 use std::{fmt, str::FromStr};
 
 pub(crate) use self::dead_letters::note_passed_over;
 pub use self::{
     actions::{Action, ActionKind, Detail, Outcome, actions, last_outcomes, outcome},
-    builds::{Instruction, as_of, rebuild, rollback, verify},
+    admission::may_begin,
     control::{pause, reset, resume, retry},
     dead_letters::{DeadLetter, dead_letters, skip},
     error::OperateError,
+    recorded::{Instruction, build_as_of, rebuild, rollback, verify},
 };
 
 /// Who operates.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use daybook_log::{DATABASE_REMEDY, LogError, Position};
 
-use super::Purpose;
+use super::{Anew, Purpose};
 use crate::{projection::ApplyError, schema::SchemaName};
 
 /// Why a read model was not built, or not switched in. The live one is unchanged.
@@ -91,7 +91,7 @@ impl BuildError {
         // The builder's row is written a moment after its lock is taken.
         let (purpose, builder, since) = found.unwrap_or_else(|| {
             (
-                Purpose::Rebuild.to_string(),
+                Purpose::Anew(Anew::Rebuild).to_string(),
                 "another".to_owned(),
                 Utc::now(),
             )

@@ -11,9 +11,12 @@
 //!
 //! The live tables are untouched until that transaction commits. If a builder dies on the way, the next
 //! one drops what it left behind and starts from the beginning.
+//!
+//! Each purpose has a file that goes through its steps from top to bottom: [`build_anew`] for a rebuild or a comparison,
+//! [`rollback`] for going back, [`build_as_of`] for the past. They share a `Run`, which knows none of them.
 
+mod anew;
 mod as_of;
-mod build;
 mod bulk;
 mod catch_up;
 mod compare;
@@ -26,21 +29,21 @@ mod session;
 mod switch;
 mod unit;
 
-use std::{sync::Arc, thread};
+use std::thread;
 
 use daybook_log::{Feed, Position};
 use serde::Serialize;
 use sqlx::PgPool;
-use tokio_util::sync::CancellationToken;
 
-use self::run::Run;
 pub(crate) use self::session::keep_builders_out;
 pub use self::{
+    anew::build_anew,
+    as_of::build_as_of,
     compare::{Comparison, Difference},
     error::BuildError,
-    progress::{BuildPhase, BuildProgress, Purpose, Report},
+    progress::{Anew, BuildPhase, BuildProgress, Purpose, Report},
+    rollback::rollback,
 };
-use crate::{projection::Projection, schema::SchemaName};
 
 /// What a builder works with. Clones share the pool. A build takes a connection from it for each part,
 /// and at most three more.
@@ -87,81 +90,3 @@ pub struct Built {
 
 /// The result for each projection, in the order in which they were given.
 pub type Results = Vec<(&'static str, Result<Built, BuildError>)>;
-
-/// Builds anew, compares and switches in; with `dry_run` all but the switch. Differing rows do not
-/// prevent the switch: the log is right. If one projection fails, the others continue.
-pub async fn rebuild(
-    builder: &Builder,
-    projections: &[Arc<dyn Projection>],
-    dry_run: bool,
-    report: &Report<'_>,
-    stop: &CancellationToken,
-) -> Results {
-    build(
-        builder,
-        projections,
-        Purpose::Rebuild,
-        !dry_run,
-        report,
-        stop,
-    )
-    .await
-}
-
-/// Builds aside, compares and drops what was built.
-pub async fn verify(
-    builder: &Builder,
-    projections: &[Arc<dyn Projection>],
-    report: &Report<'_>,
-    stop: &CancellationToken,
-) -> Results {
-    build(builder, projections, Purpose::Verify, false, report, stop).await
-}
-
-async fn build(
-    builder: &Builder,
-    projections: &[Arc<dyn Projection>],
-    purpose: Purpose,
-    switch: bool,
-    report: &Report<'_>,
-    stop: &CancellationToken,
-) -> Results {
-    match Run::open(builder, report, stop).await {
-        Ok(run) => run.build(projections, purpose, switch).await,
-        Err(error) => {
-            let error = Arc::new(error);
-            projections
-                .iter()
-                .map(|projection| {
-                    let error = BuildError::BrokenOff(Arc::clone(&error));
-                    (projection.name(), Err(error))
-                })
-                .collect()
-        }
-    }
-}
-
-/// Switches the previous version back, brought up to date; the live one becomes the previous. This binary
-/// must know how to bring the previous version up to date.
-pub async fn rollback(
-    builder: &Builder,
-    projection: &Arc<dyn Projection>,
-    report: &Report<'_>,
-    stop: &CancellationToken,
-) -> Result<Built, BuildError> {
-    let run = Run::open(builder, report, stop).await?;
-    run.rollback(projection).await
-}
-
-/// Builds the read model as it was at a position, in a schema that stays until somebody drops it.
-pub async fn build_as_of(
-    builder: &Builder,
-    projection: &Arc<dyn Projection>,
-    position: Position,
-    schema: &SchemaName,
-    report: &Report<'_>,
-    stop: &CancellationToken,
-) -> Result<Built, BuildError> {
-    let run = Run::open(builder, report, stop).await?;
-    run.build_as_of(projection, position, schema).await
-}

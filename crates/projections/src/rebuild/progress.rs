@@ -10,13 +10,22 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 /// What a build is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    Rebuild,
-    Verify,
+    Anew(Anew),
     Rollback,
     AsOf,
+}
+
+/// What a read model is built anew for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    /// To be compared with the live one, and to take its place.
+    Rebuild,
+    /// A rebuild that ends with the comparison.
+    DryRun,
+    /// To be compared with the live one.
+    Verify,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,8 +72,8 @@ pub type Report<'a> = dyn Fn(&BuildProgress) + Send + Sync + 'a;
 impl Purpose {
     pub fn as_str(self) -> &'static str {
         match self {
-            Purpose::Rebuild => "rebuild",
-            Purpose::Verify => "verify",
+            Purpose::Anew(Anew::Rebuild | Anew::DryRun) => "rebuild",
+            Purpose::Anew(Anew::Verify) => "verify",
             Purpose::Rollback => "rollback",
             Purpose::AsOf => "as-of",
         }

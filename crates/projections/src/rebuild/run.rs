@@ -1,16 +1,14 @@
-//! What every run of a builder needs: its session, and reporting its progress all the while.
+//! What every run of a builder needs, whatever it builds for: its session, filling the tables, and reporting its
+//! progress all the while.
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
-use daybook_log::Position;
 use futures::future::{Either, select};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{
-    BuildError, BuildPhase, Builder, Built, Report, bulk, layout, session::Session, unit::Unit,
-};
+use super::{BuildError, BuildPhase, Builder, Report, bulk, layout, session::Session, unit::Unit};
 use crate::schema::SchemaName;
 
 /// How often progress is shown.
@@ -122,18 +120,5 @@ impl<'a> Run<'a> {
             self.session.show(&unit.schema, &progress).await?;
         }
         Ok(())
-    }
-}
-
-/// The result when there is neither a comparison nor a switch to report.
-pub(super) fn built(unit: &Unit, position: Position) -> Built {
-    Built {
-        name: unit.name(),
-        version: unit.projection.version(),
-        position,
-        events: unit.target,
-        events_per_second: 0.0,
-        comparison: None,
-        switched: false,
     }
 }

@@ -63,7 +63,7 @@ impl Session {
     ) -> Result<(), BuildError> {
         let lock = match purpose {
             Purpose::AsOf => format!("as-of {schema}"),
-            Purpose::Rebuild | Purpose::Verify | Purpose::Rollback => name.to_owned(),
+            Purpose::Anew(_) | Purpose::Rollback => name.to_owned(),
         };
         let free: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, hashtext($2))")
             .bind(BUILD_LOCK)

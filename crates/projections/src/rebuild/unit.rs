@@ -6,7 +6,7 @@ use daybook_log::{Poison, Position};
 use parking_lot::Mutex;
 use sqlx::{PgConnection, Row};
 
-use super::{BuildError, Purpose, progress::Tracker, session::Fence};
+use super::{BuildError, Built, Purpose, progress::Tracker, session::Fence};
 use crate::{
     projection::{Projection, Target},
     schema::SchemaName,
@@ -142,6 +142,19 @@ impl Unit {
 
     pub(super) fn take_failure(&self) -> Option<BuildError> {
         self.failure.lock().take()
+    }
+
+    /// The result when there is neither a comparison nor a switch to report.
+    pub(super) fn built(&self, position: Position) -> Built {
+        Built {
+            name: self.name(),
+            version: self.projection.version(),
+            position,
+            events: self.target,
+            events_per_second: 0.0,
+            comparison: None,
+            switched: false,
+        }
     }
 
     /// Passes over an event that cannot be decoded, if it does not concern this projection or was

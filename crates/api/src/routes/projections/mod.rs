@@ -2,7 +2,7 @@
 
 mod act;
 mod answer;
-mod build;
+mod begin;
 mod named;
 mod progress;
 mod record;
@@ -31,9 +31,9 @@ pub(super) fn router() -> Routes<App> {
         .open_to(Access::Admin, routes!(act::reset))
         .open_to(Access::Admin, routes!(act::retry))
         .open_to(Access::Admin, routes!(act::skip))
-        .open_to(Access::Admin, routes!(build::rebuild))
-        .open_to(Access::Admin, routes!(build::verify))
-        .open_to(Access::Admin, routes!(build::rollback))
+        .open_to(Access::Admin, routes!(begin::begin_rebuild))
+        .open_to(Access::Admin, routes!(begin::begin_verification))
+        .open_to(Access::Admin, routes!(begin::begin_rollback))
         .open_to(Access::Admin, routes!(progress::watch))
         .open_to(Access::Admin, routes!(record::dead_letters))
         .open_to(Access::Admin, routes!(record::actions))

@@ -32,6 +32,15 @@ impl From<OperateError> for Problem {
     }
 }
 
+/// Why a build may not begin.
+pub(super) fn of_build(error: BuildError) -> Problem {
+    match error {
+        BuildError::BeingBuilt { .. } => being_built(),
+        BuildError::NoPrevious => no_previous(),
+        error => OperateError::Build(error).into(),
+    }
+}
+
 /// A build of the projection is running, in this process or another.
 pub(super) fn being_built() -> Problem {
     let detail =
@@ -39,7 +48,7 @@ pub(super) fn being_built() -> Problem {
     Problem::new(StatusCode::CONFLICT, "being-built", detail)
 }
 
-pub(super) fn no_previous() -> Problem {
+fn no_previous() -> Problem {
     let detail = "Nothing was done: only what a rebuild has replaced can be switched back in.";
     Problem::new(StatusCode::CONFLICT, "no-previous-version", detail)
 }

@@ -1,21 +1,21 @@
 use std::fmt::Write as _;
 
-use chrono::Utc;
 use clap::Args;
 use daybook_domain::{AggregateType, StreamId};
-use daybook_history::past::{Change, Moment, MomentError, changes_between};
+use daybook_history::past::{Change, Moment, changes_between};
 use daybook_log::{Feed, Position};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::lines::printable;
+use crate::cli::moment::{moment, position_at};
 use crate::cli::place::Place;
 use crate::failure::Failure;
 
 /// What changed about one thing between two moments, field by field
 ///
-/// A moment is a position of the log, or an instant, which means what was recorded by then. Personal
-/// data is shown where its key has not been destroyed.
+/// A moment is a position of the log, or an instant, which means what was recorded by then, or a date,
+/// which means midnight UTC. Personal data is shown where its key has not been destroyed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -28,10 +28,10 @@ pub(crate) struct Arguments {
     /// Its id, as the API answers it; a stock has its product's
     id: Uuid,
     /// By default before its first event
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
     from: Option<Moment>,
     /// By default now
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
     to: Option<Moment>,
     #[command(flatten)]
     place: Place,
@@ -69,18 +69,12 @@ async fn compare(
 
 async fn position(
     feed: &Feed,
-    flag: &str,
+    flag: &'static str,
     moment: Option<Moment>,
 ) -> Result<Option<Position>, Failure> {
-    let Some(moment) = moment else {
-        return Ok(None);
-    };
-    match moment.position(feed, Utc::now()).await {
-        Ok(position) => Ok(Some(position)),
-        Err(MomentError::Log(error)) => Err(error.into()),
-        Err(wrong @ (MomentError::BeyondHead { .. } | MomentError::InTheFuture)) => {
-            Err(Failure::Arguments(format!("{flag}: {wrong}")))
-        }
+    match moment {
+        Some(moment) => position_at(feed, flag, moment).await.map(Some),
+        None => Ok(None),
     }
 }
 

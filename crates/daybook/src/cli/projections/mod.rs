@@ -1,9 +1,9 @@
 //! `daybook projections`: looking at the read models, and operating them.
 
 mod act;
-mod build;
 mod error;
 mod list;
+mod rebuild;
 mod record;
 mod report;
 mod status;
@@ -18,9 +18,9 @@ use crate::failure::Failure;
 pub(crate) enum Command {
     List(list::Arguments),
     Status(status::Arguments),
-    Rebuild(build::RebuildArguments),
-    Verify(build::VerifyArguments),
-    Rollback(build::RollbackArguments),
+    Rebuild(rebuild::RebuildArguments),
+    Verify(rebuild::VerifyArguments),
+    Rollback(rebuild::RollbackArguments),
     Pause(act::PauseArguments),
     Resume(act::ResumeArguments),
     Reset(act::ResetArguments),
@@ -34,9 +34,9 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::List(arguments) => list::run(&arguments),
         Command::Status(arguments) => status::run(arguments),
-        Command::Rebuild(arguments) => build::rebuild(arguments),
-        Command::Verify(arguments) => build::verify(arguments),
-        Command::Rollback(arguments) => build::rollback(arguments),
+        Command::Rebuild(arguments) => rebuild::run_rebuild(arguments),
+        Command::Verify(arguments) => rebuild::run_verify(arguments),
+        Command::Rollback(arguments) => rebuild::run_rollback(arguments),
         Command::Pause(arguments) => act::pause(arguments),
         Command::Resume(arguments) => act::resume(arguments),
         Command::Reset(arguments) => act::reset(arguments),

@@ -111,9 +111,9 @@ async fn a_read_model_as_it_was_lies_beside_todays() {
     );
     for (value, into, told) in [
         ("2099-01-01T00:00:00Z", "later", "is yet to come"),
-        ("99999", "later", "the log ends at position"),
-        ("yesterday", "later", "expected a position, a date"),
-        ("-1", "later", "a position is 0 or more"),
+        ("99999", "later", "the log has got no further than position"),
+        ("yesterday", "later", "expected a position of the log"),
+        ("-1", "later", "expected a position of the log"),
         ("1", "catalog", "is where catalog is built"),
         ("1", "log", "cannot be the schema of a read model"),
         ("1", "Later!", "cannot be the schema of a read model"),
@@ -124,6 +124,75 @@ async fn a_read_model_as_it_was_lies_beside_todays() {
             .await
             .2;
         assert!(line.contains(told), "{value} {into}: {line}");
+    }
+    assert!(site.server.stop().await.success());
+}
+
+#[tokio::test]
+async fn an_instant_means_the_same_for_a_rebuild_as_for_a_query() {
+    let folder = folder();
+    let site = Site::open(folder.path()).await;
+    // PostgreSQL counts microseconds, answers show milliseconds.
+    let (position, shown, before): (i64, String, String) = sqlx::query_as(
+        "with event as (
+             select position, date_trunc('milliseconds', recorded_at) as shown from log.events
+             where recorded_at > date_trunc('milliseconds', recorded_at) order by position desc limit 1
+         ), instants as (select shown as at, shown - interval '1 ms' as before from event)
+         select (select max(position) from log.events where date_trunc('milliseconds', recorded_at) <= at),
+             to_char(at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),
+             to_char(before at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')
+         from instants",
+    )
+    .fetch_one(&site.place.pool())
+    .await
+    .unwrap();
+    let as_of = async |moment: &str, into: &str| {
+        let arguments = ["rebuild", "catalog", "--as-of", moment, "--into", into];
+        site.json(&arguments).await["built"]["position"].clone()
+    };
+    assert_eq!(as_of(&shown, "catalog_shown").await, json!(position));
+    let earlier = as_of(&before, "catalog_before").await;
+    assert!(earlier.as_i64().unwrap() < position, "{before}: {earlier}");
+    // Between two clocks, what is ahead by less than a few seconds is now.
+    let soon: String = sqlx::query_scalar(
+        "select to_char((now() + interval '2 s') at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
+    )
+    .fetch_one(&site.place.pool())
+    .await
+    .unwrap();
+    let head = site.place.head().await;
+    assert_eq!(as_of(&soon, "catalog_soon").await, json!(head));
+    assert!(site.server.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_moment_that_is_yet_to_come_is_refused_with_what_would_be_right() {
+    let folder = folder();
+    let site = Site::open(folder.path()).await;
+    let beyond = (site.place.head().await + 1).to_string();
+    for (moment, told) in [
+        (
+            &*beyond,
+            format!(
+                "the log has got no further than position {}: give a position up to that one",
+                site.place.head().await
+            ),
+        ),
+        (
+            "2099-01-01T00:00:00Z",
+            "that instant is yet to come: give an instant that has passed, or a position"
+                .to_owned(),
+        ),
+        (
+            "2099-01-01",
+            "that instant is yet to come: give an instant that has passed, or a position"
+                .to_owned(),
+        ),
+    ] {
+        let line = site
+            .refused(&["rebuild", "catalog", "--as-of", moment, "--into", "later"])
+            .await;
+        assert_eq!(line, format!("daybook: --as-of cannot be answered: {told}"));
     }
     assert!(site.server.stop().await.success());
 }

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::{Worker, WorkerError};
 use crate::{
-    rebuild::{BuildError, Builder, rebuild},
+    rebuild::{Anew, BuildError, Builder, build_anew},
     runtime::checkpoint::Checkpoint,
 };
 
@@ -24,7 +24,7 @@ impl Worker {
             if stored == own {
                 break;
             }
-            if stored < own && self.rebuild(stored).await? {
+            if stored < own && self.replace_older_rows(stored).await? {
                 break;
             }
             if stored > own && !told {
@@ -40,7 +40,7 @@ impl Worker {
     }
 
     /// Returns false if another process is rebuilding them.
-    async fn rebuild(&self, stored: i32) -> Result<bool, WorkerError> {
+    async fn replace_older_rows(&self, stored: i32) -> Result<bool, WorkerError> {
         let own = self.projection.version();
         let builder = Builder::new(self.feed.clone(), self.pool.clone(), &*self.holder);
         info!(
@@ -48,7 +48,14 @@ impl Worker {
             stored, own, "the rows were made by an earlier version, building them anew"
         );
         let projections = slice::from_ref::<Arc<_>>(&self.projection);
-        let results = rebuild(&builder, projections, false, &|_| {}, &self.shutdown).await;
+        let results = build_anew(
+            &builder,
+            projections,
+            Anew::Rebuild,
+            &|_| {},
+            &self.shutdown,
+        )
+        .await;
         for (_, result) in results {
             match result {
                 Ok(built) => info!(

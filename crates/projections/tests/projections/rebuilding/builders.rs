@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use daybook_projections::{
     projection::Projection,
-    rebuild::{BuildError, Builder, Results, rebuild, verify},
+    rebuild::{Anew, BuildError, Builder, Results, build_anew},
     runtime::run_projections,
 };
 use tokio::task::JoinHandle;
@@ -58,7 +58,16 @@ fn builder(shop: &Shop, name: &str) -> Builder {
 
 fn start(builder: Builder, tally: Tally) -> JoinHandle<Results> {
     let stop = CancellationToken::new();
-    tokio::spawn(async move { rebuild(&builder, &of(&tally), false, &|_| {}, &stop).await })
+    tokio::spawn(async move { build(&builder, &of(&tally), Anew::Rebuild, &stop).await })
+}
+
+async fn build(
+    builder: &Builder,
+    projections: &[Arc<dyn Projection>],
+    anew: Anew,
+    stop: &CancellationToken,
+) -> Results {
+    build_anew(builder, projections, anew, &|_| {}, stop).await
 }
 
 /// The result for the one projection that was built.
@@ -82,8 +91,8 @@ async fn a_second_builder_is_told_who_is_at_it() {
     stall.reached.acquire().await.unwrap().forget();
     let stop = CancellationToken::new();
     for refused in [
-        only(rebuild(&builder(&shop, "ben"), &of(&tally), false, &|_| {}, &stop).await),
-        only(verify(&builder(&shop, "ben"), &of(&tally), &|_| {}, &stop).await),
+        only(build(&builder(&shop, "ben"), &of(&tally), Anew::Rebuild, &stop).await),
+        only(build(&builder(&shop, "ben"), &of(&tally), Anew::Verify, &stop).await),
     ] {
         match refused {
             Err(BuildError::BeingBuilt {
@@ -100,7 +109,7 @@ async fn a_second_builder_is_told_who_is_at_it() {
     }
     stall.go_on.add_permits(100);
     assert!(only(first.await.unwrap()).unwrap().switched);
-    assert!(only(verify(&builder(&shop, "ben"), &of(&tally), &|_| {}, &stop).await).is_ok());
+    assert!(only(build(&builder(&shop, "ben"), &of(&tally), Anew::Verify, &stop).await).is_ok());
     assert_eq!(Tally::seen(&shop.pool).await, Vec::from_iter(1..=20));
 }
 
@@ -165,7 +174,7 @@ async fn a_builder_that_is_stopped_clears_away() {
     let before = live_table(&shop).await;
     let stop = CancellationToken::new();
     stop.cancel();
-    let stopped = only(rebuild(&builder(&shop, "ann"), &of(&tally), false, &|_| {}, &stop).await);
+    let stopped = only(build(&builder(&shop, "ann"), &of(&tally), Anew::Rebuild, &stop).await);
     assert!(matches!(stopped, Err(BuildError::Stopped)), "{stopped:?}");
     assert_eq!(leftovers(&shop.pool).await, [""; 0]);
     assert_eq!(live_table(&shop).await, before);
@@ -205,7 +214,7 @@ async fn an_event_that_cannot_be_folded_fails_its_read_model_only() {
     let mut projections = of(&tally);
     projections.extend(daybook_projections::registry());
     let stop = CancellationToken::new();
-    let results = rebuild(&builder(&shop, "ann"), &projections, false, &|_| {}, &stop).await;
+    let results = build(&builder(&shop, "ann"), &projections, Anew::Rebuild, &stop).await;
     let mut results = results.into_iter();
     match results.next().unwrap() {
         ("tally", Err(BuildError::Obstacle { position: 13, .. })) => {}

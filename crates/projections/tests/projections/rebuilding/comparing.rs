@@ -1,7 +1,7 @@
 //! A build is identical to the live read model, or the differences are shown.
 
 use daybook_projections::{
-    rebuild::{Builder, Comparison, rebuild},
+    rebuild::{Anew, Builder, Comparison, build_anew},
     registry,
 };
 use sqlx::Executor;
@@ -98,7 +98,7 @@ async fn rows_that_differ_are_found_and_shown() {
 async fn a_dry_run_only_compares_and_a_rebuild_sets_right() {
     let shop = tampered_shop().await;
     let stop = CancellationToken::new();
-    for built in all(rebuild(&builder(&shop), &registry(), true, &|_| {}, &stop).await) {
+    for built in all(build_anew(&builder(&shop), &registry(), Anew::DryRun, &|_| {}, &stop).await) {
         assert!(!built.switched);
     }
     assert_eq!(leftovers(&shop.pool).await, [""; 0]);

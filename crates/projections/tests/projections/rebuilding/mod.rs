@@ -8,7 +8,7 @@ mod time_travel;
 
 use daybook_log::Position;
 use daybook_projections::{
-    rebuild::{BuildError, Builder, Built, Results, rebuild, verify},
+    rebuild::{Anew, BuildError, Builder, Built, Results, build_anew},
     registry,
 };
 use sqlx::PgPool;
@@ -52,11 +52,18 @@ async fn project(shop: &Shop, last: Position) {
 
 async fn rebuild_all(shop: &Shop) -> Vec<Built> {
     let stop = CancellationToken::new();
-    all(rebuild(&builder(shop), &registry(), false, &|_| {}, &stop).await)
+    all(build_anew(&builder(shop), &registry(), Anew::Rebuild, &|_| {}, &stop).await)
 }
 
 async fn verify_all(builder: &Builder) -> Vec<Built> {
-    all(verify(builder, &registry(), &|_| {}, &CancellationToken::new()).await)
+    all(build_anew(
+        builder,
+        &registry(),
+        Anew::Verify,
+        &|_| {},
+        &CancellationToken::new(),
+    )
+    .await)
 }
 
 fn all(results: Results) -> Vec<Built> {

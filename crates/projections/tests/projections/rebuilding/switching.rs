@@ -9,7 +9,7 @@ use daybook_log::RecordedEvent;
 use daybook_projections::{
     Change,
     projection::{Target, apply},
-    rebuild::rebuild,
+    rebuild::{Anew, build_anew},
     registry,
     schema::SchemaName,
     skipped::Skipped,
@@ -156,9 +156,14 @@ async fn writes_and_reads_go_on_while_read_models_are_rebuilt() {
             let mut rounds = Vec::new();
             for _ in 0..4 {
                 let stop = CancellationToken::new();
-                rounds.push(all(
-                    rebuild(&builder, &registry(), false, &|_| {}, &stop).await
-                ));
+                rounds.push(all(build_anew(
+                    &builder,
+                    &registry(),
+                    Anew::Rebuild,
+                    &|_| {},
+                    &stop,
+                )
+                .await));
             }
             done.store(true, SeqCst);
             rounds

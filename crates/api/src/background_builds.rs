@@ -13,13 +13,13 @@ use uuid::Uuid;
 
 /// This process's builds, one at a time for each projection. Clones share them.
 #[derive(Clone, Default)]
-pub struct Builds {
+pub struct BackgroundBuilds {
     tasks: TaskTracker,
     closing: CancellationToken,
     running: Arc<Mutex<HashMap<&'static str, Uuid>>>,
 }
 
-impl Builds {
+impl BackgroundBuilds {
     /// Starts `work`, which stops when its token is cancelled. False if a build of that projection is
     /// running here already.
     pub(crate) fn start<F>(
@@ -88,7 +88,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_build_of_a_projection_runs_at_a_time_and_ends_with_the_process() {
-        let builds = Builds::default();
+        let builds = BackgroundBuilds::default();
         let until_stopped = |stop: CancellationToken| async move { stop.cancelled().await };
         let id = Uuid::now_v7();
         assert!(builds.start("orders", id, until_stopped));
@@ -101,7 +101,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_build_that_panics_is_not_in_the_way_of_the_next() {
-        let builds = Builds::default();
+        let builds = BackgroundBuilds::default();
         assert!(builds.start("orders", Uuid::now_v7(), |_| async { panic!("a defect") }));
         while !builds.start("orders", Uuid::now_v7(), |_| async {}) {
             tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Building, comparing and exchanging read models. Each is recorded when it begins and when it ends.
+//! Building, comparing and exchanging read models, on the record: each is recorded when it begins and when it ends.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{ActionKind, Operator, Reason, actions::record};
 use crate::{
     projection::Projection,
-    rebuild::{self, BuildError, Builder, Built, Report, Results},
+    rebuild::{self, Anew, BuildError, Builder, Built, Report, Results, build_anew},
     schema::SchemaName,
 };
 
@@ -38,11 +38,8 @@ pub async fn rebuild(
         action: ActionKind::Rebuild,
         detail: json!({ "dryRun": dry_run, "reason": instruction.why() }),
     };
-    if let Err(error) = build.begin_all(projections).await {
-        return refuse(projections, error);
-    }
-    let results = rebuild::rebuild(builder, projections, dry_run, report, stop).await;
-    build.end_all(results).await
+    let anew = if dry_run { Anew::DryRun } else { Anew::Rebuild };
+    build.carry_out(projections, anew, report, stop).await
 }
 
 /// Builds aside and compares.
@@ -59,11 +56,9 @@ pub async fn verify(
         action: ActionKind::Verify,
         detail: json!({ "reason": instruction.why() }),
     };
-    if let Err(error) = build.begin_all(projections).await {
-        return refuse(projections, error);
-    }
-    let results = rebuild::verify(builder, projections, report, stop).await;
-    build.end_all(results).await
+    build
+        .carry_out(projections, Anew::Verify, report, stop)
+        .await
 }
 
 /// Switches the previous version back in.
@@ -87,7 +82,7 @@ pub async fn rollback(
 }
 
 /// Builds the read model as it was at a position, beside the live one.
-pub async fn as_of(
+pub async fn build_as_of(
     builder: &Builder,
     projection: &Arc<dyn Projection>,
     position: Position,
@@ -131,14 +126,19 @@ struct RecordedBuild<'a> {
 }
 
 impl RecordedBuild<'_> {
-    async fn begin_all(&self, projections: &[Arc<dyn Projection>]) -> Result<(), sqlx::Error> {
+    async fn carry_out(
+        &self,
+        projections: &[Arc<dyn Projection>],
+        anew: Anew,
+        report: &Report<'_>,
+        stop: &CancellationToken,
+    ) -> Results {
         for projection in projections {
-            self.begin(projection.name()).await?;
+            if let Err(error) = self.begin(projection.name()).await {
+                return refuse(projections, error);
+            }
         }
-        Ok(())
-    }
-
-    async fn end_all(&self, results: Results) -> Results {
+        let results = build_anew(self.builder, projections, anew, report, stop).await;
         for (name, result) in &results {
             self.end(name, result).await;
         }

@@ -7,8 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use daybook_projections::operate::{self, Instruction};
 use daybook_projections::projection::Projection;
-use daybook_projections::rebuild::{BuildError, BuildProgress, Builder, Built, Results};
-use daybook_projections::status_of;
+use daybook_projections::rebuild::{Anew, BuildError, BuildProgress, Builder, Built, Purpose};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -17,7 +16,7 @@ use uuid::Uuid;
 
 use super::act::{ReasonBody, operator, optional_reason};
 use super::named::{NameParam, Named};
-use super::refusal::{being_built, no_previous};
+use super::refusal::{being_built, of_build};
 use crate::answer::json;
 use crate::app::{App, BASE};
 use crate::auth::Admin;
@@ -58,7 +57,7 @@ pub(super) struct BegunAnswer {
         (status = 409, description = "It is being built already"),
     ),
 )]
-pub(super) async fn rebuild(
+pub(super) async fn begin_rebuild(
     State(app): State<App>,
     admin: Admin,
     Named(projection): Named,
@@ -80,7 +79,7 @@ pub(super) async fn rebuild(
         (status = 409, description = "It is being built already"),
     ),
 )]
-pub(super) async fn verify(
+pub(super) async fn begin_verification(
     State(app): State<App>,
     admin: Admin,
     Named(projection): Named,
@@ -100,7 +99,7 @@ pub(super) async fn verify(
         (status = 409, description = "There is no version to go back to, or it is being built"),
     ),
 )]
-pub(super) async fn rollback(
+pub(super) async fn begin_rollback(
     State(app): State<App>,
     admin: Admin,
     Named(projection): Named,
@@ -125,19 +124,9 @@ async fn begin(
     work: Work,
 ) -> ApiResult {
     let name = projection.name();
-    let found = status_of(&app.pool, &app.feed, name).await?;
-    let has_previous = found
-        .as_ref()
-        .is_some_and(|status| status.previous.is_some());
-    if matches!(work, Work::Rollback) && !has_previous {
-        return Err(no_previous());
-    }
-    let is_built = found
-        .and_then(|status| status.build)
-        .is_some_and(|build| build.purpose != "as-of");
-    if is_built {
-        return Err(being_built());
-    }
+    operate::may_begin(&app.pool, &*projection, work.purpose())
+        .await
+        .map_err(of_build)?;
     let id = order.id;
     let builder = format!("{} pid-{}", order.operator, std::process::id());
     let builder = Builder::new(app.feed.clone(), app.pool.clone(), builder);
@@ -153,6 +142,15 @@ async fn begin(
 }
 
 impl Work {
+    fn purpose(self) -> Purpose {
+        match self {
+            Work::Rebuild { dry_run: false } => Purpose::Anew(Anew::Rebuild),
+            Work::Rebuild { dry_run: true } => Purpose::Anew(Anew::DryRun),
+            Work::Verify => Purpose::Anew(Anew::Verify),
+            Work::Rollback => Purpose::Rollback,
+        }
+    }
+
     /// What comes of it is in the record of operators' actions.
     async fn carry_out(
         self,
@@ -161,38 +159,36 @@ impl Work {
         order: &Instruction,
         stop: &CancellationToken,
     ) {
-        let name = projection.name();
         let report = |_: &BuildProgress| {};
-        let result = match self {
+        let projections = std::slice::from_ref(&projection);
+        let results = match self {
             Work::Rebuild { dry_run } => {
-                let projections = [projection];
-                let results =
-                    operate::rebuild(builder, &projections, dry_run, order, &report, stop).await;
-                only(results)
+                operate::rebuild(builder, projections, dry_run, order, &report, stop).await
             }
-            Work::Verify => {
-                only(operate::verify(builder, &[projection], order, &report, stop).await)
+            Work::Verify => operate::verify(builder, projections, order, &report, stop).await,
+            Work::Rollback => {
+                let result = operate::rollback(builder, &projection, order, &report, stop).await;
+                vec![(projection.name(), result)]
             }
-            Work::Rollback => operate::rollback(builder, &projection, order, &report, stop).await,
         };
-        match result {
-            Ok(built) => info!(
-                projection = name,
-                position = built.position,
-                switched = built.switched,
-                "built a read model"
-            ),
-            Err(error) => warn!(
-                projection = name,
-                error = &error as &dyn std::error::Error,
-                "a read model was not built"
-            ),
+        for (name, result) in results {
+            log(name, result);
         }
     }
 }
 
-/// Of the one projection that was given.
-fn only(results: Results) -> Result<Built, BuildError> {
-    let result = results.into_iter().next().map(|(_, result)| result);
-    result.unwrap_or(Err(BuildError::Stopped))
+fn log(projection: &'static str, result: Result<Built, BuildError>) {
+    match result {
+        Ok(built) => info!(
+            projection,
+            position = built.position,
+            switched = built.switched,
+            "built a read model"
+        ),
+        Err(error) => warn!(
+            projection,
+            error = &error as &dyn std::error::Error,
+            "a read model was not built"
+        ),
+    }
 }

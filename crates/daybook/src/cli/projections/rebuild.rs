@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
 use clap::{ArgGroup, Args};
-use daybook_log::{Feed, Position};
+use daybook_history::past::Moment;
 use daybook_projections::operate::{self, Instruction, Reason};
 use daybook_projections::projection::Projection;
 use daybook_projections::rebuild::{BuildError, Builder, Results};
@@ -13,6 +12,7 @@ use daybook_projections::schema::SchemaName;
 
 use super::ProjectionsError;
 use super::report::{Reporter, Verdict, tell_as_of, tell_results, tell_rollback};
+use crate::cli::moment::{moment, position_at};
 use crate::cli::place::{Place, Site, operator};
 use crate::failure::Failure;
 
@@ -35,8 +35,9 @@ pub(crate) struct RebuildArguments {
     #[arg(long)]
     dry_run: bool,
     /// Build it as it was at a position or an instant, beside today's
-    #[arg(long, value_name = "POSITION|INSTANT", requires = "into", conflicts_with_all = ["all", "dry_run"])]
-    as_of: Option<AsOf>,
+    #[arg(long, value_name = "POSITION|INSTANT", value_parser = moment, requires = "into",
+        conflicts_with_all = ["all", "dry_run"])]
+    as_of: Option<Moment>,
     /// The new schema for that
     #[arg(long, value_name = "SCHEMA", requires = "as_of")]
     into: Option<SchemaName>,
@@ -98,47 +99,7 @@ impl Which {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-enum AsOf {
-    Position(Position),
-    Instant(DateTime<Utc>),
-}
-
-impl std::str::FromStr for AsOf {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<AsOf, &'static str> {
-        if let Ok(position) = text.parse() {
-            return match position >= 0 {
-                true => Ok(AsOf::Position(position)),
-                false => Err("a position is 0 or more"),
-            };
-        }
-        if let Ok(date) = text.parse::<NaiveDate>() {
-            return Ok(AsOf::Instant(
-                date.and_time(chrono::NaiveTime::MIN).and_utc(),
-            ));
-        }
-        DateTime::parse_from_rfc3339(text)
-            .map(|instant| AsOf::Instant(instant.to_utc()))
-            .map_err(|_| "expected a position, a date (midnight UTC) or an instant such as 2026-03-01T12:00:00Z")
-    }
-}
-
-impl AsOf {
-    async fn position(self, feed: &Feed) -> Result<Position, Failure> {
-        match self {
-            AsOf::Position(position) => Ok(position),
-            AsOf::Instant(instant) if instant > Utc::now() => Err(Failure::Arguments(format!(
-                "{} is yet to come, so nobody knows what the read model will be",
-                instant.to_rfc3339()
-            ))),
-            AsOf::Instant(instant) => Ok(feed.position_at(instant).await?),
-        }
-    }
-}
-
-pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
+pub(super) fn run_rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
     let projections = arguments.which.projections()?;
     if let (Some(as_of), Some(into)) = (arguments.as_of, &arguments.into) {
         let [projection] = &projections[..] else {
@@ -146,7 +107,7 @@ pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
                 "--as-of takes one projection at a time".to_owned(),
             ));
         };
-        return build_as_of(&arguments, projection, as_of, into);
+        return run_as_of(&arguments, projection, as_of, into);
     }
     let (place, order) = (
         &arguments.place,
@@ -171,7 +132,7 @@ pub(super) fn rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
     })
 }
 
-pub(super) fn verify(arguments: VerifyArguments) -> Result<(), Failure> {
+pub(super) fn run_verify(arguments: VerifyArguments) -> Result<(), Failure> {
     let projections = arguments.which.projections()?;
     let (place, order) = (&arguments.place, Instruction::new(operator(), None));
     place.run(|site, stop| async move {
@@ -185,7 +146,7 @@ pub(super) fn verify(arguments: VerifyArguments) -> Result<(), Failure> {
     })
 }
 
-pub(super) fn rollback(arguments: RollbackArguments) -> Result<(), Failure> {
+pub(super) fn run_rollback(arguments: RollbackArguments) -> Result<(), Failure> {
     let projection = projection(&arguments.name)?;
     let (place, order) = (
         &arguments.place,
@@ -202,20 +163,20 @@ pub(super) fn rollback(arguments: RollbackArguments) -> Result<(), Failure> {
     })
 }
 
-fn build_as_of(
+fn run_as_of(
     arguments: &RebuildArguments,
     projection: &Arc<dyn Projection>,
-    as_of: AsOf,
+    as_of: Moment,
     schema: &SchemaName,
 ) -> Result<(), Failure> {
     let order = Instruction::new(operator(), arguments.reason.clone());
     let place = &arguments.place;
     place.run(|site, stop| async move {
         let builder = builder(&site).await?;
-        let position = as_of.position(&builder.feed).await?;
+        let position = position_at(&builder.feed, "--as-of", as_of).await?;
         let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
-        let result = operate::as_of(
+        let result = operate::build_as_of(
             &builder, projection, position, schema, &order, &report, &stop,
         )
         .await;
