@@ -1,4 +1,4 @@
-//! Additions to an operation of the OpenAPI document. What its handler says itself stays.
+//! Additions to an operation of the OpenAPI document.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::header::HeaderBuilder;
@@ -6,6 +6,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+/// What its handler says itself of this status stays.
 pub(crate) fn may_answer(operation: &mut Operation, status: &str, description: &str) {
     let response = || RefOr::T(ResponseBuilder::new().description(description).build());
     operation
