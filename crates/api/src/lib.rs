@@ -14,6 +14,7 @@ mod etag;
 mod extract;
 pub mod gateway;
 mod openapi;
+mod operation;
 mod problem;
 pub mod redis;
 mod report;

@@ -1,16 +1,19 @@
 //! The OpenAPI document: generated from the handlers, then completed with what is true of all of them, so that
 //! it names every status that can be answered and no handler has to repeat it.
 
+use axum::http::Method;
 use utoipa::OpenApi as _;
-use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn};
-use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::response::Response;
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::auth::Effect;
+use crate::gateway::{Classes, Counting};
+use crate::operation::{add_header, has_parameter, insert_header, may_answer, parameters_in};
 use crate::problem::ProblemBody;
 use crate::routes;
 
@@ -19,19 +22,6 @@ const DESCRIPTION: &str = "A commerce backend on an append-only log.
 Every answer to a command carries `Daybook-Position`; a query that sends that number as `Daybook-Min-Position` \
 sees at least as much, or is answered 503 `read-model-behind` after two seconds. Every request may carry \
 `X-Request-Id`, and every answer does. `RateLimit-Policy` and `RateLimit` say how many requests are left. Errors are problem details (RFC 9457) with a stable `code`.";
-
-/// What is changed beside the log.
-const APPENDS_NOTHING: [&str; 9] = [
-    "login",
-    "refresh",
-    "logout",
-    "logoutEverywhere",
-    "changePassword",
-    "forgottenPassword",
-    "resetPassword",
-    "askEmailVerification",
-    "recordUsageEvents",
-];
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -48,15 +38,21 @@ const APPENDS_NOTHING: [&str; 9] = [
 )]
 struct Api;
 
-/// The API's routes together with their document.
-pub(crate) fn described() -> OpenApiRouter<App> {
-    let mut router = OpenApiRouter::with_openapi(Api::openapi()).merge(routes::api().into_router());
+/// The API's routes together with their document, and how the gateway counts requests for them.
+pub(crate) fn described() -> (OpenApiRouter<App>, Classes) {
+    let routes = routes::api();
+    let classes = routes.effects().iter().map(counted).collect();
+    let mut router = OpenApiRouter::with_openapi(Api::openapi()).merge(routes.into_router());
     complete(router.get_openapi_mut());
-    router
+    (router, classes)
+}
+
+fn counted((method, path, effect): &(Method, String, Effect)) -> (Method, String, Counting) {
+    (method.clone(), path.clone(), effect.counting())
 }
 
 pub fn document() -> OpenApi {
-    described().into_openapi()
+    described().0.into_openapi()
 }
 
 fn complete(document: &mut OpenApi) {
@@ -137,49 +133,9 @@ fn complete_command(operation: &mut Operation) {
         "Where the resource is",
         Type::String,
     );
-    let is_beside_the_log = operation
-        .tags
-        .iter()
-        .flatten()
-        .any(|tag| tag == "operations" || tag == "api-keys");
-    let appends = !is_beside_the_log
-        && !operation
-            .operation_id
-            .as_deref()
-            .is_some_and(|id| APPENDS_NOTHING.contains(&id));
-    for status in ["200", "201", "204"].into_iter().filter(|_| appends) {
-        add_header(
-            operation,
-            status,
-            "Daybook-Position",
-            "For a later `Daybook-Min-Position`",
-            Type::Integer,
-        );
-        if has_parameter(operation, "Idempotency-Key") {
-            add_header(
-                operation,
-                status,
-                "Idempotency-Replayed",
-                "`true` where the first answer is repeated",
-                Type::String,
-            );
-        }
-    }
 }
 
 fn complete_operation(path: &str, operation: &mut Operation) {
-    if let Some(requirements) = &operation.security {
-        let for_admins =
-            serde_json::to_string(requirements).is_ok_and(|text| text.contains("admin"));
-        may_answer(
-            operation,
-            "401",
-            "No access token, or one that is invalid or expired",
-        );
-        if for_admins {
-            may_answer(operation, "403", "This is for administrators");
-        }
-    }
     if path.contains('{') {
         may_answer(
             operation,
@@ -208,15 +164,6 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     }
 }
 
-fn may_answer(operation: &mut Operation, status: &str, description: &str) {
-    let response = || RefOr::T(ResponseBuilder::new().description(description).build());
-    operation
-        .responses
-        .responses
-        .entry(status.to_owned())
-        .or_insert_with(response);
-}
-
 fn as_problem(status: &str, response: &mut Response) {
     let schema = Ref::from_schema_name("Problem");
     response.content.insert(
@@ -233,44 +180,4 @@ fn as_problem(status: &str, response: &mut Response) {
         ),
         _ => {}
     }
-}
-
-fn add_header(
-    operation: &mut Operation,
-    status: &str,
-    name: &str,
-    description: &str,
-    schema_type: Type,
-) {
-    if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(status) {
-        insert_header(response, name, description, schema_type);
-    }
-}
-
-fn insert_header(response: &mut Response, name: &str, description: &str, schema_type: Type) {
-    let schema = ObjectBuilder::new().schema_type(schema_type).build();
-    let header = HeaderBuilder::new()
-        .schema(Some(schema))
-        .description(Some(description))
-        .build();
-    response.headers.insert(name.to_owned(), header.into());
-}
-
-fn has_parameter(operation: &Operation, name: &str) -> bool {
-    parameters(operation).any(|parameter| parameter.name == name)
-}
-
-fn parameters_in(operation: &Operation, place: ParameterIn) -> bool {
-    parameters(operation).any(|parameter| parameter.parameter_in == place)
-}
-
-fn parameters(operation: &Operation) -> impl Iterator<Item = &utoipa::openapi::path::Parameter> {
-    operation
-        .parameters
-        .iter()
-        .flatten()
-        .filter_map(|parameter| match parameter {
-            RefOr::T(parameter) => Some(parameter),
-            RefOr::Ref(_) => None,
-        })
 }

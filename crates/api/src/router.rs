@@ -14,9 +14,10 @@ use crate::{openapi, routes};
 
 /// A request passes the layers from the last to the first that is added here.
 pub fn router(app: App) -> Router {
-    let (api, document) = openapi::described().split_for_parts();
+    let (api, classes) = openapi::described();
+    let (api, document) = api.split_for_parts();
     let body_limit = DefaultBodyLimit::max(app.http.body_limit);
-    let front = from_fn_with_state(app.gateway.clone(), gateway);
+    let front = from_fn_with_state(app.gateway.before(classes), gateway);
     let cors = cors::layer(&app.http.cors_origins);
     let outside = from_fn_with_state(app.gateway.clone(), secured);
     let router = api

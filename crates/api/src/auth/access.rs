@@ -1,15 +1,17 @@
 //! Who may use a route: declared where it is added, and asked before its handler runs.
 
 use axum::extract::Request;
+use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::SecurityRequirement;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::response::ResponseBuilder;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use super::effect::Effect;
 use super::identify::Caller;
+use crate::operation::may_answer;
 use crate::problem::ApiResult;
 
 /// The name under which the OpenAPI document has it.
@@ -76,23 +78,7 @@ impl Access {
         }
     }
 
-    fn describe(self, item: &mut PathItem) {
-        let operations = [
-            &mut item.get,
-            &mut item.post,
-            &mut item.put,
-            &mut item.delete,
-            &mut item.patch,
-            &mut item.head,
-            &mut item.options,
-            &mut item.trace,
-        ];
-        for operation in operations.into_iter().filter_map(Option::as_mut) {
-            self.describe_one(operation);
-        }
-    }
-
-    fn describe_one(self, operation: &mut Operation) {
+    fn describe(self, operation: &mut Operation) {
         let scopes: &[&str] = match self {
             Access::Anyone => return self.mark(operation),
             Access::SignedIn
@@ -102,21 +88,26 @@ impl Access {
             | Access::Oneself => &[],
             Access::Admin | Access::AdminInPerson => &["admin"],
         };
-        if self.for_people_only() {
-            let refused = ResponseBuilder::new().description(self.refusal()).build();
-            let answers = &mut operation.responses.responses;
-            answers
-                .entry("403".to_owned())
-                .or_insert_with(|| refused.into());
+        may_answer(
+            operation,
+            "401",
+            "No access token, or one that is invalid or expired",
+        );
+        if let Some(refusal) = self.refusal() {
+            may_answer(operation, "403", refusal);
         }
         operation.security = Some(vec![SecurityRequirement::new("bearer", scopes.to_vec())]);
         self.mark(operation);
     }
 
-    const fn refusal(self) -> &'static str {
+    const fn refusal(self) -> Option<&'static str> {
         match self {
-            Access::AdminInPerson => "This is for administrators, and not for API keys",
-            _ => "This is not for API keys",
+            Access::Anyone | Access::SignedIn | Access::Owner => None,
+            Access::Admin => Some("This is for administrators"),
+            Access::InPerson | Access::OwnerInPerson | Access::Oneself => {
+                Some("This is not for API keys")
+            }
+            Access::AdminInPerson => Some("This is for administrators, and not for API keys"),
         }
     }
 
@@ -128,35 +119,69 @@ impl Access {
     }
 }
 
-/// A resource's routes. There is no way to add one without saying who may use it.
-pub(crate) struct Routes<S>(OpenApiRouter<S>);
+/// A resource's routes. There is no way to add one without saying who may use it and what it does.
+pub(crate) struct Routes<S> {
+    router: OpenApiRouter<S>,
+    effects: Vec<(Method, String, Effect)>,
+}
 
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub(crate) fn new() -> Routes<S> {
-        Routes(OpenApiRouter::new())
+        Routes {
+            router: OpenApiRouter::new(),
+            effects: Vec::new(),
+        }
     }
 
-    /// `handlers` is what `routes!` makes.
+    /// `handlers` is what `routes!` makes: of one path, and of methods that are alike in access and effect.
     pub(crate) fn open_to(
-        self,
+        mut self,
         access: Access,
+        effect: Effect,
         (schemas, mut paths, handlers): UtoipaMethodRouter<S>,
     ) -> Routes<S> {
-        for item in paths.paths.values_mut() {
-            access.describe(item);
+        for (path, item) in &mut paths.paths {
+            for (method, operation) in operations(item) {
+                access.describe(operation);
+                effect.describe(operation);
+                self.effects.push((method, path.clone(), effect));
+            }
         }
         let guarded =
             handlers.route_layer(from_fn(move |request, next| guard(access, request, next)));
-        Routes(self.0.routes((schemas, paths, guarded)))
+        self.router = self.router.routes((schemas, paths, guarded));
+        self
     }
 
-    pub(crate) fn merge(self, others: Routes<S>) -> Routes<S> {
-        Routes(self.0.merge(others.0))
+    pub(crate) fn merge(mut self, others: Routes<S>) -> Routes<S> {
+        self.router = self.router.merge(others.router);
+        self.effects.extend(others.effects);
+        self
+    }
+
+    /// What each does, by method and path.
+    pub(crate) fn effects(&self) -> &[(Method, String, Effect)] {
+        &self.effects
     }
 
     pub(crate) fn into_router(self) -> OpenApiRouter<S> {
-        self.0
+        self.router
     }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    [
+        (Method::GET, &mut item.get),
+        (Method::POST, &mut item.post),
+        (Method::PUT, &mut item.put),
+        (Method::DELETE, &mut item.delete),
+        (Method::PATCH, &mut item.patch),
+        (Method::HEAD, &mut item.head),
+        (Method::OPTIONS, &mut item.options),
+        (Method::TRACE, &mut item.trace),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 async fn guard(access: Access, request: Request, next: Next) -> Response {

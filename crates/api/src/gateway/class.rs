@@ -1,7 +1,5 @@
 //! Requests come in classes, so that a flood of one leaves the others alone.
 
-use axum::http::Method;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Whatever tries a password or asks for a message: signing in, and what changes who can.
@@ -13,25 +11,6 @@ pub enum Class {
 }
 
 impl Class {
-    /// `None` for what operators ask (`/healthz`, `/metrics` …): that is neither limited nor turned away.
-    pub fn of(method: &Method, path: &str) -> Option<Class> {
-        let resource = path.strip_prefix(super::BASE)?;
-        Some(match (method, resource) {
-            (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) => Class::Query,
-            (_, "/analytics/events") => Class::Usage,
-            (_, resource) if is_about_signing_in(resource) => Class::SignIn,
-            _ => Class::Command,
-        })
-    }
-
-    /// Whether success means that somebody has proved who they are, of requests of [`Class::SignIn`].
-    pub fn signs_in(path: &str) -> bool {
-        matches!(
-            path.strip_prefix(super::BASE),
-            Some("/users/login" | "/users/refresh")
-        )
-    }
-
     pub const fn as_str(self) -> &'static str {
         match self {
             Class::SignIn => "sign-in",
@@ -39,19 +18,6 @@ impl Class {
             Class::Query => "queries",
             Class::Usage => "usage",
         }
-    }
-}
-
-fn is_about_signing_in(resource: &str) -> bool {
-    let Some(rest) = resource.strip_prefix("/users/") else {
-        return false;
-    };
-    let (parent, last) = rest.rsplit_once('/').unwrap_or(("", rest));
-    match last {
-        "login" | "refresh" => parent.is_empty(),
-        // Of an account, or of whoever has the token in the body.
-        "password" | "email-verification" => true,
-        _ => matches!(parent, "password" | "oidc"),
     }
 }
 
@@ -96,31 +62,5 @@ impl<T: Clone> ByClass<T> {
             query: value.clone(),
             usage: value,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_have_their_classes() {
-        for (method, path, class) in [
-            (Method::GET, "/api/v1/products", Class::Query),
-            (Method::POST, "/api/v1/users/login", Class::SignIn),
-            (Method::POST, "/api/v1/users/refresh", Class::SignIn),
-            (
-                Method::POST,
-                "/api/v1/users/password/forgotten",
-                Class::SignIn,
-            ),
-            (Method::PUT, "/api/v1/users/7/password", Class::SignIn),
-            (Method::POST, "/api/v1/users/register", Class::Command),
-            (Method::POST, "/api/v1/users/logout", Class::Command),
-            (Method::POST, "/api/v1/analytics/events", Class::Usage),
-        ] {
-            assert_eq!(Class::of(&method, path), Some(class), "{path}");
-        }
-        assert_eq!(Class::of(&Method::GET, "/healthz"), None);
     }
 }

@@ -5,6 +5,7 @@
 //! security log of whoever was turned away, and another, only where it is asked for, lets other origins' pages in.
 
 mod class;
+mod classes;
 mod client_address;
 pub mod cors;
 mod failure;
@@ -25,6 +26,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub use self::class::{ByClass, Class};
+pub use self::classes::{Classes, Counting};
 pub use self::client_address::{ClientAddress, TrustedProxies};
 pub(crate) use self::failure::problem_code;
 use self::headers::Guard;
@@ -43,6 +45,10 @@ pub const BASE: &str = "/api/v1";
 
 #[derive(Clone)]
 pub struct Gateway(Arc<Inner>);
+
+/// The gateway in front of routes that have declared what they do.
+#[derive(Clone)]
+pub struct Front(Arc<(Gateway, Classes)>);
 
 struct Inner {
     rooms: ByClass<Room>,
@@ -64,6 +70,11 @@ impl Gateway {
         }))
     }
 
+    /// What the layer is made with.
+    pub fn before(&self, routes: Classes) -> Front {
+        Front(Arc::new((self.clone(), routes)))
+    }
+
     /// Forgets clients that were not heard of for a while.
     pub fn tidy(&self) {
         if let Some(limiter) = &self.0.rate_limiter {
@@ -81,9 +92,19 @@ impl Gateway {
         Guard::of(request, self.0.https)
     }
 
-    async fn serve(&self, mut request: Request, next: Next) -> Response {
+    /// `counting` as in [`Classes::of`].
+    async fn serve(
+        &self,
+        counting: Option<Counting>,
+        mut request: Request,
+        next: Next,
+    ) -> Response {
         let client = request.extensions().get::<ClientAddress>().copied();
-        let Some(class) = Class::of(request.method(), request.uri().path()) else {
+        let Some(Counting {
+            class,
+            only_failures,
+        }) = counting
+        else {
             return self.run(request, next).await;
         };
         let Some(limiter) = &self.0.rate_limiter else {
@@ -101,9 +122,8 @@ impl Gateway {
             client,
             verdict: verdict.clone(),
         });
-        let signs_in = Class::signs_in(request.uri().path());
         let mut response = self.run_in_room(class, request, next).await;
-        if let Some(client) = client.filter(|_| signs_in && response.status().is_success()) {
+        if let Some(client) = client.filter(|_| only_failures && response.status().is_success()) {
             limiter.signed_in(client).await;
         }
         // What was found out further inside, if the request came so far.
@@ -125,14 +145,16 @@ impl Gateway {
 }
 
 /// The layer's function, for `axum::middleware::from_fn_with_state`.
-pub async fn gateway(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {
+pub async fn gateway(State(front): State<Front>, mut request: Request, next: Next) -> Response {
+    let (gateway, classes) = &*front.0;
     let observation = Observation::begin(&mut request);
     let guard = gateway.guard(&request);
     let client = ClientAddress::of(&request, &gateway.0.trusted_proxies);
     if let Some(client) = client {
         request.extensions_mut().insert(client);
     }
-    let response = gateway.serve(request, next).await;
+    let counting = classes.of(&request);
+    let response = gateway.serve(counting, request, next).await;
     let mut response = failure::written_out(response, observation.path(), observation.request_id());
     if let Some(client) = client {
         // For those outside who tell of whoever was turned away.
@@ -157,6 +179,10 @@ mod tests {
 
     use super::*;
 
+    fn front(config: &Settings) -> Front {
+        Gateway::new(config, None).before(Classes::default())
+    }
+
     async fn ask(config: Settings, path: &str) -> (u16, HeaderMap, Value) {
         let router = Router::new()
             .route(
@@ -166,7 +192,7 @@ mod tests {
             .route("/api/v1/never", get(std::future::pending::<&str>))
             .route("/api/v1/fine", get(|| async { "{}" }))
             .route("/healthz", get(|| async { "{}" }))
-            .layer(from_fn_with_state(Gateway::new(&config, None), gateway));
+            .layer(from_fn_with_state(front(&config), gateway));
         let request = Request::builder()
             .uri(path)
             .header("x-request-id", "r-1")
@@ -231,7 +257,7 @@ mod tests {
             request_timeout: Duration::from_millis(20),
             ..Settings::default()
         };
-        let state = Gateway::new(&config, None);
+        let state = front(&config);
         let router = Router::new()
             .route("/api/v1/panic", get(|| async { panic!("again") as &str }))
             .route("/api/v1/never", get(std::future::pending::<&str>))

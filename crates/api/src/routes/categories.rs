@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{Representation, no_content, to_response};
 use crate::app::{App, BASE};
-use crate::auth::{Access, Admin, Routes};
+use crate::auth::{Access, Admin, Effect, Routes};
 use crate::cache::{CachedAnswer, Question};
 use crate::etag::ETag;
 use crate::extract::{
@@ -24,10 +24,14 @@ use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
-        .open_to(Access::Anyone, routes!(list_categories))
-        .open_to(Access::Admin, routes!(create_category))
-        .open_to(Access::Anyone, routes!(get_category))
-        .open_to(Access::Admin, routes!(change_category, delete_category))
+        .open_to(Access::Anyone, Effect::Reads, routes!(list_categories))
+        .open_to(Access::Admin, Effect::Appends, routes!(create_category))
+        .open_to(Access::Anyone, Effect::Reads, routes!(get_category))
+        .open_to(
+            Access::Admin,
+            Effect::Appends,
+            routes!(change_category, delete_category),
+        )
 }
 
 #[derive(Deserialize, ToSchema)]

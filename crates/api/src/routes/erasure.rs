@@ -8,12 +8,12 @@ use utoipa_axum::routes;
 use super::headers::{IdParam, IfMatchParam};
 use crate::answer::{carried_out, no_content, to_response};
 use crate::app::App;
-use crate::auth::{Access, Admin, Customer, Routes};
+use crate::auth::{Access, Admin, Customer, Effect, Routes};
 use crate::extract::{CommandRequest, Id, IfMatch};
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::OwnerInPerson, routes!(erase_user))
+    Routes::new().open_to(Access::OwnerInPerson, Effect::Appends, routes!(erase_user))
 }
 
 /// Erases a person: oneself, or for administrators anyone else. There is no way back.

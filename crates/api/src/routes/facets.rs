@@ -13,13 +13,13 @@ use utoipa_axum::routes;
 
 use super::headers::IfNoneMatchParam;
 use crate::app::App;
-use crate::auth::{Access, Routes};
+use crate::auth::{Access, Effect, Routes};
 use crate::cache::{CachedAnswer, Question};
 use crate::extract::{Asked, MinPosition, Query, invalid_parameter};
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::Anyone, routes!(list_facets))
+    Routes::new().open_to(Access::Anyone, Effect::Reads, routes!(list_facets))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -20,6 +20,8 @@ mod projections;
 mod security_events;
 mod sessions;
 mod stock;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod users;
 

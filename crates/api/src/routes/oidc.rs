@@ -13,15 +13,16 @@ use utoipa_axum::routes;
 use super::sessions::{TokensAnswer, answer};
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Routes};
+use crate::auth::{Access, Effect, Routes};
 use crate::extract::Json;
 use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
+    // Neither appends events. But the document has always promised the position of some.
     Routes::new()
-        .open_to(Access::Anyone, routes!(begin))
-        .open_to(Access::Anyone, routes!(finish))
+        .open_to(Access::Anyone, Effect::AppendsGuarded, routes!(begin))
+        .open_to(Access::Anyone, Effect::AppendsGuarded, routes!(finish))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -13,16 +13,16 @@ use super::headers::{IdParam, KeyParam};
 use super::orders::{OrderAnswer, represent};
 use crate::answer::to_response;
 use crate::app::App;
-use crate::auth::{Access, Admin, Customer, Routes};
+use crate::auth::{Access, Admin, Customer, Effect, Routes};
 use crate::extract::{Id, Submission};
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
-        .open_to(Access::Owner, routes!(cancel_order))
-        .open_to(Access::Admin, routes!(process_order))
-        .open_to(Access::Admin, routes!(ship_order))
-        .open_to(Access::Admin, routes!(deliver_order))
+        .open_to(Access::Owner, Effect::Appends, routes!(cancel_order))
+        .open_to(Access::Admin, Effect::Appends, routes!(process_order))
+        .open_to(Access::Admin, Effect::Appends, routes!(ship_order))
+        .open_to(Access::Admin, Effect::Appends, routes!(deliver_order))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -22,7 +22,7 @@ use self::body::PlaceOrderBody;
 use super::headers::{IdParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{json, to_response};
 use crate::app::{App, BASE};
-use crate::auth::{Access, Customer, Routes};
+use crate::auth::{Access, Customer, Effect, Routes};
 use crate::etag::ETag;
 use crate::extract::{
     AsOf, AsOfParam, Id, IfNoneMatch, MinPosition, Query, Submission, list, paging, position_as_of,
@@ -32,9 +32,10 @@ use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
-        .open_to(Access::SignedIn, routes!(list_orders, place_order))
-        .open_to(Access::Owner, routes!(get_order))
-        .open_to(Access::Owner, routes!(get_history))
+        .open_to(Access::SignedIn, Effect::Reads, routes!(list_orders))
+        .open_to(Access::SignedIn, Effect::Appends, routes!(place_order))
+        .open_to(Access::Owner, Effect::Reads, routes!(get_order))
+        .open_to(Access::Owner, Effect::Reads, routes!(get_history))
 }
 
 #[derive(Deserialize, IntoParams)]

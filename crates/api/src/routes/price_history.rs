@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::headers::{IdParam, IfNoneMatchParam};
 use crate::app::App;
-use crate::auth::{Access, Routes};
+use crate::auth::{Access, Effect, Routes};
 use crate::cache::CachedAnswer;
 use crate::extract::{Asked, Id, MinPosition};
 use crate::problem::{ApiResult, Problem};
@@ -21,7 +21,7 @@ use crate::problem::{ApiResult, Problem};
 const MAX_PERIODS: usize = 1_000;
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::Anyone, routes!(get_price_history))
+    Routes::new().open_to(Access::Anyone, Effect::Reads, routes!(get_price_history))
 }
 
 #[derive(Serialize, ToSchema)]

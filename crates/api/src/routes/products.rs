@@ -19,7 +19,7 @@ use super::facets::ProductQuery;
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{Representation, json, no_content, to_response};
 use crate::app::{App, BASE};
-use crate::auth::{Access, Admin, Routes};
+use crate::auth::{Access, Admin, Effect, Routes};
 use crate::cache::{CachedAnswer, CachedProduct, Question};
 use crate::etag::ETag;
 use crate::extract::{
@@ -30,10 +30,14 @@ use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
-        .open_to(Access::Anyone, routes!(list_products))
-        .open_to(Access::Admin, routes!(create_product))
-        .open_to(Access::Anyone, routes!(get_product))
-        .open_to(Access::Admin, routes!(change_product, retire_product))
+        .open_to(Access::Anyone, Effect::Reads, routes!(list_products))
+        .open_to(Access::Admin, Effect::Appends, routes!(create_product))
+        .open_to(Access::Anyone, Effect::Reads, routes!(get_product))
+        .open_to(
+            Access::Admin,
+            Effect::Appends,
+            routes!(change_product, retire_product),
+        )
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -135,7 +139,11 @@ async fn list_products(
 #[utoipa::path(
     get, path = "/api/v1/products/{id}", operation_id = "getProduct", tag = "catalog",
     params(IdParam, AsOfParam, IfNoneMatchParam), security((), ("bearer" = ["admin"])),
-    responses((status = 200, description = "The product", body = ProductAnswer, headers(("ETag" = String)))),
+    responses(
+        (status = 200, description = "The product", body = ProductAnswer, headers(("ETag" = String))),
+        (status = 401, description = "No access token, or one that is invalid or expired"),
+        (status = 403, description = "This is for administrators"),
+    ),
 )]
 async fn get_product(
     State(app): State<App>,

@@ -18,12 +18,12 @@ use uuid::Uuid;
 use super::audit::cursor::{cursor_at, place_of};
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Admin, Routes};
+use crate::auth::{Access, Admin, Effect, Routes};
 use crate::extract::{Query, TOTAL_COUNT, invalid_parameter, limit, links};
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::Admin, routes!(list_security_events))
+    Routes::new().open_to(Access::Admin, Effect::Reads, routes!(list_security_events))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -10,17 +10,21 @@ use utoipa_axum::routes;
 
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Customer, Routes};
+use crate::auth::{Access, Customer, Effect, Routes};
 use crate::extract::Json;
 use crate::gateway::Origin;
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
-        .open_to(Access::Anyone, routes!(login))
-        .open_to(Access::Anyone, routes!(refresh))
-        .open_to(Access::Anyone, routes!(logout))
-        .open_to(Access::InPerson, routes!(logout_everywhere))
+        .open_to(Access::Anyone, Effect::SignsIn, routes!(login))
+        .open_to(Access::Anyone, Effect::SignsIn, routes!(refresh))
+        .open_to(Access::Anyone, Effect::Changes, routes!(logout))
+        .open_to(
+            Access::InPerson,
+            Effect::Changes,
+            routes!(logout_everywhere),
+        )
 }
 
 #[derive(Deserialize, ToSchema)]

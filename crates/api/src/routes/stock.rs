@@ -14,13 +14,15 @@ use utoipa_axum::routes;
 use super::headers::{IdParam, KeyParam};
 use crate::answer::{Representation, json, to_response};
 use crate::app::App;
-use crate::auth::{Access, Admin, Routes};
+use crate::auth::{Access, Admin, Effect, Routes};
 use crate::etag::ETag;
 use crate::extract::{AsOf, AsOfParam, Id, MinPosition, Submission, position_as_of};
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::Admin, routes!(get_stock, change_stock))
+    Routes::new()
+        .open_to(Access::Admin, Effect::Reads, routes!(get_stock))
+        .open_to(Access::Admin, Effect::Appends, routes!(change_stock))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -27,7 +27,7 @@ use self::answer::{UserAnswer, represent};
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{carried_out, json, to_response};
 use crate::app::{App, BASE};
-use crate::auth::{Access, Admin, Customer, Routes};
+use crate::auth::{Access, Admin, Customer, Effect, Routes};
 use crate::etag::ETag;
 use crate::extract::{
     AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query,
@@ -38,19 +38,52 @@ use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
-        .open_to(Access::Anyone, routes!(register))
-        .open_to(Access::Admin, routes!(list_users))
-        .open_to(Access::AdminInPerson, routes!(create_user))
-        .open_to(Access::Owner, routes!(get_user, change_user))
-        .open_to(Access::AdminInPerson, routes!(change_roles))
-        .open_to(Access::Owner, routes!(export::export_user))
-        .open_to(Access::AdminInPerson, routes!(activation::deactivate_user))
-        .open_to(Access::AdminInPerson, routes!(activation::reactivate_user))
-        .open_to(Access::Oneself, routes!(password::change_password))
-        .open_to(Access::Anyone, routes!(password::forgotten_password))
-        .open_to(Access::Anyone, routes!(password::reset_password))
-        .open_to(Access::Oneself, routes!(email::ask_email_verification))
-        .open_to(Access::Anyone, routes!(email::verify_email))
+        .open_to(Access::Anyone, Effect::Appends, routes!(register))
+        .open_to(Access::Admin, Effect::Reads, routes!(list_users))
+        .open_to(Access::AdminInPerson, Effect::Appends, routes!(create_user))
+        .open_to(Access::Owner, Effect::Reads, routes!(get_user))
+        .open_to(Access::Owner, Effect::Appends, routes!(change_user))
+        .open_to(
+            Access::AdminInPerson,
+            Effect::Appends,
+            routes!(change_roles),
+        )
+        .open_to(Access::Owner, Effect::Reads, routes!(export::export_user))
+        .open_to(
+            Access::AdminInPerson,
+            Effect::Appends,
+            routes!(activation::deactivate_user),
+        )
+        .open_to(
+            Access::AdminInPerson,
+            Effect::Appends,
+            routes!(activation::reactivate_user),
+        )
+        .open_to(
+            Access::Oneself,
+            Effect::ChangesGuarded,
+            routes!(password::change_password),
+        )
+        .open_to(
+            Access::Anyone,
+            Effect::ChangesGuarded,
+            routes!(password::forgotten_password),
+        )
+        .open_to(
+            Access::Anyone,
+            Effect::ChangesGuarded,
+            routes!(password::reset_password),
+        )
+        .open_to(
+            Access::Oneself,
+            Effect::ChangesGuarded,
+            routes!(email::ask_email_verification),
+        )
+        .open_to(
+            Access::Anyone,
+            Effect::AppendsGuarded,
+            routes!(email::verify_email),
+        )
 }
 
 #[derive(Deserialize, ToSchema)]

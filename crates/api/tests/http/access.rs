@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use axum::http::Method;
 use chrono::Utc;
+use daybook_api::app::HttpConfig;
 use daybook_api::auth::EXTENSION;
 use daybook_domain::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::rate_limits::from;
 use crate::shop::{Customer, PASSWORD, Reply, Shop, principal};
 
 /// A route as the document has it.
@@ -141,6 +143,40 @@ fn every_route_says_who_may_use_it() {
             "oneself",
         ];
         assert!(known.contains(&&*access), "{path}: {access}");
+    }
+}
+
+/// By which limit the gateway counts requests for a route.
+fn limit(route: &Route) -> &'static str {
+    match &*route.operation {
+        "login"
+        | "refresh"
+        | "beginOidc"
+        | "finishOidc"
+        | "changePassword"
+        | "forgottenPassword"
+        | "resetPassword"
+        | "askEmailVerification"
+        | "verifyEmail" => "sign-in",
+        "recordUsageEvents" => "usage",
+        _ if route.method == Method::GET => "queries",
+        _ => "commands",
+    }
+}
+
+#[tokio::test]
+async fn every_route_is_counted_as_what_it_does() {
+    let shop = Shop::open_with(HttpConfig::default()).await;
+    for route in routes() {
+        let call = shop.call(route.method.clone(), &anything(&route.path));
+        let reply = call.extension(from("192.0.2.1")).await;
+        let counted = format!("\"{}\";", limit(&route));
+        assert!(
+            reply.header("ratelimit-policy").starts_with(&counted),
+            "{} {}: {counted} {reply:?}",
+            route.method,
+            route.path
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use daybook_api::gateway::{ByClass, Capacity, Gateway, Settings, gateway};
+use daybook_api::gateway::{ByClass, Capacity, Classes, Gateway, Settings, gateway};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use reqwest::{Client, Method};
@@ -51,10 +51,11 @@ impl Site {
         };
         let gate = Arc::new(Semaphore::new(0));
         let (entering, entered) = unbounded_channel();
+        let front = Gateway::new(&config, None).before(Classes::default());
         let router = Router::new()
             .route("/api/v1/slow", get(pass).post(pass))
             .route("/healthz", get(|| async { "{}" }))
-            .layer(from_fn_with_state(Gateway::new(&config, None), gateway))
+            .layer(from_fn_with_state(front, gateway))
             .with_state((gate.clone(), entering));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

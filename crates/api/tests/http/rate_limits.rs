@@ -4,7 +4,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -12,7 +12,7 @@ use daybook_api::app::HttpConfig;
 use daybook_api::auth::layers::limit_caller;
 use daybook_api::auth::{Caller, Known};
 use daybook_api::gateway::rate_limit::{Allowance, Limits};
-use daybook_api::gateway::{ByClass, Gateway, Settings, gateway};
+use daybook_api::gateway::{ByClass, Class, Counting, Gateway, Settings, gateway};
 use daybook_api::redis::Redis;
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
@@ -24,6 +24,8 @@ use crate::recorder::recorder;
 use crate::redis::connected;
 use crate::redis_server::RedisServer;
 use crate::shop::{Reply, Shop, principal};
+
+const LOGIN: &str = "/api/v1/users/login";
 
 /// So few that none comes back while a test runs.
 fn limited(by_address: u32, by_principal: u32) -> HttpConfig {
@@ -47,19 +49,25 @@ fn limits(by_address: u32, by_principal: u32) -> Settings {
     }
 }
 
-fn from(address: &str) -> ConnectInfo<SocketAddr> {
+pub(crate) fn from(address: &str) -> ConnectInfo<SocketAddr> {
     ConnectInfo(SocketAddr::new(address.parse().unwrap(), 4711))
 }
 
 /// The gateway of one of several servers, before routes that need no database.
 fn server(http: &Settings, redis: &Redis) -> Router {
     let state = Gateway::new(http, Some(redis.clone()));
+    let signs_in = (
+        Method::POST,
+        LOGIN.to_owned(),
+        Counting::failures(Class::SignIn),
+    );
+    let front = state.before([signs_in].into_iter().collect());
     Router::new()
         .route("/api/v1/products", get(|| async { "[]" }))
-        .route("/api/v1/users/login", post(login))
-        .layer(from_fn_with_state(state.clone(), limit_caller))
+        .route(LOGIN, post(login))
+        .layer(from_fn_with_state(state, limit_caller))
         .layer(from_fn(identify))
-        .layer(from_fn_with_state(state, gateway))
+        .layer(from_fn_with_state(front, gateway))
 }
 
 async fn login(uri: Uri) -> StatusCode {
@@ -235,7 +243,7 @@ async fn sign_ins_that_succeed_do_not_count_at_any_server() {
     let (other, _more) = connected(&redis, b"shop").await;
     let servers = [server(&http, &one), server(&http, &other)];
     let sign_in = async |n: usize, password: &str| {
-        let path = format!("/api/v1/users/login?{password}");
+        let path = format!("{LOGIN}?{password}");
         send(&servers[n % 2], "POST", &path, "192.0.2.1", None)
             .await
             .0

@@ -10,13 +10,13 @@ mod window;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::auth::{Access, Routes};
+use crate::auth::{Access, Effect, Routes};
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
-        .open_to(Access::Admin, routes!(sales::report))
-        .open_to(Access::Admin, routes!(top_products::report))
-        .open_to(Access::Admin, routes!(customers::report))
-        .open_to(Access::Admin, routes!(cohorts::report))
-        .open_to(Access::Admin, routes!(funnel::report))
+        .open_to(Access::Admin, Effect::Reads, routes!(sales::report))
+        .open_to(Access::Admin, Effect::Reads, routes!(top_products::report))
+        .open_to(Access::Admin, Effect::Reads, routes!(customers::report))
+        .open_to(Access::Admin, Effect::Reads, routes!(cohorts::report))
+        .open_to(Access::Admin, Effect::Reads, routes!(funnel::report))
 }

@@ -21,7 +21,7 @@ use self::pages::ListQuery;
 use super::headers::IdParam;
 use crate::answer::json;
 use crate::app::{App, BASE};
-use crate::auth::{Access, Admin, Routes};
+use crate::auth::{Access, Admin, Effect, Routes};
 use crate::extract::{Id, Json, Query, list};
 use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem};
@@ -29,11 +29,18 @@ use daybook_accounts::ApiKeyAnswer;
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
+        .open_to(Access::AdminInPerson, Effect::Reads, routes!(list_api_keys))
         .open_to(
             Access::AdminInPerson,
-            routes!(list_api_keys, create_api_key),
+            Effect::Changes,
+            routes!(create_api_key),
         )
-        .open_to(Access::AdminInPerson, routes!(get_api_key, revoke_api_key))
+        .open_to(Access::AdminInPerson, Effect::Reads, routes!(get_api_key))
+        .open_to(
+            Access::AdminInPerson,
+            Effect::Changes,
+            routes!(revoke_api_key),
+        )
 }
 
 /// Makes a key that acts for the caller: the answer shows it, once.

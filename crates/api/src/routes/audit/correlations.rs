@@ -11,12 +11,12 @@ use uuid::Uuid;
 use super::entitled::readable;
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Customer, Routes};
+use crate::auth::{Access, Customer, Effect, Routes};
 use crate::extract::{Id, MinPosition};
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::SignedIn, routes!(read_correlation))
+    Routes::new().open_to(Access::SignedIn, Effect::Reads, routes!(read_correlation))
 }
 
 #[derive(IntoParams)]

@@ -11,12 +11,12 @@ use super::entitled::may_read;
 use super::stream::{Stream, StreamParam};
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Customer, Routes};
+use crate::auth::{Access, Customer, Effect, Routes};
 use crate::extract::{MinPosition, Query, invalid_parameter, moment, position_of};
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::Owner, routes!(compare_stream))
+    Routes::new().open_to(Access::Owner, Effect::Reads, routes!(compare_stream))
 }
 
 #[derive(Deserialize, IntoParams)]

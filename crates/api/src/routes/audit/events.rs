@@ -19,12 +19,12 @@ use super::ndjson::{WantsLines, lines};
 use super::stream::TypeName;
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Customer, Routes};
+use crate::auth::{Access, Customer, Effect, Routes};
 use crate::extract::{MinPosition, Query, TOTAL_COUNT, invalid_parameter, limit, links};
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::SignedIn, routes!(search_events))
+    Routes::new().open_to(Access::SignedIn, Effect::Reads, routes!(search_events))
 }
 
 #[derive(Deserialize, IntoParams)]

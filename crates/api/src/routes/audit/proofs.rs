@@ -30,7 +30,7 @@ use super::proof_answers::{
 };
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Customer, Routes};
+use crate::auth::{Access, Customer, Effect, Routes};
 use crate::extract::{Query, invalid_parameter};
 use crate::problem::{ApiResult, Problem};
 
@@ -39,10 +39,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
-        .open_to(Access::Anyone, routes!(get_checkpoint))
-        .open_to(Access::Anyone, routes!(list_checkpoint_keys))
-        .open_to(Access::Anyone, routes!(prove_consistency))
-        .open_to(Access::Owner, routes!(prove_event))
+        .open_to(Access::Anyone, Effect::Reads, routes!(get_checkpoint))
+        .open_to(Access::Anyone, Effect::Reads, routes!(list_checkpoint_keys))
+        .open_to(Access::Anyone, Effect::Reads, routes!(prove_consistency))
+        .open_to(Access::Owner, Effect::Reads, routes!(prove_event))
 }
 
 /// The newest signed checkpoint of the log, as JSON or, with `Accept: text/plain`, the signed note itself.

@@ -15,12 +15,12 @@ use super::entitled::may_read;
 use super::ndjson::{WantsLines, lines};
 use super::stream::{Stream, StreamParam};
 use crate::app::App;
-use crate::auth::{Access, Customer, Routes};
+use crate::auth::{Access, Customer, Effect, Routes};
 use crate::extract::{MinPosition, Query, invalid_parameter, list, paging};
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::Owner, routes!(read_stream))
+    Routes::new().open_to(Access::Owner, Effect::Reads, routes!(read_stream))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -18,25 +18,37 @@ use self::answer::ProjectionAnswer;
 use self::named::{NameParam, Named};
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Admin, Routes};
+use crate::auth::{Access, Admin, Effect, Routes};
 use crate::extract::MinPosition;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
-        .open_to(Access::Admin, routes!(list_projections))
-        .open_to(Access::Admin, routes!(get_projection))
-        .open_to(Access::Admin, routes!(act::pause))
-        .open_to(Access::Admin, routes!(act::resume))
-        .open_to(Access::Admin, routes!(act::reset))
-        .open_to(Access::Admin, routes!(act::retry))
-        .open_to(Access::Admin, routes!(act::skip))
-        .open_to(Access::Admin, routes!(begin::begin_rebuild))
-        .open_to(Access::Admin, routes!(begin::begin_verification))
-        .open_to(Access::Admin, routes!(begin::begin_rollback))
-        .open_to(Access::Admin, routes!(progress::watch))
-        .open_to(Access::Admin, routes!(record::dead_letters))
-        .open_to(Access::Admin, routes!(record::actions))
+        .open_to(Access::Admin, Effect::Reads, routes!(list_projections))
+        .open_to(Access::Admin, Effect::Reads, routes!(get_projection))
+        .open_to(Access::Admin, Effect::Changes, routes!(act::pause))
+        .open_to(Access::Admin, Effect::Changes, routes!(act::resume))
+        .open_to(Access::Admin, Effect::Changes, routes!(act::reset))
+        .open_to(Access::Admin, Effect::Changes, routes!(act::retry))
+        .open_to(Access::Admin, Effect::Changes, routes!(act::skip))
+        .open_to(
+            Access::Admin,
+            Effect::Changes,
+            routes!(begin::begin_rebuild),
+        )
+        .open_to(
+            Access::Admin,
+            Effect::Changes,
+            routes!(begin::begin_verification),
+        )
+        .open_to(
+            Access::Admin,
+            Effect::Changes,
+            routes!(begin::begin_rollback),
+        )
+        .open_to(Access::Admin, Effect::Reads, routes!(progress::watch))
+        .open_to(Access::Admin, Effect::Reads, routes!(record::dead_letters))
+        .open_to(Access::Admin, Effect::Reads, routes!(record::actions))
 }
 
 /// Every read model and how far behind the log it is.

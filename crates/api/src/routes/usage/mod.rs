@@ -17,12 +17,16 @@ use self::body::Batch;
 use self::judge::{Judged, judge_all};
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Routes};
+use crate::auth::{Access, Effect, Routes};
 use crate::extract::Elements;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
-    Routes::new().open_to(Access::Anyone, routes!(record_events))
+    Routes::new().open_to(
+        Access::Anyone,
+        Effect::CollectsUsage,
+        routes!(record_events),
+    )
 }
 
 const MOST_EVENTS: usize = 1_000;
