@@ -7,7 +7,7 @@ use std::time::Duration;
 use daybook_api::app::{App, AppParts, HttpConfig, router};
 use daybook_api::erasure::Erasures;
 use daybook_edge::Edge;
-use daybook_edge::tls::{Certificate, Files};
+use daybook_edge::tls::{Certificate, CertificateFiles};
 use daybook_identity::Revocations;
 use daybook_identity::oidc::Provider;
 use daybook_projections::{ProgressTracker, ReadModels};
@@ -44,7 +44,7 @@ impl ApiRole {
 
     pub(super) fn read_certificate(&mut self, config: &ServerConfig) -> Result<(), Failure> {
         let (certificate, key) = (&config.edge.tls_cert, &config.edge.tls_key);
-        if let Some(files) = Files::of(certificate.as_deref(), key.as_deref())? {
+        if let Some(files) = CertificateFiles::of(certificate.as_deref(), key.as_deref())? {
             self.certificate = Some(Arc::new(Certificate::open(files)?));
         }
         Ok(())
