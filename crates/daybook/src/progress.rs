@@ -3,13 +3,13 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use daybook_import::Progress as ImportProgress;
+use daybook_import::ImportProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
-pub(crate) struct Progress(Mutex<Stage>);
+pub(crate) struct TerminalProgress(Mutex<Stage>);
 
 struct Stage {
     bar: Option<ProgressBar>,
@@ -21,9 +21,9 @@ struct Stage {
     told: Instant,
 }
 
-impl Progress {
-    pub(crate) fn new() -> Progress {
-        Progress(Mutex::new(Stage::begin("", "", 0)))
+impl TerminalProgress {
+    pub(crate) fn new() -> TerminalProgress {
+        TerminalProgress(Mutex::new(Stage::begin("", "", 0)))
     }
 
     /// A new stage of `total` units.
@@ -53,17 +53,17 @@ impl Progress {
     }
 }
 
-impl ImportProgress for Progress {
+impl ImportProgress for TerminalProgress {
     fn begin(&self, what: &'static str, unit: &'static str, total: u64) {
-        Progress::begin(self, what, unit, total);
+        TerminalProgress::begin(self, what, unit, total);
     }
 
     fn advance(&self, by: u64) {
-        Progress::advance(self, by);
+        TerminalProgress::advance(self, by);
     }
 
     fn end(&self) {
-        Progress::end(self);
+        TerminalProgress::end(self);
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::ConnectOptions;
 use super::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 use crate::site::database::{Database, IfRunning};
 
 /// Write the whole log to a file that `daybook import-log` takes in elsewhere.
@@ -89,7 +89,7 @@ async fn write(database: &Database, file: impl Write) -> Result<Transferred, Fai
         .connect()
         .await
         .map_err(Failure::database("connecting as DATABASE_MIGRATION_URL"))?;
-    let told = Progress::new();
+    let told = TerminalProgress::new();
     told.begin("exporting", "events", 0);
     let transferred = transfer::export(&mut connection, BufWriter::new(file), |progress| {
         told.reach(progress.events.unsigned_abs(), progress.head.unsigned_abs());

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 use crate::site::core::Core;
 use crate::site::database::{Database, IfRunning};
 use crate::site::schema;
@@ -148,7 +148,7 @@ async fn into(
     schema::ready(database).await?;
     let core = Core::start(database, master_key).await?;
     let imported = tokio::select! {
-        imported = import::run(&core.bus, options, Arc::new(Progress::new())) => Ok(imported?),
+        imported = import::run(&core.bus, options, Arc::new(TerminalProgress::new())) => Ok(imported?),
         () = stop.cancelled() => Err(Failure::Interrupted),
     };
     core.stop().await;

@@ -10,7 +10,7 @@ use super::export::tell;
 use super::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 use crate::site::database::{Database, IfRunning};
 use crate::site::schema;
 
@@ -67,7 +67,7 @@ async fn import(database: &Database, file: impl BufRead) -> Result<(), Failure> 
         .connect()
         .await
         .map_err(Failure::database("connecting as DATABASE_MIGRATION_URL"))?;
-    let told = Progress::new();
+    let told = TerminalProgress::new();
     told.begin("importing", "events", 0);
     let transferred = transfer::import(&mut connection, file, |progress| {
         told.reach(progress.events.unsigned_abs(), progress.head.unsigned_abs());

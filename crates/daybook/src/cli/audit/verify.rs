@@ -12,7 +12,7 @@ use super::trusted::Trusted;
 use super::unknown_key::unknown_key;
 use crate::cli::place::Place;
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 
 /// Findings that are shown to people.
 const SHOWN: usize = 100;
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             store: Some(store.clone()),
             jobs: jobs(arguments.jobs),
         };
-        let told = Progress::new();
+        let told = TerminalProgress::new();
         told.begin("verifying", "events", 0);
         let server = site.database.server.clone();
         let progress = move |read, total| told.reach(read, total);

@@ -7,7 +7,7 @@ use daybook_bench::rebuild::{Bench, RebuildReport};
 
 use super::scratch::{self, Measurement};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 
 /// Enough for every projector's, and for a rebuild beside them.
 const CONNECTIONS: u32 = 24;
@@ -64,7 +64,7 @@ async fn measure(
         lines: arguments.lines,
         one_by_one: Duration::from_secs(arguments.seconds),
         tenfold: arguments.tenfold,
-        progress: Arc::new(Progress::new()),
+        progress: Arc::new(TerminalProgress::new()),
     };
     Ok(bench.run().await?)
 }
