@@ -15,7 +15,7 @@ use super::{BenchError, Report};
 
 pub use orders::Spread;
 
-/// One event on one new stream each, the smallest append there is.
+/// Appends one event to one new stream each, the smallest append there is.
 pub async fn run(
     bus: &CommandBus,
     clients: usize,
@@ -28,7 +28,7 @@ pub async fn run(
     closed_loop(clients, duration).await
 }
 
-/// Single-unit orders: all for one product, or spread over many.
+/// Places single-unit orders: all for one product, or spread over many.
 pub async fn run_orders(
     bus: &CommandBus,
     clients: usize,
@@ -43,7 +43,7 @@ pub async fn run_orders(
     .await
 }
 
-/// Executes a command that must be carried out; answers what a read model must reach to show it.
+/// Executes a command, which must be accepted; returns the position at which a read model shows it.
 async fn execute<C: Command>(
     bus: &CommandBus,
     command: C,
@@ -88,7 +88,7 @@ async fn execute<C: Command>(
     }
 }
 
-/// As large as a small resource's body, since that is what is recorded with a key.
+/// As large as a small resource's body, since the body is recorded with a key.
 fn answer<O>(outcome: Result<&O, &Refusal>) -> Answer {
     let (status, body) = match outcome {
         Ok(_) => (201, vec![b' '; 200]),
