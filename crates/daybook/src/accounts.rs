@@ -1,4 +1,4 @@
-//! Accounts that Daybook makes by itself: the first admin, and the demo's customers' passwords.
+//! Accounts that Daybook itself creates: the first admin, and the passwords of the demo's customers.
 
 use std::collections::BTreeSet;
 
@@ -15,11 +15,11 @@ use tracing::{info, warn};
 use crate::failure::Failure;
 use crate::seed;
 
-/// The admin of a demo for which none was asked for.
+/// The demo's admin, if no other was configured.
 pub(crate) const DEMO_ADMIN: &str = "admin@daybook.example";
 
-/// Makes the admin unless the e-mail address is somebody's already. Only an admin without a password is
-/// given this one, a new admin or one that came with an imported log: a password that was changed since stays.
+/// Creates the admin unless the e-mail address belongs to somebody already. Only an admin without a password is given
+/// this one: a new admin, or one who came with an imported log. A password that was changed since stays.
 pub(crate) async fn ensure_admin(
     bus: &CommandBus,
     pool: &PgPool,
@@ -49,7 +49,7 @@ pub(crate) async fn ensure_admin(
     let made = send_as_system(bus, "first-start", Utc::now(), command).await?;
     match made {
         Ok(()) => info!(user.id = %id, "made the first admin"),
-        // Another process that started with us was faster.
+        // Another process that started at the same time was faster.
         Err(_) if bus.load(StreamId::user(id)).await?.version > 0 => {}
         Err(refused) => return Err(failed(refused.to_string())),
     }
@@ -63,7 +63,7 @@ pub(crate) fn check_password(email: &str, password: &str) -> Result<(), Failure>
     })
 }
 
-/// Gives the demo's accounts the passwords that follow from another master key, but for those who have changed
+/// Gives the demo's accounts the passwords that are derived from another master key, except for people who have changed
 /// theirs.
 pub(crate) async fn renew_demo_passwords(
     pool: &PgPool,
@@ -90,8 +90,8 @@ pub(crate) async fn renew_demo_passwords(
     Ok(())
 }
 
-/// The same from every process, so that of several that start at once one makes the admin. Whoever was erased
-/// under such an id stays so, and the next admin has another.
+/// The same id from every process, so that only one of several that start at once creates the admin. A person who was
+/// erased with such an id stays erased, and the next admin gets another id.
 async fn free_id(bus: &CommandBus, address: &Email) -> Result<UserId, Failure> {
     let mut nth = 0;
     loop {
@@ -115,8 +115,7 @@ fn unusable(source: password::PasswordError) -> Failure {
     }
 }
 
-/// Stores a password's hash. To be called before the user is registered, so that no account is ever
-/// without one.
+/// Stores a password's hash. Call it before the user is registered, so that no account ever exists without one.
 pub(crate) async fn set_password(pool: &PgPool, id: UserId, password: &str) -> Result<(), Failure> {
     let hash = password::hash(password).await.map_err(unusable)?;
     credentials::store(pool, id, &hash)

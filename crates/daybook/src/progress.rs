@@ -1,4 +1,4 @@
-//! How far a long command is: a bar on a terminal, a line every few seconds elsewhere. Always on stderr.
+//! Shows how far a long command is: a bar on a terminal, a line every few seconds elsewhere. Always on stderr.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ impl TerminalProgress {
         TerminalProgress(Mutex::new(Stage::begin("", "", 0)))
     }
 
-    /// A new stage of `total` units.
+    /// Begins a new stage of `total` units.
     pub(crate) fn begin(&self, what: &'static str, unit: &'static str, total: u64) {
         let mut stage = self.0.lock();
         stage.end();
@@ -37,7 +37,7 @@ impl TerminalProgress {
         self.0.lock().advance(by);
     }
 
-    /// Of a stage that is told how far it is, and whose end may move.
+    /// Sets how far the stage is, and how much there is in total, which may change.
     pub(crate) fn reach(&self, done: u64, total: u64) {
         let mut stage = self.0.lock();
         stage.total = total;
@@ -115,7 +115,7 @@ fn bar(what: &'static str, unit: &'static str, total: u64) -> ProgressBar {
     );
     let style = ProgressStyle::with_template(&template);
     let bar = ProgressBar::new(total).with_message(what);
-    // A template that cannot be read leaves the usual bar.
+    // If the template is invalid, the default bar is used.
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::{given, secret};
 
-/// Where staff may sign in with the accounts that they have elsewhere.
+/// The identity provider with which staff may sign in.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "OpenID Connect")]
 pub(crate) struct OidcArguments {
@@ -12,11 +12,11 @@ pub(crate) struct OidcArguments {
     #[arg(long, env = "DAYBOOK_OIDC_ISSUER", value_name = "URL")]
     pub(crate) oidc_issuer: Option<String>,
 
-    /// What this shop is called there
+    /// This shop's client id at the provider
     #[arg(long, env = "DAYBOOK_OIDC_CLIENT_ID", value_name = "ID")]
     pub(crate) oidc_client_id: Option<String>,
 
-    /// The secret that was agreed there, unless the client is a public one
+    /// The client secret, unless it is a public client
     #[arg(
         long,
         env = "DAYBOOK_OIDC_CLIENT_SECRET",
@@ -32,7 +32,7 @@ pub(crate) struct OidcArguments {
 }
 
 impl OidcArguments {
-    /// `None` where no provider is named.
+    /// `None` if no provider is set.
     pub(crate) fn config(&self) -> Result<Option<OidcConfig>, HalfAProvider> {
         let named = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let secret = given(self.oidc_client_secret.as_ref());

@@ -1,4 +1,4 @@
-//! Waiting for a database that is about to be there, and telling why it is not.
+//! Waits for a database that is starting, and tells why it cannot be reached.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Returns once the database takes connections; fails at once where waiting won't help.
+/// Returns once the database accepts connections; fails at once if waiting won't help.
 pub(super) async fn wait_for(options: &PgConnectOptions) -> Result<(), Failure> {
     let deadline = Instant::now() + PATIENCE;
     let mut said = false;
@@ -43,7 +43,7 @@ async fn connect(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-/// Whether trying again may help: nobody there yet, or a server that is starting or stopping.
+/// Whether trying again may help: no server yet, or a server that is starting or stopping.
 fn is_passing(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {

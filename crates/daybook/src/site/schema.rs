@@ -1,4 +1,4 @@
-//! The database's schema and the rights on it, brought to where this binary expects them.
+//! Brings the database's schema and the rights on it to the state that this binary expects.
 
 use daybook_log::MIGRATOR;
 use daybook_private_postgres::grant_server_role;
@@ -12,13 +12,13 @@ use crate::failure::Failure;
 /// Settings without which an acknowledged command may be lost in a crash.
 const DURABILITY: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
 
-/// Returns when the database can be relied on and is as this binary expects it.
+/// Returns when the database is durable and has the schema that this binary expects.
 pub(crate) async fn ready(database: &Database) -> Result<(), Failure> {
     check_durability(&database.pool).await?;
     bring_up_to_date(database).await
 }
 
-/// Refuses a PostgreSQL that forgets.
+/// Refuses a PostgreSQL that may lose data.
 async fn check_durability(pool: &PgPool) -> Result<(), Failure> {
     let off: Option<String> = sqlx::query_scalar(
         "select name from pg_settings where name = any($1) and setting = 'off' order by name",
@@ -30,7 +30,7 @@ async fn check_durability(pool: &PgPool) -> Result<(), Failure> {
     off.map_or(Ok(()), |setting| Err(Failure::NotDurable { setting }))
 }
 
-/// For commands that work on what is there, and leave it to others to migrate.
+/// For commands that work on an existing database, and leave migrating to others.
 pub(crate) async fn must_be_current(database: &Database) -> Result<(), Failure> {
     match is_current(&database.pool).await? {
         true => Ok(()),
@@ -38,8 +38,7 @@ pub(crate) async fn must_be_current(database: &Database) -> Result<(), Failure> 
     }
 }
 
-/// Migrates where that is needed. A server whose role may not migrate starts all the same on a
-/// database that is up to date.
+/// Migrates if that is needed. A server whose role may not migrate still starts on a database that is up to date.
 async fn bring_up_to_date(database: &Database) -> Result<(), Failure> {
     if is_current(&database.pool).await? {
         return Ok(());
@@ -47,8 +46,8 @@ async fn bring_up_to_date(database: &Database) -> Result<(), Failure> {
     migrate(database).await
 }
 
-/// Migrates as the migration role, then lets the server's role in. Of several processes that start
-/// at once one migrates and the others wait.
+/// Migrates as the migration role, then grants the server's role its rights. If several processes start at once, one
+/// migrates and the others wait.
 pub(crate) async fn migrate(database: &Database) -> Result<(), Failure> {
     let login: String = sqlx::query_scalar("select current_user::text")
         .fetch_one(&database.pool)
@@ -70,7 +69,7 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether every migration was applied as this binary has it, and the server's role may use it all.
+/// Whether every migration was applied as this binary has it, and the server's role may use everything.
 async fn is_current(pool: &PgPool) -> Result<bool, Failure> {
     let failed = || Failure::database("looking at the migrations");
     let may_read: bool = sqlx::query_scalar(

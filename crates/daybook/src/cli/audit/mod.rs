@@ -1,4 +1,4 @@
-//! `daybook audit`: the log's history, and proof of it.
+//! `daybook audit`: the log's history, and proofs of it.
 
 mod accept_restored;
 mod diff;
@@ -28,7 +28,7 @@ pub(crate) enum Command {
     AcceptRestored(accept_restored::Arguments),
 }
 
-/// Whether the exit status is the answer, with 2 for whatever is in its way.
+/// Whether the exit status is the command's answer. Then 2 stands for every error.
 pub(super) fn answers_by_status(arguments: &[OsString]) -> bool {
     let is = |n: usize, name| arguments.get(n).is_some_and(|argument| argument == name);
     is(1, "audit") && (is(2, "verify") || is(2, "verify-proof"))
