@@ -1,4 +1,4 @@
-//! The application as handlers see it, and the router around them.
+//! The application that handlers use, and the router around them.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -48,10 +48,10 @@ use crate::problem::{ApiResult, Problem};
 use crate::redis::Redis;
 use crate::{openapi, routes};
 
-/// Where the API's paths begin.
+/// The prefix of all paths of the API.
 pub const BASE: &str = "/api/v1";
 
-/// Everything that handlers work with. Clones share it.
+/// Everything that handlers use. Clones share it.
 #[derive(Clone)]
 pub struct App(Arc<Shared>);
 
@@ -68,38 +68,38 @@ pub struct Shared {
     pub products: ProductCache,
     pub answers: AnswerCache,
     pub builds: Builds,
-    /// For exports of any size: each takes a connection to the database again and again.
+    /// Permits for exports of any size, because each of them uses database connections again and again.
     pub exports: Arc<Semaphore>,
     pub erasures: Erasures,
     pub revocations: Revocations,
-    /// Where staff may sign in, too.
+    /// The identity provider with which staff may sign in, if there is one.
     pub oidc: Option<Provider>,
     pub outbox: Outbox,
     pub(crate) forgotten_passwords: ForgottenPasswords,
     pub guessing: Guessing,
     pub security: SecurityLog,
     pub redis: Option<Redis>,
-    /// What the process has counted; none where something else keeps the counts.
+    /// The metrics of this process; `None` if they are recorded elsewhere.
     pub recorder: Option<PrometheusHandle>,
     gateway: Gateway,
 }
 
-/// What an [`App`] is made of.
+/// The parts that an [`App`] is made of.
 pub struct AppParts {
     pub commands: CommandBus,
     pub read_models: ReadModels,
     pub feed: Feed,
-    /// For credentials, refresh tokens and usage events; queries have the read models' own.
+    /// For credentials, refresh tokens and usage events; queries use the read models' own pool.
     pub pool: PgPool,
     pub token_keys: TokenKeys,
-    /// What checkpoints of the log are checked with, the newest first.
+    /// The keys that checkpoints of the log are checked with, the newest first.
     pub checkpoint_keys: Vec<VerifierKey>,
     pub erasures: Erasures,
     pub revocations: Revocations,
     pub oidc: Option<Provider>,
-    /// Where the servers of a shop share one.
+    /// The Redis that the servers of a shop share, if there is one.
     pub redis: Option<Redis>,
-    /// What `/metrics` shows.
+    /// The metrics that `/metrics` shows.
     pub recorder: Option<PrometheusHandle>,
     pub http: HttpConfig,
 }
@@ -109,21 +109,21 @@ pub struct HttpConfig {
     pub access_token_ttl: Duration,
     pub sessions: Lifetimes,
     pub request_timeout: Duration,
-    /// How much of that a body has to arrive.
+    /// The time within which a body must arrive; it is a part of the request's time.
     pub body_timeout: Duration,
     /// How long a query waits for `Daybook-Min-Position`.
     pub read_your_writes_timeout: Duration,
     pub body_limit: usize,
-    /// How many requests are served at once and how many wait; more are answered 503.
+    /// How many requests are executed at once and how many may wait; further ones are answered with 503.
     pub capacity: ByClass<Capacity>,
     pub trusted_proxies: TrustedProxies,
     pub rate_limits: bool,
     pub limits: Limits,
-    /// Of prices that name none.
+    /// The currency of prices that name none.
     pub currency: Currency,
-    /// Origins whose pages may use the API.
+    /// Web origins whose pages may use the API.
     pub cors_origins: Vec<Origin>,
-    /// Whether clients come over TLS that ends in front of this server.
+    /// Whether clients connect over TLS that ends at a proxy before this server.
     pub https: bool,
 }
 
@@ -150,10 +150,10 @@ impl Default for HttpConfig {
     }
 }
 
-/// A database that takes longer has other worries.
+/// If the database takes longer, it is overloaded, and the measurement is skipped.
 const MEASURING: Duration = Duration::from_secs(2);
 
-/// How often what was kept for long enough is dropped.
+/// How often records whose time has passed are deleted.
 const TIDYING: Duration = Duration::from_secs(10 * 60);
 
 const EXPORTS_AT_ONCE: usize = 8;
@@ -206,12 +206,13 @@ impl App {
         Trail::new(self.feed.clone(), self.read_models.trail().clone())
     }
 
-    /// To the millisecond, which is what answers show.
+    /// The present time to the millisecond, which is what answers show.
     pub fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(3)
     }
 
-    /// Carries out a command and answers it: `accept` shapes its outcome, a refusal becomes a problem.
+    /// Executes a command and makes its answer: `accept` makes the representation of its outcome, a refusal becomes a
+    /// problem.
     pub async fn execute<C: Command>(
         &self,
         command: C,
@@ -237,7 +238,7 @@ impl Deref for App {
     }
 }
 
-/// All routes with the gateway in front of them.
+/// All routes with the gateway before them.
 pub fn router(app: App) -> Router {
     let (api, _) = openapi::router().split_for_parts();
     let body_limit = DefaultBodyLimit::max(app.http.body_limit);
@@ -257,7 +258,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.security.clone(), denials))
         .with_state(app);
     match cors {
-        // In front of the gateway: pages must be able to read its refusals, and preflights are no requests of anyone's.
+        // Outside of the gateway: pages must be able to read its refusals, and a preflight belongs to no caller.
         Some(cors) => router.layer(cors).layer(outside),
         None => router,
     }
@@ -272,8 +273,8 @@ async fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 
-/// Chores that no request waits for, until `shutdown`: measures the projections, writes down when API keys
-/// were used, empties the metrics' buffers, forgets idle clients, and now and then what was kept for long enough.
+/// Background work that no request waits for, until `shutdown`: measures the projections, records when API keys were
+/// used, empties the metrics' buffers, forgets idle clients, and now and then deletes records whose time has passed.
 pub async fn run_background(app: App, shutdown: CancellationToken) {
     measure::describe();
     daybook_audit::measure::describe();

@@ -1,5 +1,5 @@
-//! Who is asking, and whether they may: found out once for each request ([`Caller`]), declared for each route
-//! ([`Access`]), and handed to handlers as [`Customer`] or [`Admin`]. What proves who someone is, is the business of
+//! Who the caller is, and what they may do: identified once for each request ([`Caller`]), declared for each route
+//! ([`Access`]), and passed to handlers as [`Customer`] or [`Admin`]. Credentials themselves are checked by
 //! `daybook-identity`.
 
 mod access;

@@ -1,4 +1,4 @@
-//! What the caches tell of themselves.
+//! The metrics of the caches.
 
 use std::sync::LazyLock;
 
@@ -11,12 +11,12 @@ const BYTES: &str = "daybook_cache_bytes";
 /// Where an answer to a public query came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// This process had it, or somebody else was just getting it.
+    /// From this process's cache, or from a read that another request had begun.
     Kept,
-    /// Another process had read it.
+    /// From the shared cache, where another process had stored it.
     Shared,
     Read,
-    /// Read, since none may be kept just now.
+    /// Read, because nothing may be cached at the moment.
     Bypass,
 }
 

@@ -1,9 +1,9 @@
-//! How a public query is asked, and what caches on the way to the client may do with its answer.
+//! The condition of a public query, and what caches on the way to the client may do with its answer.
 //!
-//! They may keep it, and have to ask whether it is still true before each use (`no-cache`): stock changes by the
-//! second, and an answer of theirs would know nothing of `Daybook-Min-Position`. `Vary` keeps what they have from
-//! anyone who sends that header, or says who they are; what those are answered is for their own caches only. So
-//! even a cache that was told to serve what is stale has nothing for them.
+//! Caches may store the answer, but must revalidate it before each use (`no-cache`): stock changes by the second, and a
+//! cached answer would ignore `Daybook-Min-Position`. `Vary` keeps stored answers from clients that send that header or
+//! credentials; answers to those are only for their own caches. So even a cache that is configured to serve stale
+//! answers has none for them.
 
 use std::convert::Infallible;
 
@@ -27,7 +27,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// `body` as JSON, or 304 where the client has it. Both tell caches the same.
+    /// The `body` as JSON, or 304 if the client already has it. Both have the same caching headers.
     pub(crate) fn answer(&self, etag: HeaderValue, body: Bytes) -> Response {
         let held = self.held.names(&etag);
         let headers = [
@@ -42,7 +42,7 @@ impl Asked {
     }
 }
 
-/// A malformed condition is none: the client is then answered in full.
+/// A malformed condition counts as none: the client then gets the full answer.
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = Infallible;
 

@@ -1,4 +1,4 @@
-//! What handlers take from a request. Each extractor refuses what it cannot take with the contract's answer.
+//! Extractors. Each refuses a request that it cannot read with the answer that the contract describes.
 
 mod as_of;
 mod asked;

@@ -1,4 +1,4 @@
-//! `Daybook-Min-Position`: a query that must see one's own writes.
+//! `Daybook-Min-Position`: a query that must see the client's own writes.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -34,7 +34,7 @@ impl MinPosition {
             })
     }
 
-    /// For what is read from the log itself, which is behind only if the position is not there yet.
+    /// For queries on the log itself, which is behind only if it does not have the position yet.
     pub(crate) async fn reached_by_the_log(self, app: &App) -> ApiResult<()> {
         match self.0 {
             Some(position) if app.feed.head().await? < position => Err(behind_problem()),

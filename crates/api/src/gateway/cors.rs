@@ -1,4 +1,4 @@
-//! Which other origins' pages may use the API from a browser.
+//! The web origins whose pages may use the API from a browser.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::CorsLayer;
 use url::Url;
 
-/// The longest that any browser keeps a preflight's answer.
+/// The longest time that any browser caches a preflight's answer.
 const MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 
 const METHODS: [Method; 5] = [
@@ -21,7 +21,7 @@ const METHODS: [Method; 5] = [
     Method::DELETE,
 ];
 
-/// Beside those that a browser lets every page send. None of them is a cookie: who somebody is, a page says by an
+/// Headers beyond those that a browser lets every page send. Cookies are not among them: a page authenticates by an
 /// access token, so credentials are not allowed.
 const SENT: [HeaderName; 10] = [
     ACCEPT,
@@ -49,7 +49,7 @@ const SHOWN: [HeaderName; 10] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// `https://shop.example`: what browsers send as `Origin`, to the letter.
+/// A web origin, `https://shop.example`, exactly as browsers send it in `Origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
@@ -89,7 +89,7 @@ impl FromStr for Origin {
     }
 }
 
-/// Answers preflights, and tells browsers which pages may see the other answers; `None` where no page may.
+/// Answers preflights, and tells browsers which pages may read the other answers; `None` if no page may.
 pub(crate) fn layer(origins: &[Origin]) -> Option<CorsLayer> {
     let allowed: Vec<HeaderValue> = origins.iter().map(|origin| origin.0.clone()).collect();
     (!allowed.is_empty()).then(|| {

@@ -1,4 +1,4 @@
-//! Limits who is known to ask, and everybody by what all servers of the shop have counted.
+//! Limits the requests of identified callers, and those of everybody by the counts that all servers of the shop share.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -8,7 +8,7 @@ use super::Gateway;
 use super::rate_limit::Asked;
 use crate::auth::Caller;
 
-/// The layer's function, for `axum::middleware::from_fn_with_state`; inside the one that identifies the caller.
+/// The layer's function, for `axum::middleware::from_fn_with_state`; inside the layer that identifies the caller.
 pub async fn limit_caller(
     State(gateway): State<Gateway>,
     mut request: Request,
@@ -27,7 +27,7 @@ pub async fn limit_caller(
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
-    // The outer layer writes it out, since not every request comes so far.
+    // The outer layer writes the headers, since not every request gets this far.
     response.extensions_mut().insert(verdict);
     response
 }

@@ -1,8 +1,9 @@
-//! The gateway: what happens to every request, whatever its route. One layer around the router does it in this
-//! order: name the request and where it comes from, admit it (rate limit of the address, then room), run it within
-//! its time and catch its panics, write out the problem it ended in, tell browsers what to keep to, count and log it.
-//! Inside, a second one finds out who is asking, and a third one whether they may ask as often. One outside tells the
-//! security log of whoever was turned away, and another, only where it is asked for, lets other origins' pages in.
+//! The gateway: what happens to every request, whatever its route. One layer around the router does this in order: give
+//! the request an id and find its client's address, admit it (the address's rate limit, then room), run it within its
+//! time limit and catch its panics, write the body of a problem, set the security headers, count and log it. Inside of
+//! it, a second layer identifies the caller, and a third one applies the caller's rate limit. Outside of it, one layer
+//! records refused requests in the security log, and another, only if it is configured, lets pages of other web origins
+//! in.
 
 mod class;
 mod client_address;
@@ -64,7 +65,7 @@ impl Gateway {
         }))
     }
 
-    /// Forgets clients that were not heard of for a while.
+    /// Forgets clients that have been silent for a while.
     pub fn tidy(&self) {
         if let Some(limiter) = &self.0.rate_limiter {
             limiter.tidy();
@@ -100,7 +101,7 @@ impl Gateway {
         if let Some(client) = client.filter(|_| signs_in && response.status().is_success()) {
             limiter.signed_in(client).await;
         }
-        // What was found out further inside, if the request came so far.
+        // The verdict of the inner layers, if the request got that far.
         let found = response.extensions_mut().remove::<Verdict>();
         found.unwrap_or(verdict).write(response.headers_mut());
         response
@@ -129,7 +130,7 @@ pub async fn gateway(State(gateway): State<Gateway>, mut request: Request, next:
     let response = gateway.serve(request, next).await;
     let mut response = failure::written_out(response, observation.path(), observation.request_id());
     if let Some(client) = client {
-        // For those outside who tell of whoever was turned away.
+        // For outer layers that record who was refused.
         response.extensions_mut().insert(client);
     }
     guard.secure(&mut response);

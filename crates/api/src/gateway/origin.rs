@@ -1,4 +1,4 @@
-//! Where a request comes from, as security events tell it.
+//! Where a request comes from, for security events.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub(super) fn client_address(extensions: &Extensions) -> Option<IpAddr> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    /// `None` where requests do not come over connections.
+    /// `None` if requests do not come over connections, as in tests.
     pub(crate) address: Option<IpAddr>,
     method: Method,
     path: Option<MatchedPath>,
@@ -37,7 +37,7 @@ impl Origin {
         }
     }
 
-    /// What happened in this request.
+    /// An event that happened in this request.
     pub(crate) fn event(&self, kind: Kind) -> SecurityEvent {
         let path = self.path.as_ref().map_or("unmatched", MatchedPath::as_str);
         let mut event = SecurityEvent::new(kind, Utc::now());

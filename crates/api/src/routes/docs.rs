@@ -15,7 +15,7 @@ use crate::openapi;
 const DOCUMENT: &str = "/api/v1/openapi.json";
 
 static BYTES: LazyLock<Bytes> = LazyLock::new(|| {
-    // The document is a tree of strings: nothing in it fails to serialise.
+    // The document is a tree of strings, which always serialises.
     serde_json::to_vec(&openapi::document())
         .unwrap_or_default()
         .into()

@@ -1,4 +1,4 @@
-//! What products can be asked for: the filters of the list, and how many products each category has of them.
+//! The filters of the products' list, and how many matching products each category has.
 
 use std::str::FromStr;
 
@@ -183,7 +183,7 @@ fn filter(
     })
 }
 
-/// A bound may be written in any way that a number can be; it is compared, never stored.
+/// A price limit may be any number; it is compared, never stored.
 fn price(pointer: &str, text: Option<String>) -> ApiResult<Option<Decimal>> {
     let Some(text) = text else { return Ok(None) };
     let number = Decimal::from_str(&text).or_else(|_| Decimal::from_scientific(&text));

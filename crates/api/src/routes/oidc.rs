@@ -1,4 +1,4 @@
-//! Signing staff in at an OpenID Connect provider.
+//! Staff sign in at an OpenID Connect provider.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -111,7 +111,7 @@ fn provider(app: &App) -> ApiResult<&Provider> {
         .ok_or_else(|| Problem::not_found("No identity provider is configured here."))
 }
 
-/// Whose account it is, and the generation of its tokens before that was found out.
+/// The account, and the generation of its tokens before the account was looked up.
 async fn staff(app: &App, subject: &Subject) -> ApiResult<(UserId, i64)> {
     let known = oidc::linked(&app.pool, subject).await;
     let user_id = match known.map_err(|error| of_database(&error))? {

@@ -301,8 +301,8 @@ fn to_price(number: &DecimalNumber, currency: Currency) -> ApiResult<Money> {
     })
 }
 
-/// A product's currency never changes, so that it may be looked up before the command is decided. What isn't
-/// there has the shop's, and the command says that it isn't there.
+/// A product's currency never changes, so it may be read before the command is decided. For a product that does not
+/// exist this is the shop's currency, and the command then reports that it does not exist.
 async fn currency_of(app: &App, id: ProductId) -> ApiResult<Currency> {
     let product = app.commands.load(StreamId::product(id)).await?;
     let known = product
@@ -386,7 +386,7 @@ impl From<&catalog::Product> for ProductAnswer {
     }
 }
 
-/// Tells `null` from left out.
+/// Distinguishes `null` from a missing field.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,

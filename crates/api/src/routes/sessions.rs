@@ -147,7 +147,7 @@ fn wrong_credentials() -> Problem {
     Problem::unauthorized("invalid-credentials", detail, "Bearer")
 }
 
-/// To be asked only of who has shown that the account is theirs.
+/// Call it only for somebody who has proven that the account is theirs.
 async fn refuse_deactivated(app: &App, user_id: UserId) -> ApiResult<()> {
     let loaded = app.commands.load(StreamId::user(user_id)).await?.state;
     if !loaded.as_user().is_some_and(|user| user.deactivated) {
@@ -158,7 +158,7 @@ async fn refuse_deactivated(app: &App, user_id: UserId) -> ApiResult<()> {
     Err(Problem::new(StatusCode::FORBIDDEN, code, detail))
 }
 
-/// The roles are those of now, as the log has them.
+/// The roles are the present ones, from the log.
 pub(super) async fn tokens(app: &App, session: Session) -> ApiResult {
     let loaded = app
         .commands

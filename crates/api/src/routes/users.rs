@@ -344,8 +344,8 @@ fn parse_email(email: &str) -> ApiResult<Email> {
     email.parse().map_err(|field| Problem::from(&field))
 }
 
-/// Stores the password's hash first, so that no acknowledged user lacks one, and takes it back unless the user
-/// was registered just now. Where nobody knows whether it was, the hash stays: it does no harm.
+/// Stores the password's hash first, so that no acknowledged user lacks one, and deletes it unless the user was
+/// registered just now. If that is unknown, the hash stays: it does no harm.
 async fn open_account(
     app: &App,
     command: RegisterUser,

@@ -1,4 +1,4 @@
-//! Keys as they are answered.
+//! API keys in answers.
 
 use daybook_contract::Timestamp;
 use daybook_domain::UserId;

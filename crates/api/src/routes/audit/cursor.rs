@@ -1,5 +1,5 @@
-//! Cursors of a search: the position, or the number, that a page follows or precedes. They come back from anyone; a
-//! forged one only begins elsewhere in the same list.
+//! Cursors of a search: the position, or the number, that a page follows or precedes. Clients may forge them; a forged
+//! cursor only begins elsewhere in the same list.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -17,7 +17,7 @@ pub(in crate::routes) fn cursor_at(start: PageStart) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(text)
 }
 
-/// Where the page that a cursor names is; without one it is the first.
+/// The page that a cursor refers to; without one it is the first.
 pub(in crate::routes) fn page_start(cursor: Option<&str>) -> ApiResult<PageStart> {
     let Some(cursor) = cursor else {
         return Ok(PageStart::First);

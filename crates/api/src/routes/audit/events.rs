@@ -109,7 +109,7 @@ async fn search_events(
     answer(&uri, search.count().await?, &page)
 }
 
-/// What the caller may search, as far as it is to be seen; `None`: everything.
+/// The streams that the caller may search, up to the present head; `None` means all streams.
 async fn own_streams(
     app: &App,
     caller: Customer,

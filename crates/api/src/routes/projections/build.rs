@@ -1,4 +1,4 @@
-//! What takes its time: it is begun here, and goes on after the answer.
+//! Work that takes a while: it is started here, and continues after the answer.
 
 use std::sync::Arc;
 
@@ -117,7 +117,7 @@ enum Work {
     Rollback,
 }
 
-/// Begins the work, unless it can't be done or a build of that projection is running anywhere.
+/// Starts the work, unless it is not possible or a build of that projection is running anywhere.
 async fn begin(
     app: &App,
     projection: Arc<dyn Projection>,
@@ -153,7 +153,7 @@ async fn begin(
 }
 
 impl Work {
-    /// What comes of it is in the record of operators' actions.
+    /// Its result is in the record of operators' actions.
     async fn carry_out(
         self,
         builder: &Builder,
@@ -191,7 +191,7 @@ impl Work {
     }
 }
 
-/// Of the one projection that was given.
+/// The result of the only projection that was given.
 fn only(results: Results) -> Result<Built, BuildError> {
     let result = results.into_iter().next().map(|(_, result)| result);
     result.unwrap_or(Err(BuildError::Stopped))

@@ -1,4 +1,4 @@
-//! Why an operator's request was not carried out, as a problem.
+//! Why an operator's request was not executed, as a problem.
 
 use axum::http::StatusCode;
 use daybook_projections::operate::{InvalidReason, OperateError};
@@ -33,7 +33,7 @@ impl From<OperateError> for Problem {
     }
 }
 
-/// A build of the projection is running, in this process or another.
+/// A build of the projection is already running, in this process or another.
 pub(super) fn being_built() -> Problem {
     let detail =
         "Nothing was done: the read model is being built; GET …/progress shows how far that is.";

@@ -1,4 +1,4 @@
-//! Accounts that nobody may act with for a while.
+//! Deactivating and reactivating accounts.
 
 use axum::extract::State;
 use daybook_commands::{DeactivateUser, ReactivateUser};
@@ -48,7 +48,7 @@ pub(super) async fn deactivate_user(
     let answered = app
         .execute(command, admin.actor(), submission.request, accept)
         .await?;
-    // Also when the answer is repeated: whoever asks again may do so because this failed.
+    // Also when the answer is repeated: the client may repeat the request because this failed.
     if answered.answer.status == 200 {
         let revoked = account::shut_out(&app.pool, id).await;
         app.revocations

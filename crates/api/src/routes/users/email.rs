@@ -1,4 +1,4 @@
-//! Showing that one reads what is sent to an e-mail address.
+//! Verifying an e-mail address by a message that is sent to it.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,7 +20,7 @@ use crate::extract::{CommandRequest, Id, Json, of_database};
 use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem};
 
-/// After so long, all that was issued has been forgotten.
+/// After this time, all earlier tokens are forgotten.
 const AN_HOUR_S: u32 = 3_600;
 
 #[derive(Deserialize, ToSchema)]
@@ -92,7 +92,7 @@ pub(super) async fn verify_email(
             no_content()
         })
         .await?;
-    // Last, so that it is not lost where the log could not be reached.
+    // Spent last, so that the token is not lost if the log could not be reached.
     let spent = match carried_out(&answered) {
         true => one_time::spend(&app.pool, purpose, &body.token).await,
         false => Ok(true),

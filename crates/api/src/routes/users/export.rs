@@ -1,4 +1,4 @@
-//! Everything about a person, to take along.
+//! Exports everything about a person.
 
 use axum::body::Body;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Changing a password, and getting back in without one.
+//! Changing a password, and replacing a forgotten one.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -68,12 +68,12 @@ pub(super) async fn change_password(
     let email = user.as_ref().and_then(|user| user.email.known());
     let email = email.ok_or_else(Problem::nothing_here)?;
     let hash = hash_new_password(&body.new_password, email, "/newPassword").await?;
-    // Guessing it here is delayed like guessing it when signing in.
+    // Guessing the password here is delayed in the same way as when signing in.
     let proven = authenticate(&app, &origin, email.as_str(), &body.old_password).await?;
     let (_, generation) = proven.ok_or_else(wrong_password)?;
     let changed = account::change_password(&app.pool, id, generation, &hash).await;
     let changed = changed.map_err(|error| of_database(&error))?;
-    // Changed by somebody else meanwhile, so that the old one is no longer right.
+    // `None` if somebody changed it meanwhile, so that the old password is no longer right.
     app.revocations.note(changed.ok_or_else(wrong_password)?);
     app.security
         .record(origin.event(Kind::PasswordChanged).about(id));
@@ -125,7 +125,7 @@ pub(super) async fn reset_password(
     app.revocations.note(reset.ok_or_else(invalid_token)?);
     app.security
         .record(origin.event(Kind::PasswordReset).about(issued.user_id));
-    // The way in for whose password strangers are guessing at this moment.
+    // Lets the owner sign in at once, even while strangers are guessing the password.
     forgive(&app, &origin, email, issued.user_id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
