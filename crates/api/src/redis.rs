@@ -136,7 +136,7 @@ impl Redis {
 
     async fn keep_connected(&self) {
         describe_gauge!(UP, "Whether Redis answers.");
-        describe_counter!(ERRORS, "What was asked of Redis and not answered in time.");
+        describe_counter!(ERRORS, "Requests to Redis that failed or were not answered in time.");
         counter!(ERRORS).increment(0);
         gauge!(UP).set(0);
         let mut is_told = false;

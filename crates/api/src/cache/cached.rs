@@ -101,7 +101,7 @@ impl CachedAnswer {
     /// The answer for a client that asked for `uri`, or 304 if the client already has it.
     pub(crate) fn respond(&self, uri: &Uri, asked: &Asked) -> ApiResult {
         let etag = HeaderValue::try_from(&self.head.etag).map_err(|error| {
-            error!(%error, "an answer's tag is no header");
+            error!(%error, "an answer's tag is not a valid header value");
             Problem::internal()
         })?;
         let mut headers = HeaderMap::with_capacity(3);

@@ -56,7 +56,7 @@ pub struct Origin(HeaderValue);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOrigin {
     #[error(
-        "any page on the web could then use the API in the name of whoever looks at it; list the origins"
+        "any page on the web could then use the API in its visitors' name; list the origins"
     )]
     Any,
     #[error(

@@ -72,9 +72,9 @@ pub(super) struct Full {
 
 impl Room {
     pub(super) fn new(class: Class, capacity: &Capacity) -> Room {
-        describe_gauge!(IN_FLIGHT, "Requests that are worked on, by class.");
+        describe_gauge!(IN_FLIGHT, "Requests that are being executed, by class.");
         describe_gauge!(QUEUED, "Requests that wait for their turn, by class.");
-        describe_counter!(REFUSED, "Requests turned away for want of room, by class.");
+        describe_counter!(REFUSED, "Requests refused because there was no room, by class.");
         let class = class.as_str();
         Room {
             running: Semaphore::new(capacity.running),

@@ -174,7 +174,7 @@ impl From<CommandError> for Problem {
                 Problem::unavailable("shutting-down", "The server is stopping; nothing was done.", 1)
             }
             CommandError::Unavailable(_) => {
-                warn!(error = %Report::new(&error), "a command found no database");
+                warn!(error = %Report::new(&error), "the database could not be reached for a command");
                 unreachable_database()
             }
             CommandError::Internal(_) => {

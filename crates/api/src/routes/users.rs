@@ -387,6 +387,6 @@ async fn forget_unless_opened(app: &App, id: UserId, answered: &ApiResult<Answer
         return;
     }
     if let Err(error) = credentials::remove(&app.pool, id).await {
-        warn!(user.id = %id, error = %Report::new(&error), "a password's hash of nobody was left behind");
+        warn!(user.id = %id, error = %Report::new(&error), "a password's hash without a user was left behind");
     }
 }

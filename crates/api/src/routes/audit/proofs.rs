@@ -185,7 +185,7 @@ impl From<AuditError> for Problem {
             AuditError::Database(error) => of_database(&error),
             AuditError::Log(error) => error.into(),
             AuditError::Tile { .. } | AuditError::Checkpoint { .. } => {
-                error!(error = %Report::new(&error), "nothing can be proven");
+                error!(error = %Report::new(&error), "a proof could not be made");
                 Problem::internal()
             }
         }
