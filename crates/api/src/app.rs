@@ -39,8 +39,8 @@ use crate::builds::Builds;
 use crate::cache::{AnswerCache, ProductCache};
 use crate::erasure::Erasures;
 use crate::extract::CommandRequest;
-use crate::gateway::cors::{self, Origin};
-use crate::gateway::rate_limit::Limits;
+use crate::gateway::cors::{self, WebOrigin};
+use crate::gateway::rate_limit::RateLimits;
 use crate::gateway::{
     ByClass, Capacity, Gateway, TrustedProxies, denials, gateway, identify, limit_caller, secured,
 };
@@ -118,11 +118,11 @@ pub struct HttpConfig {
     pub capacity: ByClass<Capacity>,
     pub trusted_proxies: TrustedProxies,
     pub rate_limits: bool,
-    pub limits: Limits,
+    pub limits: RateLimits,
     /// The currency of prices that name none.
     pub currency: Currency,
     /// Web origins whose pages may use the API.
-    pub cors_origins: Vec<Origin>,
+    pub cors_origins: Vec<WebOrigin>,
     /// Whether clients connect over TLS that ends at a proxy before this server.
     pub https: bool,
 }
@@ -142,7 +142,7 @@ impl Default for HttpConfig {
             capacity: ByClass::default(),
             trusted_proxies: TrustedProxies::default(),
             rate_limits: true,
-            limits: Limits::default(),
+            limits: RateLimits::default(),
             currency: EUR.parse().unwrap_or_default(),
             cors_origins: Vec::new(),
             https: false,

@@ -136,7 +136,10 @@ impl Redis {
 
     async fn keep_connected(&self) {
         describe_gauge!(UP, "Whether Redis answers.");
-        describe_counter!(ERRORS, "Requests to Redis that failed or were not answered in time.");
+        describe_counter!(
+            ERRORS,
+            "Requests to Redis that failed or were not answered in time."
+        );
         counter!(ERRORS).increment(0);
         gauge!(UP).set(0);
         let mut is_told = false;

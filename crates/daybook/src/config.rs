@@ -15,7 +15,7 @@ use daybook_domain::Currency;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use daybook_api::gateway::cors::{InvalidOrigin, Origin};
+use daybook_api::gateway::cors::{InvalidOrigin, WebOrigin};
 
 pub(crate) use self::oidc::{HalfAProvider, OidcArguments};
 
@@ -305,7 +305,7 @@ impl EdgeConfig {
         url.is_some_and(|PublicUrl(url)| url.starts_with("https://"))
     }
 
-    pub(crate) fn cors_origins(&self) -> Vec<Origin> {
+    pub(crate) fn cors_origins(&self) -> Vec<WebOrigin> {
         let given = self.cors_origins.clone();
         given
             .map(|CorsOrigins(origins)| origins)
@@ -326,7 +326,7 @@ fn public_url(text: &str) -> Result<PublicUrl, &'static str> {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct CorsOrigins(pub Vec<Origin>);
+pub(crate) struct CorsOrigins(pub Vec<WebOrigin>);
 
 fn cors_origins(text: &str) -> Result<CorsOrigins, InvalidOrigin> {
     let origins = text.split(',').map(str::trim);

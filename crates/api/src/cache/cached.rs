@@ -9,7 +9,7 @@ use tracing::error;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::etag::ETag;
-use crate::extract::{Asked, TOTAL_COUNT, links};
+use crate::extract::{CacheDirectives, TOTAL_COUNT, links};
 use crate::problem::{ApiResult, Problem};
 
 /// An answer that is ready to be sent. Its links are stored as cursors, since each link repeats the query in the
@@ -99,7 +99,7 @@ impl CachedAnswer {
     }
 
     /// The answer for a client that asked for `uri`, or 304 if the client already has it.
-    pub(crate) fn respond(&self, uri: &Uri, asked: &Asked) -> ApiResult {
+    pub(crate) fn respond(&self, uri: &Uri, directives: &CacheDirectives) -> ApiResult {
         let etag = HeaderValue::try_from(&self.head.etag).map_err(|error| {
             error!(%error, "an answer's tag is not a valid header value");
             Problem::internal()
@@ -112,7 +112,7 @@ impl CachedAnswer {
         if let Some(links) = links(uri, next, prev) {
             headers.insert(header::LINK, links);
         }
-        let mut response: Response = asked.answer(etag, self.body.clone());
+        let mut response: Response = directives.answer(etag, self.body.clone());
         response.headers_mut().extend(headers);
         Ok(response)
     }

@@ -27,7 +27,11 @@ pub(super) fn answered(source: Source) {
             "Public queries on lists and categories, by where their answers came from."
         );
         describe_gauge!(ENTRIES, "Answers to public queries kept in this process.");
-        describe_gauge!(BYTES, metrics::Unit::Bytes, "The memory that these answers take.");
+        describe_gauge!(
+            BYTES,
+            metrics::Unit::Bytes,
+            "The memory that these answers take."
+        );
         ["kept", "shared", "read", "bypass"].map(|source| counter!(ANSWERS, "source" => source))
     });
     COUNTERS[source as usize].increment(1);

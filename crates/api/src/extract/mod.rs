@@ -1,7 +1,7 @@
 //! Extractors. Each refuses a request that it cannot read with the answer that the contract describes.
 
 mod as_of;
-mod asked;
+mod cache_directives;
 mod elements;
 mod json;
 mod page;
@@ -12,7 +12,7 @@ mod query;
 mod submission;
 
 pub(crate) use as_of::{AdminAsOf, AsOf, AsOfParam, moment, position_as_of, position_of};
-pub(crate) use asked::Asked;
+pub(crate) use cache_directives::CacheDirectives;
 pub(crate) use elements::Elements;
 pub(crate) use json::{Json, Object, misfit_code};
 pub(crate) use page::{TOTAL_COUNT, limit, links, list, of_database, page_headers, paging};

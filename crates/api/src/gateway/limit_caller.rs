@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Gateway;
-use super::rate_limit::Asked;
+use super::rate_limit::AdmittedRequest;
 use crate::auth::Caller;
 
 /// The layer's function, for `axum::middleware::from_fn_with_state`; inside the layer that identifies the caller.
@@ -14,15 +14,15 @@ pub async fn limit_caller(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let asked = request.extensions_mut().remove::<Asked>();
-    let (Some(limiter), Some(asked)) = (&gateway.0.rate_limiter, asked) else {
+    let admitted = request.extensions_mut().remove::<AdmittedRequest>();
+    let (Some(limiter), Some(admitted)) = (&gateway.0.rate_limiter, admitted) else {
         return next.run(request).await;
     };
     let principal = match Caller::of(request.extensions()) {
         Caller::Known(known) => Some(known.principal.clone()),
         Caller::Anonymous | Caller::Refused(_) => None,
     };
-    let verdict = limiter.check_caller(asked, principal.as_ref()).await;
+    let verdict = limiter.check_caller(admitted, principal.as_ref()).await;
     let mut response = match verdict.refused() {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,

@@ -35,7 +35,7 @@ pub(crate) use self::identify::identify;
 pub use self::limit_caller::limit_caller;
 use self::observe::Observation;
 pub(crate) use self::origin::Origin;
-use self::rate_limit::{Asked, RateLimiter, Verdict};
+use self::rate_limit::{AdmittedRequest, RateLimiter, Verdict};
 pub use self::request_id::RequestId;
 pub use self::room::Capacity;
 use self::room::Room;
@@ -91,7 +91,7 @@ impl Gateway {
             verdict.write(response.headers_mut());
             return response;
         }
-        request.extensions_mut().insert(Asked {
+        request.extensions_mut().insert(AdmittedRequest {
             class,
             client,
             verdict: verdict.clone(),
@@ -109,7 +109,7 @@ impl Gateway {
 
     async fn run_in_room(&self, class: Class, request: Request, next: Next) -> Response {
         match self.0.rooms.get(class).enter().await {
-            Ok(_place) => self.run(request, next).await,
+            Ok(_slot) => self.run(request, next).await,
             Err(full) => full.into_response(),
         }
     }

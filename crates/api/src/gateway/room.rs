@@ -59,9 +59,9 @@ pub(super) struct Room {
 }
 
 /// The right of a request to be executed, until it is dropped.
-pub(super) struct Place<'a> {
+pub(super) struct Slot<'a> {
     _running: SemaphorePermit<'a>,
-    _in_flight: Counted<'a>,
+    _in_flight: GaugeGuard<'a>,
 }
 
 /// There is no room, and none became free in time. Nothing was done.
@@ -74,7 +74,10 @@ impl Room {
     pub(super) fn new(class: Class, capacity: &Capacity) -> Room {
         describe_gauge!(IN_FLIGHT, "Requests that are being executed, by class.");
         describe_gauge!(QUEUED, "Requests that wait for their turn, by class.");
-        describe_counter!(REFUSED, "Requests refused because there was no room, by class.");
+        describe_counter!(
+            REFUSED,
+            "Requests refused because there was no room, by class."
+        );
         let class = class.as_str();
         Room {
             running: Semaphore::new(capacity.running),
@@ -87,11 +90,11 @@ impl Room {
     }
 
     /// Admits requests in the order in which they come.
-    pub(super) async fn enter(&self) -> Result<Place<'_>, Full> {
+    pub(super) async fn enter(&self) -> Result<Slot<'_>, Full> {
         match self.find().await {
-            Some(running) => Ok(Place {
+            Some(running) => Ok(Slot {
                 _running: running,
-                _in_flight: Counted::new(&self.in_flight),
+                _in_flight: GaugeGuard::new(&self.in_flight),
             }),
             None => {
                 self.refused.increment(1);
@@ -108,7 +111,7 @@ impl Room {
             return Some(running);
         }
         let _waiting = self.waiting.try_acquire().ok()?;
-        let _queued = Counted::new(&self.queued);
+        let _queued = GaugeGuard::new(&self.queued);
         timeout(self.patience, self.running.acquire())
             .await
             .ok()?
@@ -116,16 +119,16 @@ impl Room {
     }
 }
 
-struct Counted<'a>(&'a Gauge);
+struct GaugeGuard<'a>(&'a Gauge);
 
-impl<'a> Counted<'a> {
-    fn new(gauge: &'a Gauge) -> Counted<'a> {
+impl<'a> GaugeGuard<'a> {
+    fn new(gauge: &'a Gauge) -> GaugeGuard<'a> {
         gauge.increment(1);
-        Counted(gauge)
+        GaugeGuard(gauge)
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for GaugeGuard<'_> {
     fn drop(&mut self) {
         self.0.decrement(1);
     }

@@ -18,7 +18,7 @@ use crate::auth::{Access, Admin, Routes};
 use crate::cache::{CachedAnswer, Question};
 use crate::etag::ETag;
 use crate::extract::{
-    Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
+    CacheDirectives, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
 };
 use crate::problem::{ApiResult, Problem};
 
@@ -99,7 +99,7 @@ struct ListQuery {
 async fn list_categories(
     State(app): State<App>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
     Query(query): Query<ListQuery>,
 ) -> ApiResult {
@@ -110,7 +110,7 @@ async fn list_categories(
         found.try_map(|page| CachedAnswer::page(page, CategoryAnswer::from))
     };
     let answer = app.answers.get(Question::of(&uri), read).await?;
-    answer.respond(&uri, &asked)
+    answer.respond(&uri, &directives)
 }
 
 /// One category.
@@ -123,7 +123,7 @@ async fn get_category(
     State(app): State<App>,
     Id(id): Id<CategoryId>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
 ) -> ApiResult {
     min_position.reached(&app, catalog::NAME).await?;
@@ -136,7 +136,7 @@ async fn get_category(
         })
     };
     let answer = app.answers.get(Question::of_path(&uri), read).await?;
-    answer.respond(&uri, &asked)
+    answer.respond(&uri, &directives)
 }
 
 /// Makes a category.

@@ -15,7 +15,7 @@ use super::headers::IfNoneMatchParam;
 use crate::app::App;
 use crate::auth::{Access, Routes};
 use crate::cache::{CachedAnswer, Question};
-use crate::extract::{Asked, MinPosition, Query, invalid_parameter};
+use crate::extract::{CacheDirectives, MinPosition, Query, invalid_parameter};
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes {
@@ -100,7 +100,7 @@ struct FacetAnswer {
 async fn list_facets(
     State(app): State<App>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
     Query(query): Query<FacetQuery>,
 ) -> ApiResult {
@@ -121,7 +121,7 @@ async fn list_facets(
         })
     };
     let answer = app.answers.get(Question::of(&uri), read).await?;
-    answer.respond(&uri, &asked)
+    answer.respond(&uri, &directives)
 }
 
 impl ProductQuery {

@@ -14,7 +14,7 @@ use super::headers::{IdParam, IfNoneMatchParam};
 use crate::app::App;
 use crate::auth::{Access, Routes};
 use crate::cache::CachedAnswer;
-use crate::extract::{Asked, Id, MinPosition};
+use crate::extract::{CacheDirectives, Id, MinPosition};
 use crate::problem::{ApiResult, Problem};
 
 /// The most periods in one answer.
@@ -66,14 +66,14 @@ async fn get_price_history(
     State(app): State<App>,
     Id(id): Id<ProductId>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
 ) -> ApiResult {
     min_position.reached_by_the_log(&app).await?;
     let found = price_history(&app.feed, id).await?;
     let answer = found.and_then(|history| HistoryAnswer::of(id, &history, app.now()));
     // Not cached: it is read from the log, and the lowest price changes as days go by.
-    CachedAnswer::of(&answer.ok_or_else(Problem::nothing_here)?)?.respond(&uri, &asked)
+    CachedAnswer::of(&answer.ok_or_else(Problem::nothing_here)?)?.respond(&uri, &directives)
 }
 
 impl HistoryAnswer {

@@ -23,8 +23,8 @@ use crate::auth::{Access, Admin, Routes};
 use crate::cache::{CachedAnswer, CachedProduct, Question};
 use crate::etag::ETag;
 use crate::extract::{
-    AdminAsOf, AsOfParam, Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission,
-    paging, position_as_of,
+    AdminAsOf, AsOfParam, CacheDirectives, CommandRequest, Id, IfMatch, Json, MinPosition, Query,
+    Submission, paging, position_as_of,
 };
 use crate::problem::{ApiResult, Problem};
 
@@ -115,7 +115,7 @@ struct ProductAnswer {
 async fn list_products(
     State(app): State<App>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
     Query(query): Query<ProductQuery>,
 ) -> ApiResult {
@@ -128,7 +128,7 @@ async fn list_products(
         found.try_map(|page| CachedAnswer::page(page, |product| ProductAnswer::from(&product)))
     };
     let answer = app.answers.get(Question::of(&uri), read).await?;
-    answer.respond(&uri, &asked)
+    answer.respond(&uri, &directives)
 }
 
 /// One product; as it was, for administrators.
@@ -142,7 +142,7 @@ async fn get_product(
     Id(id): Id<ProductId>,
     AdminAsOf(moment): AdminAsOf,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
 ) -> ApiResult {
     if let Some(moment) = moment {
         let position = position_as_of(&app, moment, min_position).await?;
@@ -156,7 +156,7 @@ async fn get_product(
         Some(product) => product,
         None => read_product(&app, id).await?,
     };
-    Ok(asked.answer(product.etag.clone(), product.body.clone()))
+    Ok(directives.answer(product.etag.clone(), product.body.clone()))
 }
 
 /// Adds a product.

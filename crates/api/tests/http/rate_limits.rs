@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use daybook_api::app::HttpConfig;
 use daybook_api::auth::{Caller, Known};
-use daybook_api::gateway::rate_limit::{Allowance, Limits};
+use daybook_api::gateway::rate_limit::{Allowance, RateLimits};
 use daybook_api::gateway::{ByClass, Gateway, gateway, limit_caller};
 use daybook_api::redis::Redis;
 use daybook_domain::UserId;
@@ -31,7 +31,7 @@ fn limits(by_address: u32, by_principal: u32) -> HttpConfig {
         window: Duration::from_secs(1_000_000),
     };
     HttpConfig {
-        limits: Limits {
+        limits: RateLimits {
             by_address: ByClass::all(allowance(by_address)),
             by_principal: ByClass::all(allowance(by_principal)),
         },

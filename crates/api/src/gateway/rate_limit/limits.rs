@@ -26,17 +26,17 @@ impl Allowance {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct RateLimits {
     pub by_address: ByClass<Allowance>,
     /// Also limits sign-in requests, such as those by which somebody changes their password.
     pub by_principal: ByClass<Allowance>,
 }
 
-impl Default for Limits {
+impl Default for RateLimits {
     /// An address may be an office with many customers, a principal is one of them or a program. So a principal gets a
     /// tenth of an address, and a bit more for the events that every device sends.
-    fn default() -> Limits {
-        Limits {
+    fn default() -> RateLimits {
+        RateLimits {
             by_address: ByClass {
                 // 30 failures a minute.
                 sign_in: Allowance::new(100, 200),

@@ -24,7 +24,7 @@ use metrics::{Counter, counter, describe_counter};
 use moka::sync::Cache;
 use uuid::Uuid;
 
-pub use self::limits::{Allowance, Limits};
+pub use self::limits::{Allowance, RateLimits};
 use self::local::Buckets;
 use self::shared::{Bucket, Shared};
 pub use self::verdict::Verdict;
@@ -45,14 +45,14 @@ pub struct RateLimiter {
 
 /// A request that has passed this process's own limit for its address.
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(super) struct AdmittedRequest {
     pub(super) class: Class,
     pub(super) client: Option<ClientAddress>,
     pub(super) verdict: Verdict,
 }
 
 impl RateLimiter {
-    pub fn new(limits: &Limits, redis: Option<Redis>) -> RateLimiter {
+    pub fn new(limits: &RateLimits, redis: Option<Redis>) -> RateLimiter {
         describe_counter!(
             FALLBACKS,
             "Requests that were limited by this process's own count, since Redis did not answer."
@@ -94,14 +94,14 @@ impl RateLimiter {
     /// Checks the caller's limit, and the counts of all servers together.
     pub(super) async fn check_caller(
         &self,
-        asked: Asked,
+        request: AdmittedRequest,
         principal: Option<&Principal>,
     ) -> Verdict {
-        let Asked { class, client, .. } = asked;
+        let AdmittedRequest { class, client, .. } = request;
         let principal = principal.map(limited_as);
         let buckets = self.by_principal.get(class);
         let own = Verdict {
-            address: asked.verdict.address,
+            address: request.verdict.address,
             principal: principal.map(|id| buckets.take(&id)),
         };
         let Some(shared) = &self.shared else {
@@ -185,7 +185,7 @@ mod tests {
             requests: NonZeroU32::new(requests).unwrap(),
             window: Duration::from_secs(600),
         };
-        let limits = Limits {
+        let limits = RateLimits {
             by_address: ByClass::all(allowance),
             by_principal: ByClass::all(allowance),
         };

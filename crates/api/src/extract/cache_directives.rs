@@ -21,12 +21,12 @@ const FOR_ONE: HeaderValue = HeaderValue::from_static("private, no-cache");
 const VARIES: HeaderValue = HeaderValue::from_static("authorization, daybook-min-position");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-pub(crate) struct Asked {
+pub(crate) struct CacheDirectives {
     held: Condition,
     control: HeaderValue,
 }
 
-impl Asked {
+impl CacheDirectives {
     /// The `body` as JSON, or 304 if the client already has it. Both have the same caching headers.
     pub(crate) fn answer(&self, etag: HeaderValue, body: Bytes) -> Response {
         let held = self.held.names(&etag);
@@ -43,14 +43,14 @@ impl Asked {
 }
 
 /// A malformed condition counts as none: the client then gets the full answer.
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
+impl<S: Send + Sync> FromRequestParts<S> for CacheDirectives {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let headers = &parts.headers;
         let of_someone =
             headers.contains_key(header::AUTHORIZATION) || headers.contains_key(position::HEADER);
-        Ok(Asked {
+        Ok(CacheDirectives {
             held: Condition::if_none_match(headers).unwrap_or(Condition::Absent),
             control: if of_someone { FOR_ONE } else { FOR_ALL },
         })
