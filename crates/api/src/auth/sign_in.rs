@@ -15,14 +15,14 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::extract::of_database;
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 /// Who it is, and the generation of their tokens before that was proven. Takes the same time, and the same delays,
 /// whether or not there is such a user.
 pub(crate) async fn authenticate(
     app: &App,
-    origin: &Origin,
+    origin: &RequestOrigin,
     email: &str,
     password: &str,
 ) -> ApiResult<Option<(UserId, i64)>> {
@@ -54,7 +54,7 @@ pub(crate) async fn authenticate(
 /// strangers have guessed keeps them waiting no longer.
 pub(crate) async fn forgive(
     app: &App,
-    origin: &Origin,
+    origin: &RequestOrigin,
     email: &Email,
     owner: UserId,
 ) -> ApiResult<()> {
@@ -78,7 +78,7 @@ fn bad_password(rule: PasswordRule, pointer: &'static str) -> Problem {
 }
 
 /// Pseudonyms, so that nothing tells whose password is guessed from where.
-fn claim(app: &App, email: &str, owner: Option<UserId>, origin: &Origin) -> GuessContext {
+fn claim(app: &App, email: &str, owner: Option<UserId>, origin: &RequestOrigin) -> GuessContext {
     let address = email
         .parse::<Email>()
         .map_or_else(|_| email.to_lowercase(), |email| email.canonical());

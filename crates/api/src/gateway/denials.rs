@@ -9,7 +9,7 @@ use daybook_edge::network_of;
 use daybook_identity::security::{Kind, SecurityLog};
 
 use super::failure::Code;
-use super::origin::{Origin, client_address};
+use super::origin::{RequestOrigin, client_address};
 use super::request_id;
 use crate::auth::Caller;
 
@@ -20,7 +20,7 @@ pub(crate) async fn denials(
     request: Request,
     next: Next,
 ) -> Response {
-    let origin = Origin::of(request.method(), request.extensions());
+    let origin = RequestOrigin::of(request.method(), request.extensions());
     let response = next.run(request).await;
     if let Some(kind) = denial(&response) {
         let told = response.extensions();

@@ -34,7 +34,7 @@ pub(crate) use self::headers::secured;
 pub(crate) use self::identify::identify;
 pub use self::limit_caller::limit_caller;
 use self::observe::Observation;
-pub(crate) use self::origin::Origin;
+pub(crate) use self::origin::RequestOrigin;
 use self::rate_limit::{AdmittedRequest, RateLimiter, Verdict};
 pub use self::request_id::RequestId;
 pub use self::room::Capacity;

@@ -19,7 +19,7 @@ pub(super) fn client_address(extensions: &Extensions) -> Option<IpAddr> {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
+pub(crate) struct RequestOrigin {
     /// `None` if requests do not come over connections, as in tests.
     pub(crate) address: Option<IpAddr>,
     method: Method,
@@ -27,9 +27,9 @@ pub(crate) struct Origin {
     request_id: Option<RequestId>,
 }
 
-impl Origin {
-    pub(super) fn of(method: &Method, extensions: &Extensions) -> Origin {
-        Origin {
+impl RequestOrigin {
+    pub(super) fn of(method: &Method, extensions: &Extensions) -> RequestOrigin {
+        RequestOrigin {
             address: client_address(extensions),
             method: method.clone(),
             path: extensions.get().cloned(),
@@ -48,10 +48,10 @@ impl Origin {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Origin {
+impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Origin::of(&parts.method, &parts.extensions))
+        Ok(RequestOrigin::of(&parts.method, &parts.extensions))
     }
 }

@@ -18,7 +18,7 @@ use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Routes};
 use crate::extract::{Json, of_database};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes {
@@ -88,7 +88,7 @@ async fn begin(State(app): State<App>, _: Json<BeginBody>) -> ApiResult {
 )]
 async fn finish(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<FinishBody>,
 ) -> ApiResult {
     let provider = provider(&app)?;

@@ -18,7 +18,7 @@ use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Customer, Routes, sign_in};
 use crate::extract::{Json, of_database};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes {
@@ -69,7 +69,7 @@ pub(super) struct Tokens {
 )]
 async fn login(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<LoginBody>,
 ) -> ApiResult {
     let proven = sign_in::authenticate(&app, &origin, &body.email, &body.password).await?;
@@ -92,7 +92,7 @@ async fn login(
 )]
 async fn refresh(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<RefreshBody>,
 ) -> ApiResult {
     let session = session::refresh(&app.pool, &body.refresh_token, app.http.sessions).await;
@@ -116,7 +116,7 @@ async fn refresh(
 )]
 async fn logout(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<RefreshBody>,
 ) -> ApiResult {
     let ended = session::end(&app.pool, &body.refresh_token).await;
@@ -133,7 +133,11 @@ async fn logout(
     post, path = "/api/v1/users/logout-everywhere", operation_id = "logoutEverywhere", tag = "users",
     responses((status = 204, description = "All sessions have ended")),
 )]
-async fn logout_everywhere(State(app): State<App>, caller: Customer, origin: Origin) -> ApiResult {
+async fn logout_everywhere(
+    State(app): State<App>,
+    caller: Customer,
+    origin: RequestOrigin,
+) -> ApiResult {
     let revoked = session::end_all(&app.pool, caller.id).await;
     app.revocations
         .note(revoked.map_err(|error| of_database(&error))?);

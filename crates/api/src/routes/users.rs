@@ -37,7 +37,7 @@ use crate::extract::{
     AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query,
     Submission, list, of_database, paging, position_as_of,
 };
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes {
@@ -179,7 +179,7 @@ async fn register(State(app): State<App>, submission: Submission<RegisterBody>) 
 async fn create_user(
     State(app): State<App>,
     admin: Admin,
-    origin: Origin,
+    origin: RequestOrigin,
     submission: Submission<CreateUserBody>,
 ) -> ApiResult {
     let CreateUserBody {
@@ -313,7 +313,7 @@ async fn change_roles(
     State(app): State<App>,
     admin: Admin,
     Id(id): Id<UserId>,
-    origin: Origin,
+    origin: RequestOrigin,
     if_match: IfMatch,
     request: CommandRequest,
     Json { value: body, .. }: Json<RolesBody>,

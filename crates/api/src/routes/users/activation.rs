@@ -15,7 +15,7 @@ use crate::answer::{carried_out, to_response};
 use crate::app::App;
 use crate::auth::Admin;
 use crate::extract::{Id, Submission, of_database};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
 /// An empty object.
@@ -38,7 +38,7 @@ pub(super) struct ActivationBody {}
 pub(super) async fn deactivate_user(
     State(app): State<App>,
     admin: Admin,
-    origin: Origin,
+    origin: RequestOrigin,
     Id(id): Id<UserId>,
     submission: Submission<ActivationBody>,
 ) -> ApiResult {
@@ -71,7 +71,7 @@ pub(super) async fn deactivate_user(
 pub(super) async fn reactivate_user(
     State(app): State<App>,
     admin: Admin,
-    origin: Origin,
+    origin: RequestOrigin,
     Id(id): Id<UserId>,
     submission: Submission<ActivationBody>,
 ) -> ApiResult {

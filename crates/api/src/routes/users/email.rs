@@ -17,7 +17,7 @@ use crate::answer::{carried_out, no_content, to_response};
 use crate::app::App;
 use crate::auth::Customer;
 use crate::extract::{CommandRequest, Id, Json, of_database};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 /// After this time, all earlier tokens are forgotten.
@@ -73,7 +73,7 @@ pub(super) async fn ask_email_verification(
 )]
 pub(super) async fn verify_email(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     request: CommandRequest,
     Json { value: body, .. }: Json<VerifyEmailBody>,
 ) -> ApiResult {

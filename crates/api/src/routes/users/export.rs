@@ -16,7 +16,7 @@ use super::super::headers::IdParam;
 use crate::app::App;
 use crate::auth::Customer;
 use crate::extract::{Id, MinPosition};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::person_export::{Action, IdentityProvider, PersonExport, SignIn, VisitorEvent};
 use crate::problem::{ApiResult, Problem};
 use crate::routes::ApiKeyAnswer;
@@ -60,7 +60,7 @@ struct ExportAnswer {
 pub(super) async fn export_user(
     State(app): State<App>,
     caller: Customer,
-    origin: Origin,
+    origin: RequestOrigin,
     Id(id): Id<UserId>,
     min_position: MinPosition,
 ) -> ApiResult {

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::auth::Customer;
 use crate::auth::sign_in::{authenticate, forgive, hash_new_password};
 use crate::extract::{Id, Json, of_database};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 #[derive(Deserialize, ToSchema)]
@@ -59,7 +59,7 @@ pub(super) struct ResetPasswordBody {
 pub(super) async fn change_password(
     State(app): State<App>,
     caller: Customer,
-    origin: Origin,
+    origin: RequestOrigin,
     Id(id): Id<UserId>,
     Json { value: body, .. }: Json<ChangePasswordBody>,
 ) -> ApiResult {
@@ -91,7 +91,7 @@ pub(super) async fn change_password(
 )]
 pub(super) async fn forgotten_password(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<ForgottenPasswordBody>,
 ) -> ApiResult {
     let event = origin.event(Kind::PasswordResetRequested);
@@ -108,7 +108,7 @@ pub(super) async fn forgotten_password(
 )]
 pub(super) async fn reset_password(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<ResetPasswordBody>,
 ) -> ApiResult {
     let issued = one_time::find(&app.pool, Purpose::PasswordReset, &body.token).await;
