@@ -24,7 +24,7 @@ use crate::redis::connected;
 use crate::redis_server::RedisServer;
 use crate::shop::{Reply, Shop, principal};
 
-/// So few that none comes back while a test runs.
+/// So few that none is given back while a test runs.
 fn limits(by_address: u32, by_principal: u32) -> HttpConfig {
     let allowance = |requests: u32| Allowance {
         requests: requests.try_into().unwrap(),
@@ -61,7 +61,7 @@ async fn login(uri: Uri) -> StatusCode {
     }
 }
 
-/// Takes everybody for who they say they are.
+/// Believes every caller's own statement of who they are.
 async fn identify(mut request: Request, next: Next) -> Response {
     if let Some(id) = request.headers().get("x-user") {
         let id: UserId = id.to_str().unwrap().parse().unwrap();
@@ -96,7 +96,7 @@ async fn query(server: &Router, address: &str, user: Option<UserId>) -> u16 {
         .0
 }
 
-/// How many of 20 at each of two servers, all at once, are answered; the others are told to wait.
+/// Sends 20 requests to each of two servers at once; returns how many are answered. The others are told to wait.
 async fn answered(
     servers: &[Router; 2],
     address: impl Fn(usize) -> String,
