@@ -1,5 +1,5 @@
-//! Messages to people about their accounts. Each carries a one-time token, and is written to the outbox in the
-//! transaction that makes the token count.
+//! Messages to people about their accounts. Each contains a one-time token, and is written to the outbox in the
+//! transaction that stores the token.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::extract::of_database;
 use crate::problem::{ApiResult, Problem};
 
-/// Forgotten passwords that may wait; more are turned away, whoever they are of.
+/// How many requests about forgotten passwords may wait; further ones are refused, whoever they are from.
 const WAITING: usize = 1_024;
 
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +34,8 @@ pub(crate) enum MessageError {
     Outbox(#[from] OutboxError),
 }
 
-/// Writes a message with a token of `purpose` to somebody. Answers whether it did: not if they were written many of
-/// late, nor if there is no address to write to.
+/// Writes a message with a token of `purpose` to somebody. Returns false if it did not: because they got many lately,
+/// or because there is no address to write to.
 pub(crate) async fn write(
     app: &App,
     id: UserId,
@@ -81,14 +81,14 @@ fn content(user: &User, email: &Email, token: &OneTimeToken) -> Content {
     }
 }
 
-/// Somebody's account, if there is one that can be used.
+/// A user's account, if it exists and is active.
 pub(crate) async fn active_user(app: &App, id: UserId) -> Result<Option<User>, CommandError> {
     let loaded = app.commands.load(StreamId::user(id)).await?.state;
     Ok(loaded.as_user().filter(|user| user.is_active()).cloned())
 }
 
-/// Asks somebody who has just opened an account to verify their address. They can ask for it again, so that they have an
-/// account whatever becomes of this.
+/// Asks somebody who has just opened an account to verify their address. If this fails, they have the account all the
+/// same and can ask for another message.
 pub(crate) async fn welcome(app: &App, id: UserId) {
     if let Err(error) = try_welcome(app, id).await {
         warn!(user.id = %id, error = %Report::new(&error), "a new account was not asked to verify its address");
@@ -102,14 +102,14 @@ async fn try_welcome(app: &App, id: UserId) -> Result<(), MessageError> {
     Ok(())
 }
 
-/// Addresses whose owners say that they have forgotten their passwords. Whether there is such an account is found out
-/// behind the answer's back, so that neither the answer nor its time tells.
+/// Addresses whose owners say that they have forgotten their passwords. Whether there is such an account is looked up
+/// after the answer, so that neither the answer nor its time tells.
 pub(crate) struct ForgottenPasswords {
     asked: Sender<Asked>,
     asking: Mutex<Option<Receiver<Asked>>>,
 }
 
-/// Whose password, and what to record once it is known whether that is anybody's.
+/// The address, and the security event to record once it is known whether there is an account.
 struct Asked {
     email: Email,
     event: SecurityEvent,
@@ -132,7 +132,7 @@ impl ForgottenPasswords {
     }
 }
 
-/// Answers forgotten passwords one after another, until `stop` and what was accepted by then.
+/// Processes forgotten passwords one after another, until `stop` and until those accepted by then are done.
 pub async fn answer_forgotten_passwords(app: App, stop: CancellationToken) {
     let Some(mut asking) = app.forgotten_passwords.asking.lock().take() else {
         return;

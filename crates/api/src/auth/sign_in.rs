@@ -1,4 +1,4 @@
-//! Signing in with a password: whose it is, and how long a guess has to wait.
+//! Signing in with a password: whose password it is, and how long a guess has to wait.
 
 use std::net::IpAddr;
 
@@ -18,8 +18,8 @@ use crate::extract::of_database;
 use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
-/// Who it is, and the generation of their tokens before that was proven. Takes the same time, and the same delays,
-/// whether or not there is such a user.
+/// The user, and the generation of their tokens before the password was checked. Takes the same time, and has the same
+/// delays, whether the user exists or not.
 pub(crate) async fn authenticate(
     app: &App,
     origin: &RequestOrigin,
@@ -38,7 +38,7 @@ pub(crate) async fn authenticate(
             return Err(delayed(rest.as_secs_f64().ceil()));
         }
     };
-    // Of nobody, too, so that it takes as long.
+    // Also looked up if there is no such user, so that it takes as long.
     let known = stored(app, owner.unwrap_or(Uuid::nil().into())).await;
     let known = known.map_err(|error| of_database(&error))?;
     let hash = known.as_ref().map(|(_, hash)| hash.as_str());
@@ -50,8 +50,8 @@ pub(crate) async fn authenticate(
     Ok(owner.zip(known.map(|(generation, _)| generation)))
 }
 
-/// Lets somebody sign in at once from where they are, who has proven otherwise that the account is theirs: what
-/// strangers have guessed keeps them waiting no longer.
+/// Lets somebody sign in at once who has proven in another way that the account is theirs: strangers' wrong guesses no
+/// longer delay them here.
 pub(crate) async fn forgive(
     app: &App,
     origin: &RequestOrigin,
@@ -63,7 +63,7 @@ pub(crate) async fn forgive(
     forgiven.map_err(|error| of_database(&error))
 }
 
-/// The hash of a new password; `pointer` names its field.
+/// The hash of a new password; `pointer` names its field in the body.
 pub(crate) async fn hash_new_password(
     password: &str,
     email: &Email,
@@ -83,7 +83,7 @@ fn claim(app: &App, email: &str, owner: Option<UserId>, origin: &RequestOrigin) 
         .parse::<Email>()
         .map_or_else(|_| email.to_lowercase(), |email| email.canonical());
     let network = |network: IpAddr| {
-        // In combination with the account, so that no two accounts show that they share one.
+        // Combined with the account, so that two accounts do not show that they have the same network.
         app.commands
             .pseudonym("network", &format!("{network} {address}"))
     };
@@ -94,14 +94,14 @@ fn claim(app: &App, email: &str, owner: Option<UserId>, origin: &RequestOrigin) 
     }
 }
 
-/// The generation first: a password that is changed after it starts another.
+/// Reads the generation first: a password that is changed afterwards starts another generation.
 async fn stored(app: &App, id: UserId) -> Result<Option<(i64, String)>, sqlx::Error> {
     let generation = session::generation(&app.pool, id).await?;
     let hash = credentials::find(&app.pool, id).await?;
     Ok(hash.map(|hash| (generation, hash)))
 }
 
-/// The same for an address that nobody has.
+/// The same for an address without an account.
 fn delayed(seconds: f64) -> Problem {
     let detail = "Too many wrong passwords for this account: wait as long as Retry-After says, or reset the password.";
     // A quarter of an hour at most.

@@ -1,4 +1,4 @@
-//! Erasing again whom a restored database has brought back.
+//! Erases persons again whom a restored database has brought back.
 
 use chrono::{SubsecRound, Utc};
 use daybook_audit::store::{CheckpointStore, StoreError};
@@ -6,7 +6,7 @@ use daybook_commands::{CommandBus, CommandError, EraseUser, send_as_system};
 use daybook_domain::{StreamId, UserId};
 use tracing::warn;
 
-/// Why somebody whom a restored database has brought back was not erased again.
+/// Why a person whom a restored database has brought back was not erased again.
 #[derive(Debug, thiserror::Error)]
 pub enum RepeatError {
     #[error(transparent)]
@@ -19,8 +19,8 @@ pub enum RepeatError {
     Refused { id: UserId, code: String },
 }
 
-/// Erases everybody who was exported as erased and is not, in this log. To be called before anything is served.
-/// Answers how many that were.
+/// Erases everybody whose erasure was exported and who is not erased in this log. Call it before anything is served.
+/// Returns how many they were.
 pub async fn repeat(bus: &CommandBus, store: &CheckpointStore) -> Result<usize, RepeatError> {
     let mut repeated = 0;
     for erasure in store.erasures().await? {

@@ -1,10 +1,10 @@
 //! Everything about a person as one JSON document (Regulation (EU) 2016/679, articles 15 and 20).
 //!
-//! It tells how things stand at one position of the log, and is written as it is read, so that it takes the same memory
-//! whatever its size. What is in it: the account with its events, orders with their addresses, histories and events,
-//! what the person did elsewhere (without the data of what they did it to, which may be somebody else's), the events
-//! that their browsers sent, their sign-ins, and what else happened to the account. What proves who somebody is, such as
-//! hashes, is not. Of who was erased there is what the log still tells: that there was somebody.
+//! It shows the state at one position of the log, and is written while it is read, so that it takes the same memory
+//! whatever its size. It contains the account with its events, orders with their addresses, histories and events, the
+//! person's actions elsewhere (without the data of these, which may be somebody else's), the events that their browsers
+//! sent, their sign-ins, and the other security events of the account. It does not contain credentials, such as hashes.
+//! Of an erased person there is what the log still tells: that the account existed.
 
 mod actions;
 mod events;
@@ -36,7 +36,7 @@ use crate::app::App;
 use crate::extract::MinPosition;
 use crate::problem::{ApiResult, Problem};
 
-/// Why a document broke off. Whoever receives it finds that it is not whole.
+/// Why a document broke off. Its recipient notices that it is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExportError {
     #[error("the log could not be read")]
@@ -53,27 +53,27 @@ pub(crate) enum ExportError {
     Encode(#[from] serde_json::Error),
 }
 
-/// A document that can be written.
+/// A document that is ready to be written.
 pub(crate) struct PersonExport {
     source: Source,
-    /// Of the account, at the position.
+    /// The account's version at the position.
     version: i64,
     summary: Summary,
 }
 
-/// Whose data is looked for, and up to where.
+/// Whose data is exported, and up to which position.
 #[derive(Clone)]
 struct Source {
     app: App,
     id: UserId,
-    /// Nothing later is in it.
+    /// Nothing later is included.
     position: Position,
-    /// Kept until the document has been written.
+    /// Held until the document has been written.
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
 impl PersonExport {
-    /// `None`: there never was such a person. Waits until the read models are as far as the log.
+    /// `None` if there never was such a person. Waits until the read models have reached the end of the log.
     pub(crate) async fn begin(app: &App, id: UserId) -> ApiResult<Option<PersonExport>> {
         let position = app.feed.head().await?;
         let Some(account) = user_at(&app.feed, id, position).await? else {
