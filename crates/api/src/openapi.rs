@@ -1,5 +1,5 @@
-//! The OpenAPI document: generated from the handlers, then completed with what is true of all of them, so that
-//! it names every status that can be answered and no handler has to repeat it.
+//! The OpenAPI document: generated from the handlers, then completed with what applies to all of them, so that it names
+//! every possible status and no handler has to repeat it.
 
 use utoipa::OpenApi as _;
 use utoipa::openapi::header::HeaderBuilder;
@@ -20,7 +20,7 @@ Every answer to a command carries `Daybook-Position`; a query that sends that nu
 sees at least as much, or is answered 503 `read-model-behind` after two seconds. Every request may carry \
 `X-Request-Id`, and every answer does. `RateLimit-Policy` and `RateLimit` say how many requests are left. Errors are problem details (RFC 9457) with a stable `code`.";
 
-/// What is changed beside the log.
+/// Operations that change something outside of the log.
 const APPENDS_NOTHING: [&str; 9] = [
     "login",
     "refresh",

@@ -1,4 +1,4 @@
-//! Why a command of the binary could not do its work, told in one line that says how to mend it.
+//! Why a command of the binary failed, in one line that says how to fix it.
 
 use std::error::Error;
 use std::io;
@@ -43,7 +43,7 @@ pub(crate) enum Failure {
         what: &'static str,
         source: Box<dyn Error + Send + Sync>,
     },
-    /// What somebody has handed over.
+    /// Something that was given to the user, such as a key or a proof.
     #[error("{what} cannot be read")]
     Unreadable {
         what: &'static str,
@@ -136,7 +136,7 @@ pub(crate) enum Failure {
     KeyUnknown { key: String },
     #[error("the proof does not hold")]
     Unproven(#[from] ProofError),
-    /// Of a command that answers a question by its exit status: it could not find out.
+    /// A command that answers a question by its exit status could not find out.
     #[error(transparent)]
     Undecided(Box<Failure>),
     #[error(transparent)]
@@ -171,7 +171,7 @@ impl Failure {
         move |source| Failure::Database { what, source }
     }
 
-    /// What the process exits with.
+    /// The process's exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {
             Failure::Undecided(_) => 2,
@@ -188,13 +188,13 @@ impl Failure {
         let mut cause = self.source();
         while let Some(error) = cause {
             let text = error.to_string();
-            // Libraries differ in whether an error repeats its source.
+            // Some libraries repeat an error's source in its text.
             if !what.contains(&text) {
                 what = format!("{what}: {text}");
             }
             cause = error.source();
         }
-        // The private server's messages bring their remedy along.
+        // The private server's messages already contain their remedy.
         let line = match (self, what.split_once("; ")) {
             (Failure::PrivateServer(_), Some((what, remedy))) => {
                 format!("daybook: {what}: {remedy}")

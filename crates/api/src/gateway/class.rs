@@ -1,19 +1,19 @@
-//! Requests come in classes, so that a flood of one leaves the others alone.
+//! The classes of requests. Each has its own limits, so that a flood of one class does not affect the others.
 
 use axum::http::Method;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Whatever tries a password or asks for a message: signing in, and what changes who can.
+    /// Requests that try a password or ask for a message: signing in, and changes to who can sign in.
     SignIn,
     Command,
     Query,
-    /// Batches of usage events: of little weight each, and from anyone.
+    /// Batches of usage events: each is cheap, and anybody may send them.
     Usage,
 }
 
 impl Class {
-    /// `None` for what operators ask (`/healthz`, `/metrics` …): that is neither limited nor turned away.
+    /// `None` for operators' requests (`/healthz`, `/metrics` …), which are neither limited nor refused.
     pub fn of(method: &Method, path: &str) -> Option<Class> {
         let resource = path.strip_prefix(crate::app::BASE)?;
         Some(match (method, resource) {
@@ -24,7 +24,7 @@ impl Class {
         })
     }
 
-    /// Whether success means that somebody has proved who they are, of requests of [`Class::SignIn`].
+    /// Whether a successful request of [`Class::SignIn`] means that somebody has proven who they are.
     pub fn signs_in(path: &str) -> bool {
         matches!(
             path.strip_prefix(crate::app::BASE),
@@ -49,13 +49,13 @@ fn is_about_signing_in(resource: &str) -> bool {
     let (parent, last) = rest.rsplit_once('/').unwrap_or(("", rest));
     match last {
         "login" | "refresh" => parent.is_empty(),
-        // Of an account, or of whoever has the token in the body.
+        // For an account, or for whoever has the token in the body.
         "password" | "email-verification" => true,
         _ => matches!(parent, "password" | "oidc"),
     }
 }
 
-/// One for each class.
+/// One value for each class.
 #[derive(Clone, Copy, Debug)]
 pub struct ByClass<T> {
     pub sign_in: T,

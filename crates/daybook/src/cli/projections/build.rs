@@ -1,4 +1,4 @@
-//! What takes its time: rebuild, verify, rollback, and a read model as it was.
+//! Commands that take a while: rebuild, verify, rollback, and a read model as it was at a moment.
 
 use std::sync::Arc;
 
@@ -227,12 +227,12 @@ fn build_as_of(
 async fn builder(site: &Site) -> Result<Builder, Failure> {
     let name = format!("{} pid-{}", operator(), std::process::id());
     let mut builder = Builder::new(site.feed().await?, site.database.pool.clone(), name);
-    // One for each part, and three beside them.
+    // One connection for each part, and three more.
     builder.pool = site.database.worker_pool(builder.parts as u32 + 3);
     Ok(builder)
 }
 
-/// The exit status: the first failure, or else that rows differ where that was the question.
+/// The exit status: that of the first failure; or, if the command was to compare, an error if rows differ.
 fn conclude(results: Results, comparing: bool) -> Result<(), Failure> {
     let mut differing = Vec::new();
     for (name, result) in results {
