@@ -15,10 +15,10 @@ use super::report::{Reporter, Verdict, tell_as_of, tell_results, tell_rollback};
 use crate::cli::place::{Place, Site, operator};
 use crate::failure::Failure;
 
-/// Make read models anew aside, compare them with the live ones, and switch them in.
+/// Build read models anew beside the live ones, compare them, and switch them in.
 ///
-/// Readers notice nothing: the live tables are kept up until one transaction exchanges them. Stopped
-/// or killed on the way it leaves them untouched; the next call starts from the beginning.
+/// Readers notice nothing: the live tables are updated until one transaction exchanges them. If it is stopped or killed
+/// on the way, the live tables stay as they are; the next call starts from the beginning.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -33,23 +33,23 @@ pub(crate) struct RebuildArguments {
     /// Stop after the comparison
     #[arg(long)]
     dry_run: bool,
-    /// Build it as it was at a position or an instant, beside today's
+    /// Build it as it was at a position or an instant, beside the present one
     #[arg(long, value_name = "POSITION|INSTANT", requires = "into", conflicts_with_all = ["all", "dry_run"])]
     as_of: Option<AsOf>,
-    /// The new schema for that
+    /// The new schema for --as-of
     #[arg(long, value_name = "SCHEMA", requires = "as_of")]
     into: Option<SchemaName>,
-    /// Why, for whoever reads it later
+    /// The reason, for the record
     #[arg(long)]
     reason: Option<Reason>,
     #[command(flatten)]
     place: Place,
 }
 
-/// Make read models anew aside and compare them with the live ones, row by row.
+/// Build read models anew and compare them with the live ones, row by row.
 ///
-/// Says `identical` with the number of rows and their SHA-256, or shows the first rows that differ
-/// and exits with status 1.
+/// Prints `identical` with the number of rows and their SHA-256, or the first rows that differ, and then exits with
+/// status 1.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArguments {
     #[command(flatten)]
@@ -58,12 +58,12 @@ pub(crate) struct VerifyArguments {
     place: Place,
 }
 
-/// Switch the version back in that the last rebuild replaced, brought up to date
+/// Switch back to the version that the last rebuild replaced, after bringing it up to date
 #[derive(Args, Debug)]
 pub(crate) struct RollbackArguments {
     /// The projection
     name: String,
-    /// Why, for whoever reads it later
+    /// The reason, for the record
     #[arg(long)]
     reason: Option<Reason>,
     #[command(flatten)]
