@@ -129,19 +129,6 @@ pub(crate) fn json(body: &impl Serialize) -> ApiResult {
         .into_response())
 }
 
-/// A single resource, or 304 if the client already has this version.
-pub(crate) fn tagged(
-    body: &impl Serialize,
-    etag: ETag,
-    held: &crate::extract::IfNoneMatch,
-) -> ApiResult {
-    let tag = [(header::ETAG, HeaderValue::from(etag))];
-    if held.holds(etag) {
-        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
-    }
-    Ok((tag, json(body)?).into_response())
-}
-
 fn to_bytes(body: &impl Serialize) -> Vec<u8> {
     // Answers are structs of strings, numbers and exact decimals, which always serialise.
     serde_json::to_vec(body).unwrap_or_default()

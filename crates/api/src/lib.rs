@@ -4,21 +4,21 @@
 //! shop. Every error is a problem (RFC 9457), written in one place. A command's answer is turned into bytes before it
 //! is sent, so that it can be recorded with its events and repeated.
 
-pub mod account_messages;
 mod answer;
 pub mod app;
 pub mod auth;
 mod builds;
 mod cache;
-pub mod erasure;
+pub mod chores;
 mod etag;
 mod extract;
 pub mod gateway;
 mod openapi;
-mod person_export;
 mod problem;
 pub mod redis;
 mod report;
+mod router;
 mod routes;
 
 pub use openapi::document as openapi;
+pub use router::router;

@@ -49,14 +49,14 @@ const APPENDS_NOTHING: [&str; 9] = [
 struct Api;
 
 /// The API's routes together with their document.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn described() -> OpenApiRouter<App> {
     let mut router = OpenApiRouter::with_openapi(Api::openapi()).merge(routes::api().into_router());
     complete(router.get_openapi_mut());
     router
 }
 
 pub fn document() -> OpenApi {
-    router().into_openapi()
+    described().into_openapi()
 }
 
 fn complete(document: &mut OpenApi) {

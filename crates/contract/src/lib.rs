@@ -2,7 +2,9 @@
 //! numbers, instants in UTC.
 
 mod decimal;
+mod role;
 mod timestamp;
 
 pub use decimal::{Amount, DecimalNumber};
+pub use role::RoleName;
 pub use timestamp::Timestamp;

@@ -5,7 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use daybook_api::erasure::RepeatError;
+use daybook_accounts::FirstAdminError;
+use daybook_accounts::erasure::RepeatError;
 use daybook_audit::store::StoreError;
 use daybook_audit::verify::VerifyError;
 use daybook_audit::{AuditError, CheckpointError, ProofError};
@@ -97,8 +98,8 @@ pub(crate) enum Failure {
     Command(#[from] CommandError),
     #[error("{what} was refused ({code})")]
     Refused { what: String, code: String },
-    #[error("the admin {email} could not be made: {reason}")]
-    Admin { email: String, reason: String },
+    #[error(transparent)]
+    FirstAdmin(#[from] FirstAdminError),
     #[error(transparent)]
     Bench(#[from] BenchError),
     #[error(transparent)]
@@ -343,7 +344,7 @@ impl Failure {
             Failure::Refused { .. } => {
                 "the demo shop wants a database without a shop of its own in it; use another DATABASE_URL"
             }
-            Failure::Admin { .. } => "mend DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD",
+            Failure::FirstAdmin(error) => error.remedy(),
             Failure::Erasure(_) => {
                 "see that PostgreSQL runs and that its log is clean, then try again"
             }

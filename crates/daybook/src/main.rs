@@ -3,7 +3,6 @@
 //! Only here are settings read, arguments parsed, roles started and parts put together; the parts themselves are in
 //! crates of their own.
 
-mod accounts;
 mod cli;
 mod config;
 mod failure;

@@ -31,6 +31,17 @@ pub struct Lifetimes {
     pub absolute: Duration,
 }
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Default for Lifetimes {
+    fn default() -> Lifetimes {
+        Lifetimes {
+            idle: 7 * DAY,
+            absolute: 30 * DAY,
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     #[error("the refresh token is unknown, expired or spent")]

@@ -10,7 +10,6 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::identify::Caller;
-use crate::app::App;
 use crate::problem::ApiResult;
 
 /// The name of this extension in the OpenAPI document.
@@ -130,20 +129,19 @@ impl Access {
 }
 
 /// A resource's routes. A route cannot be added without saying who may use it.
-#[derive(Default)]
-pub(crate) struct Routes(OpenApiRouter<App>);
+pub(crate) struct Routes<S>(OpenApiRouter<S>);
 
-impl Routes {
-    pub(crate) fn new() -> Routes {
-        Routes::default()
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    pub(crate) fn new() -> Routes<S> {
+        Routes(OpenApiRouter::new())
     }
 
     /// `handlers` is the result of `routes!`.
     pub(crate) fn open_to(
         self,
         access: Access,
-        (schemas, mut paths, handlers): UtoipaMethodRouter<App>,
-    ) -> Routes {
+        (schemas, mut paths, handlers): UtoipaMethodRouter<S>,
+    ) -> Routes<S> {
         for item in paths.paths.values_mut() {
             access.describe(item);
         }
@@ -152,11 +150,11 @@ impl Routes {
         Routes(self.0.routes((schemas, paths, guarded)))
     }
 
-    pub(crate) fn merge(self, others: Routes) -> Routes {
+    pub(crate) fn merge(self, others: Routes<S>) -> Routes<S> {
         Routes(self.0.merge(others.0))
     }
 
-    pub(crate) fn into_router(self) -> OpenApiRouter<App> {
+    pub(crate) fn into_router(self) -> OpenApiRouter<S> {
         self.0
     }
 }

@@ -7,8 +7,7 @@ use daybook_identity::{Means, Principal, api_key};
 use tracing::debug;
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::extract::of_database;
+use super::callers::Callers;
 use crate::problem::{ApiResult, Problem};
 
 /// The sender of a request.
@@ -39,8 +38,8 @@ impl Known {
 
 impl Caller {
     /// The caller that the headers prove. Whether they are still an administrator is not known yet.
-    pub async fn identify(app: &App, headers: &HeaderMap) -> Caller {
-        match identify(app, headers).await {
+    pub async fn identify(callers: &Callers, headers: &HeaderMap) -> Caller {
+        match identify(callers, headers).await {
             Ok(None) => Caller::Anonymous,
             Ok(Some(principal)) => Caller::Known(Known {
                 principal,
@@ -53,14 +52,14 @@ impl Caller {
     /// Asks the log whether the caller is an administrator. A token is valid for minutes: somebody who lost the role
     /// must not use the remaining time to give it back to themself. An API key is valid for months, and has no more
     /// rights than its creator has now.
-    pub async fn confirm(&mut self, app: &App) {
+    pub async fn confirm(&mut self, callers: &Callers) {
         let Caller::Known(known) = self else { return };
         let key = known.api_key_id();
         if key.is_none() && !known.principal.roles.contains(&Role::Admin) {
             return;
         }
         let stream = StreamId::user(known.principal.user_id);
-        let loaded = match app.commands.load(stream).await {
+        let loaded = match callers.commands.load(stream).await {
             Ok(loaded) => loaded,
             Err(error) => {
                 *self = Caller::Refused(error.into());
@@ -74,7 +73,7 @@ impl Caller {
         known.principal.roles.retain(|role| held(role));
         match known.principal.roles.is_empty() {
             true => *self = Caller::Refused(invalid_key()),
-            false => app.api_keys.note_use(key),
+            false => callers.api_keys.note_use(key),
         }
     }
 
@@ -131,7 +130,7 @@ impl Caller {
     }
 }
 
-async fn identify(app: &App, headers: &HeaderMap) -> ApiResult<Option<Principal>> {
+async fn identify(callers: &Callers, headers: &HeaderMap) -> ApiResult<Option<Principal>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Ok(None),
@@ -148,20 +147,20 @@ async fn identify(app: &App, headers: &HeaderMap) -> ApiResult<Option<Principal>
     }
     let (principal, refused) = match token.trim() {
         key if key.starts_with(api_key::PREFIX) => {
-            let checked = app.api_keys.check(key).await;
-            let proven = checked.map_err(|error| of_database(&error))?;
+            let checked = callers.api_keys.check(key).await;
+            let proven = checked?;
             (proven.ok_or_else(invalid_key)?, invalid_key())
         }
         token => {
-            let checked = app.token_keys.check(token).map_err(|error| {
+            let checked = callers.token_keys.check(token).map_err(|error| {
                 debug!(%error, "a token was refused");
                 invalid()
             });
             (checked?, invalid())
         }
     };
-    let stands = app.revocations.stands(&principal).await;
-    if !stands.map_err(|error| of_database(&error))? || app.erasures.contains(principal.user_id) {
+    let stands = callers.revocations.stands(&principal).await;
+    if !stands? || callers.erasures.contains(principal.user_id) {
         return Err(refused);
     }
     Ok(Some(principal))

@@ -4,10 +4,12 @@
 
 mod access;
 mod caller;
+mod callers;
 mod identify;
-pub(crate) mod sign_in;
+pub mod layers;
 
 pub(crate) use self::access::Routes;
 pub use self::access::{Access, EXTENSION};
 pub use self::caller::{Admin, Customer};
+pub use self::callers::Callers;
 pub use self::identify::{Caller, Known};

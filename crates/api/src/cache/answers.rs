@@ -38,7 +38,7 @@ const TTL: Duration = Duration::from_secs(10);
 
 /// Clones share the stored answers.
 #[derive(Clone)]
-pub struct AnswerCache {
+pub(crate) struct AnswerCache {
     progress: ProgressTracker,
     kept: Cache<Key, Arc<CachedAnswer>>,
     shared: Option<Arc<SharedAnswers>>,
@@ -57,7 +57,7 @@ enum Unkept {
 }
 
 impl AnswerCache {
-    pub fn new(progress: ProgressTracker, redis: Option<Redis>) -> AnswerCache {
+    pub(crate) fn new(progress: ProgressTracker, redis: Option<Redis>) -> AnswerCache {
         let kept = Cache::builder()
             .max_capacity(CAPACITY_BYTES)
             .weigher(weight)
@@ -134,7 +134,7 @@ impl AnswerCache {
         Ok(answer)
     }
 
-    pub fn measure(&self) {
+    pub(crate) fn measure(&self) {
         measure::size(self.kept.entry_count(), self.kept.weighted_size());
     }
 }

@@ -25,21 +25,21 @@ const TTL: Duration = Duration::from_secs(10);
 const CHANGES_REMEMBERED: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
-pub struct ProductCache {
+pub(crate) struct ProductCache {
     answers: Cache<ProductId, Arc<CachedProduct>>,
     changes: Arc<Mutex<RecentChanges>>,
 }
 
 /// A product's answer, ready to be sent.
 #[derive(Debug)]
-pub struct CachedProduct {
+pub(crate) struct CachedProduct {
     pub body: Bytes,
     pub etag: HeaderValue,
 }
 
 /// Taken before a row is read; tells whether the cache was cleared since.
 #[derive(Clone, Copy, Debug)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     epoch: u64,
 }
 
@@ -57,18 +57,18 @@ impl Default for ProductCache {
 }
 
 impl ProductCache {
-    pub fn get(&self, id: ProductId) -> Option<Arc<CachedProduct>> {
+    pub(crate) fn get(&self, id: ProductId) -> Option<Arc<CachedProduct>> {
         self.answers.get(&id)
     }
 
-    pub fn ticket(&self) -> Ticket {
+    pub(crate) fn ticket(&self) -> Ticket {
         Ticket {
             epoch: self.changes.lock().epoch,
         }
     }
 
     /// Stores an answer that was read when the catalog was at `position`, unless it is outdated by now.
-    pub fn keep(
+    pub(crate) fn keep(
         &self,
         ticket: Ticket,
         id: ProductId,
@@ -86,7 +86,7 @@ impl ProductCache {
     }
 
     /// Must return before the change's position is published.
-    pub fn follow(&self, change: &Change) {
+    pub(crate) fn follow(&self, change: &Change) {
         match change {
             Change::Advanced {
                 name,

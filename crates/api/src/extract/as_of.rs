@@ -1,13 +1,13 @@
 //! `?asOf=`: a resource as it was.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
+use chrono::Utc;
 use daybook_history::past::{Moment, MomentError, NoMoment};
-use daybook_log::Position;
+use daybook_log::{Feed, Position};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::App;
 use crate::auth::Admin;
 use crate::extract::{MinPosition, Query, invalid_parameter};
 use crate::problem::{ApiResult, Problem};
@@ -31,11 +31,11 @@ pub(crate) struct AsOf(pub Option<Moment>);
 /// Like [`AsOf`], for resources that everyone sees but whose past only administrators see.
 pub(crate) struct AdminAsOf(pub Option<Moment>);
 
-impl FromRequestParts<App> for AsOf {
+impl<S: Send + Sync> FromRequestParts<S> for AsOf {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Query(AsOfParam { as_of }) = Query::from_request_parts(parts, app).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(AsOfParam { as_of }) = Query::from_request_parts(parts, state).await?;
         as_of
             .map(|text| moment("/asOf", &text))
             .transpose()
@@ -43,13 +43,13 @@ impl FromRequestParts<App> for AsOf {
     }
 }
 
-impl FromRequestParts<App> for AdminAsOf {
+impl<S: Send + Sync> FromRequestParts<S> for AdminAsOf {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let AsOf(moment) = AsOf::from_request_parts(parts, app).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let AsOf(moment) = AsOf::from_request_parts(parts, state).await?;
         if moment.is_some() {
-            Admin::from_request_parts(parts, app).await?;
+            Admin::from_request_parts(parts, state).await?;
         }
         Ok(AdminAsOf(moment))
     }
@@ -64,23 +64,29 @@ pub(crate) fn moment(pointer: &str, text: &str) -> ApiResult<Moment> {
 }
 
 /// The last position that belongs to the moment of the parameter `asOf`.
-pub(crate) async fn position_as_of(
-    app: &App,
+pub(crate) async fn position_as_of<S>(
+    state: &S,
     moment: Moment,
     min_position: MinPosition,
-) -> ApiResult<Position> {
-    min_position.reached_by_the_log(app).await?;
-    position_of(app, moment, "/asOf").await
+) -> ApiResult<Position>
+where
+    Feed: FromRef<S>,
+{
+    min_position.reached_by_the_log(state).await?;
+    position_of(state, moment, "/asOf").await
 }
 
 /// The last position that belongs to a moment, or a problem with the parameter that contained it.
-pub(crate) async fn position_of(
-    app: &App,
+pub(crate) async fn position_of<S>(
+    state: &S,
     moment: Moment,
     pointer: &'static str,
-) -> ApiResult<Position> {
+) -> ApiResult<Position>
+where
+    Feed: FromRef<S>,
+{
     let too_late = |detail: String| Err(invalid_parameter(pointer, "out-of-range", detail));
-    match moment.position(&app.feed, app.now()).await {
+    match moment.position(&Feed::from_ref(state), Utc::now()).await {
         Ok(position) => Ok(position),
         Err(MomentError::BeyondHead { head }) => {
             too_late(format!("The log has got no further than position {head}."))

@@ -1,22 +1,29 @@
 //! JSON bodies whose parts are checked one by one: an array whose elements stay as they came.
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, Request};
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::json::{malformed, receive};
-use crate::app::App;
+use super::json::{BodyLimits, malformed, receive};
 use crate::problem::Problem;
 
 /// From one to `MOST` elements in at most `BYTES` bytes. They are well-formed JSON; nothing else has been checked.
 pub(crate) struct Elements<const MOST: usize, const BYTES: usize>(pub Vec<Box<RawValue>>);
 
-impl<const MOST: usize, const BYTES: usize> FromRequest<App> for Elements<MOST, BYTES> {
+impl<S, const MOST: usize, const BYTES: usize> FromRequest<S> for Elements<MOST, BYTES>
+where
+    S: Send + Sync,
+    BodyLimits: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let bytes = receive(request, BYTES, app.http.body_timeout).await?;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let limits = BodyLimits {
+            bytes: BYTES,
+            ..BodyLimits::from_ref(state)
+        };
+        let bytes = receive(request, limits).await?;
         let elements = read(&bytes)?;
         match elements.len() {
             0 => Err(misfit("required", "Send at least one.".to_owned())),

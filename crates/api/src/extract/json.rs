@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, FromRef, FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -15,7 +15,6 @@ use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_path_to_error::{Path, Segment};
 use tokio::time::timeout;
 
-use crate::app::App;
 use crate::problem::{FieldError, Problem};
 
 /// A JSON body as a `T`, with the bytes that it was read from.
@@ -24,29 +23,37 @@ pub(crate) struct Json<T> {
     pub bytes: Bytes,
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+/// How large a body may be, and how long it may take to arrive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    pub(crate) bytes: usize,
+    pub(crate) timeout: Duration,
+}
+
+impl<S, T> FromRequest<S> for Json<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+    BodyLimits: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let bytes = receive(request, app.http.body_limit, app.http.body_timeout).await?;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = receive(request, BodyLimits::from_ref(state)).await?;
         let value = read(&bytes)?;
         Ok(Json { value, bytes })
     }
 }
 
-/// The bytes of a JSON body of at most `limit` bytes, which must arrive `within` this time.
-pub(super) async fn receive(
-    mut request: Request,
-    limit: usize,
-    within: Duration,
-) -> Result<Bytes, Problem> {
+/// The bytes of a JSON body within these limits.
+pub(super) async fn receive(mut request: Request, limits: BodyLimits) -> Result<Bytes, Problem> {
     require_json(request.headers())?;
     // Refused at once, before the client sends bytes that nobody will read.
-    if declared_length(request.headers()) > limit {
+    if declared_length(request.headers()) > limits.bytes {
         return Err(too_large());
     }
-    DefaultBodyLimit::max(limit).apply(&mut request);
-    match timeout(within, Bytes::from_request(request, &())).await {
+    DefaultBodyLimit::max(limits.bytes).apply(&mut request);
+    match timeout(limits.timeout, Bytes::from_request(request, &())).await {
         Ok(received) => received.map_err(unreadable),
         Err(_) => Err(slow()),
     }

@@ -3,14 +3,11 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
 use daybook_projections::{Page, Paging, QueryError, Start};
-use error_reporter::Report;
 use serde::Serialize;
-use sqlx::error::DatabaseError;
-use tracing::warn;
 
 use super::query::invalid;
 use crate::answer::json;
-use crate::problem::{ApiResult, Problem, unreachable_database};
+use crate::problem::{ApiResult, Problem};
 
 const DEFAULT_LIMIT: u32 = 10;
 pub(crate) const MAX_LIMIT: u32 = 100;
@@ -103,42 +100,9 @@ impl From<QueryError> for Problem {
                 "invalid-value",
                 "Take cursors from the Link header.",
             ),
-            QueryError::Database(error) => of_database(&error),
+            QueryError::Database(error) => error.into(),
         }
     }
-}
-
-/// A query's database error. It is logged here, because nobody else handles it.
-pub(crate) fn of_database(error: &sqlx::Error) -> Problem {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed => {
-            warn!(error = %Report::new(error), "the database could not be reached for a query");
-            unreachable_database()
-        }
-        sqlx::Error::Database(refusal) if is_passing(refusal.as_ref()) => {
-            warn!(
-                error = %Report::new(error),
-                "the database could not answer a query"
-            );
-            unreachable_database()
-        }
-        _ => {
-            tracing::error!(error = %Report::new(error), "a query failed");
-            Problem::internal()
-        }
-    }
-}
-
-/// Whether the server is the cause and not the statement, so that a later attempt may succeed: a connection that broke,
-/// a disk that is full, a shutdown, a system error.
-fn is_passing(refusal: &dyn DatabaseError) -> bool {
-    let code = refusal.code().unwrap_or_default();
-    ["08", "53", "57", "58"]
-        .iter()
-        .any(|class| code.starts_with(class))
 }
 
 #[cfg(test)]

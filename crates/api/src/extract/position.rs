@@ -1,10 +1,12 @@
 //! `Daybook-Min-Position`: a query that must see the client's own writes.
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
-use daybook_log::Position;
+use std::time::Duration;
 
-use crate::app::App;
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use daybook_log::{Feed, Position};
+use daybook_projections::ReadModels;
+
 use crate::problem::{ApiResult, Problem};
 
 pub(super) const HEADER: &str = "daybook-min-position";
@@ -13,39 +15,50 @@ pub(super) const HEADER: &str = "daybook-min-position";
 #[derive(Clone, Copy)]
 pub(crate) struct MinPosition(pub Option<Position>);
 
+/// The read models in which queries wait for a position, and how long they wait.
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    pub(crate) read_models: ReadModels,
+    pub(crate) patience: Duration,
+}
+
 impl MinPosition {
     /// Waits for the read model, but no longer than the contract says.
-    pub(crate) async fn reached(self, app: &App, read_model: &str) -> ApiResult<()> {
+    pub(crate) async fn reached<S>(self, state: &S, read_model: &str) -> ApiResult<()>
+    where
+        Waiting: FromRef<S>,
+    {
         let Some(position) = self.0 else {
             return Ok(());
         };
-        let timeout = app.http.read_your_writes_timeout;
-        app.read_models
-            .wait_for(read_model, position, timeout)
-            .await
-            .map_err(|behind| {
-                tracing::debug!(
-                    read_model,
-                    wanted = position,
-                    position = behind.position,
-                    "a read model is behind"
-                );
-                behind_problem()
-            })
+        let Waiting {
+            read_models,
+            patience,
+        } = Waiting::from_ref(state);
+        let waited = read_models.wait_for(read_model, position, patience).await;
+        waited.map_err(|behind| {
+            tracing::debug!(
+                read_model,
+                wanted = position,
+                position = behind.position,
+                "a read model is behind"
+            );
+            Problem::read_model_behind()
+        })
     }
 
     /// For queries on the log itself, which is behind only if it does not have the position yet.
-    pub(crate) async fn reached_by_the_log(self, app: &App) -> ApiResult<()> {
+    pub(crate) async fn reached_by_the_log<S>(self, state: &S) -> ApiResult<()>
+    where
+        Feed: FromRef<S>,
+    {
         match self.0 {
-            Some(position) if app.feed.head().await? < position => Err(behind_problem()),
+            Some(position) if Feed::from_ref(state).head().await? < position => {
+                Err(Problem::read_model_behind())
+            }
             _ => Ok(()),
         }
     }
-}
-
-fn behind_problem() -> Problem {
-    let detail = "What you wrote cannot be read yet; ask again.";
-    Problem::unavailable("read-model-behind", detail, 1)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for MinPosition {

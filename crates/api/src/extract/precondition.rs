@@ -4,9 +4,13 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
 use daybook_commands::CommandBus;
 use daybook_domain::StreamId;
+use serde::Serialize;
 
+use crate::answer::json;
 use crate::etag::{Condition, ETag, Tag};
 use crate::problem::{ApiResult, Problem};
 
@@ -54,7 +58,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 pub(crate) struct IfNoneMatch(Condition);
 
 impl IfNoneMatch {
-    pub(crate) fn holds(&self, current: ETag) -> bool {
+    fn holds(&self, current: ETag) -> bool {
         self.0.holds(current)
     }
 }
@@ -68,4 +72,13 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
             Condition::if_none_match(&parts.headers).unwrap_or(Condition::Absent),
         ))
     }
+}
+
+/// A single resource, or 304 if the client already has this version.
+pub(crate) fn tagged(body: &impl Serialize, etag: ETag, held: &IfNoneMatch) -> ApiResult {
+    let tag = [(header::ETAG, HeaderValue::from(etag))];
+    if held.holds(etag) {
+        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
+    }
+    Ok((tag, json(body)?).into_response())
 }

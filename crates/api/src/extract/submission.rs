@@ -1,6 +1,6 @@
 //! The context of a command's request: where it came from, and its idempotency key.
 
-use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
@@ -9,8 +9,7 @@ use daybook_log::{Actor, Means, Metadata};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::json::Json;
-use crate::app::App;
+use super::json::{BodyLimits, Json};
 use crate::auth::Caller;
 use crate::gateway::RequestId;
 use crate::problem::{ApiResult, Problem};
@@ -19,7 +18,7 @@ const KEY_HEADER: &str = "idempotency-key";
 const MAX_KEY_LENGTH: usize = 255;
 
 /// The context of a request for a command.
-pub struct CommandRequest {
+pub(crate) struct CommandRequest {
     pub request_id: String,
     /// The request's path, without its query.
     pub path: String,
@@ -37,7 +36,7 @@ struct Keyed {
 }
 
 impl CommandRequest {
-    pub fn context(self, actor: Actor, now: DateTime<Utc>) -> Context {
+    pub(crate) fn context(self, actor: Actor, now: DateTime<Utc>) -> Context {
         let principal = match &actor {
             Actor::Anonymous => None,
             Actor::User(_) | Actor::System(_) => Some(actor.to_string()),
@@ -107,20 +106,25 @@ pub(crate) struct Submission<T> {
     pub request: CommandRequest,
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Submission<T> {
+impl<S, T> FromRequest<S> for Submission<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+    BodyLimits: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let key = idempotency_key(request.headers())?;
         let (mut parts, body) = request.into_parts();
-        let mut command = CommandRequest::from_request_parts(&mut parts, app).await?;
+        let mut command = CommandRequest::from_request_parts(&mut parts, state).await?;
         let matched = parts
             .extensions
             .get::<MatchedPath>()
             .map_or(&*command.path, MatchedPath::as_str);
         let route = format!("{} {matched}", parts.method);
         let named = format!("{} {}\n", parts.method, command.path);
-        let json = Json::<T>::from_request(Request::from_parts(parts, body), app).await?;
+        let json = Json::<T>::from_request(Request::from_parts(parts, body), state).await?;
         if let Some(key) = key {
             command.keyed = Some(Keyed {
                 key,

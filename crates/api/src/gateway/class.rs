@@ -15,7 +15,7 @@ pub enum Class {
 impl Class {
     /// `None` for operators' requests (`/healthz`, `/metrics` …), which are neither limited nor refused.
     pub fn of(method: &Method, path: &str) -> Option<Class> {
-        let resource = path.strip_prefix(crate::app::BASE)?;
+        let resource = path.strip_prefix(super::BASE)?;
         Some(match (method, resource) {
             (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) => Class::Query,
             (_, "/analytics/events") => Class::Usage,
@@ -27,7 +27,7 @@ impl Class {
     /// Whether a successful request of [`Class::SignIn`] means that somebody has proven who they are.
     pub fn signs_in(path: &str) -> bool {
         matches!(
-            path.strip_prefix(crate::app::BASE),
+            path.strip_prefix(super::BASE),
             Some("/users/login" | "/users/refresh")
         )
     }

@@ -36,7 +36,11 @@ pub(super) async fn contained(limit: Duration, answer: impl Future<Output = Resp
 
 /// The code of the problem in an answer, for the outer layers.
 #[derive(Clone)]
-pub(super) struct Code(pub(super) String);
+struct Code(String);
+
+pub(crate) fn problem_code(response: &Response) -> Option<&str> {
+    response.extensions().get().map(|Code(code)| &**code)
+}
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();

@@ -8,39 +8,39 @@
 mod class;
 mod client_address;
 pub mod cors;
-mod denials;
 mod failure;
 mod headers;
-mod identify;
-mod limit_caller;
 pub mod measure;
 mod observe;
 mod origin;
 pub mod rate_limit;
-mod request_id;
+pub(crate) mod request_id;
 mod room;
+mod settings;
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub use self::class::{ByClass, Class};
 pub use self::client_address::{ClientAddress, TrustedProxies};
-pub(crate) use self::denials::denials;
+pub(crate) use self::failure::problem_code;
 use self::headers::Guard;
 pub(crate) use self::headers::secured;
-pub(crate) use self::identify::identify;
-pub use self::limit_caller::limit_caller;
 use self::observe::Observation;
 pub(crate) use self::origin::RequestOrigin;
 use self::rate_limit::{AdmittedRequest, RateLimiter, Verdict};
 pub use self::request_id::RequestId;
 pub use self::room::Capacity;
 use self::room::Room;
-use crate::app::HttpConfig;
+pub use self::settings::Settings;
 use crate::redis::Redis;
+
+/// The prefix of all paths of the API.
+pub const BASE: &str = "/api/v1";
 
 #[derive(Clone)]
 pub struct Gateway(Arc<Inner>);
@@ -54,14 +54,14 @@ struct Inner {
 }
 
 impl Gateway {
-    pub fn new(config: &HttpConfig, redis: Option<Redis>) -> Gateway {
-        let limiter = || RateLimiter::new(&config.limits, redis);
+    pub fn new(settings: &Settings, redis: Option<Redis>) -> Gateway {
+        let limiter = || RateLimiter::new(&settings.limits, redis);
         Gateway(Arc::new(Inner {
-            rooms: config.capacity.map(Room::new),
-            rate_limiter: config.rate_limits.then(limiter),
-            trusted_proxies: config.trusted_proxies.clone(),
-            request_timeout: config.request_timeout,
-            https: config.https,
+            rooms: settings.capacity.map(Room::new),
+            rate_limiter: settings.rate_limits.then(limiter),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            request_timeout: settings.request_timeout,
+            https: settings.https,
         }))
     }
 
@@ -70,6 +70,15 @@ impl Gateway {
         if let Some(limiter) = &self.0.rate_limiter {
             limiter.tidy();
         }
+    }
+
+    /// What the outer layer knows of a request, for the layer that limits callers.
+    pub(crate) fn take_admitted(
+        &self,
+        extensions: &mut Extensions,
+    ) -> Option<(&RateLimiter, AdmittedRequest)> {
+        let admitted = extensions.remove::<AdmittedRequest>()?;
+        Some((self.0.rate_limiter.as_ref()?, admitted))
     }
 
     fn guard(&self, request: &Request) -> Guard {
@@ -152,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    async fn ask(config: HttpConfig, path: &str) -> (u16, HeaderMap, Value) {
+    async fn ask(config: Settings, path: &str) -> (u16, HeaderMap, Value) {
         let router = Router::new()
             .route(
                 "/api/v1/panic",
@@ -178,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_answered_and_reveals_nothing() {
-        let (status, headers, body) = ask(HttpConfig::default(), "/api/v1/panic").await;
+        let (status, headers, body) = ask(Settings::default(), "/api/v1/panic").await;
         assert_eq!(
             (status, body["code"].as_str()),
             (500, Some("internal-error"))
@@ -190,9 +199,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_has_its_time() {
-        let config = HttpConfig {
+        let config = Settings {
             request_timeout: Duration::from_millis(20),
-            ..HttpConfig::default()
+            ..Settings::default()
         };
         let (status, headers, body) = ask(config, "/api/v1/never").await;
         assert_eq!((status, body["code"].as_str()), (503, Some("timeout")));
@@ -201,13 +210,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_house_says_so_but_not_to_operators() {
-        let config = HttpConfig {
+        let config = Settings {
             capacity: ByClass::all(Capacity {
                 running: 0,
                 waiting: 0,
                 patience: Duration::ZERO,
             }),
-            ..HttpConfig::default()
+            ..Settings::default()
         };
         let (status, headers, body) = ask(config.clone(), "/api/v1/fine").await;
         assert_eq!((status, body["code"].as_str()), (503, Some("overloaded")));
@@ -217,14 +226,14 @@ mod tests {
 
     #[tokio::test]
     async fn room_is_given_back_whatever_happens() {
-        let config = HttpConfig {
+        let config = Settings {
             capacity: ByClass::all(Capacity {
                 running: 1,
                 waiting: 0,
                 patience: Duration::ZERO,
             }),
             request_timeout: Duration::from_millis(20),
-            ..HttpConfig::default()
+            ..Settings::default()
         };
         let state = Gateway::new(&config, None);
         let router = Router::new()

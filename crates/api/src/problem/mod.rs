@@ -2,6 +2,8 @@
 //! the gateway, which knows the request's id and path, writes its body. `refusal` gives the commands' refusals their
 //! status.
 
+mod accounts;
+mod database;
 mod refusal;
 
 use std::borrow::Cow;
@@ -113,6 +115,11 @@ impl Problem {
 
     pub fn forbidden(detail: &'static str) -> Problem {
         Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    pub fn read_model_behind() -> Problem {
+        let detail = "What you wrote cannot be read yet; ask again.";
+        Problem::unavailable("read-model-behind", detail, 1)
     }
 
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Problem {

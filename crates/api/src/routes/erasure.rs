@@ -12,7 +12,7 @@ use crate::auth::{Access, Admin, Customer, Routes};
 use crate::extract::{CommandRequest, Id, IfMatch};
 use crate::problem::ApiResult;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::OwnerInPerson, routes!(erase_user))
 }
 
@@ -51,7 +51,7 @@ async fn erase_user(
     }?;
     if carried_out(&answered) {
         // Other processes hear of it; this one's next answer must not wait for that.
-        app.erasures.forget(id);
+        app.callers.erasures.forget(id);
     }
     Ok(to_response(answered))
 }

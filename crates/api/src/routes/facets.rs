@@ -18,7 +18,7 @@ use crate::cache::{CachedAnswer, Question};
 use crate::extract::{CacheDirectives, MinPosition, Query, invalid_parameter};
 use crate::problem::ApiResult;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Anyone, routes!(list_facets))
 }
 

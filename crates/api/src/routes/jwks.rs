@@ -28,7 +28,7 @@ pub(crate) fn router() -> Router<App> {
 }
 
 async fn jwks(State(app): State<App>) -> ApiResult {
-    let mut response = answer::json(&app.token_keys.published(app.now()))?;
+    let mut response = answer::json(&app.callers.token_keys.published(app.now()))?;
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, value);
     }

@@ -23,12 +23,11 @@ mod stock;
 mod usage;
 mod users;
 
-pub(crate) use self::api_keys::ApiKeyAnswer;
-pub(crate) use self::security_events::SecurityEventAnswer;
+use crate::app::App;
 use crate::auth::Routes;
 
 /// Every resource; their paths begin with [`crate::app::BASE`].
-pub(crate) fn api() -> Routes {
+pub(crate) fn api() -> Routes<App> {
     Routes::new()
         .merge(sessions::router())
         .merge(oidc::router())

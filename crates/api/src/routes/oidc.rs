@@ -3,25 +3,21 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
-use daybook_domain::user::Role;
-use daybook_domain::{Email, StreamId, UserId};
-use daybook_identity::oidc::{self, OidcError, Provider, Subject};
-use daybook_identity::security::Kind;
-use daybook_identity::session;
+use daybook_identity::oidc::{self, OidcError, Provider};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::sessions::{Tokens, tokens};
+use super::sessions::{TokensAnswer, answer};
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Routes};
-use crate::extract::{Json, of_database};
+use crate::extract::Json;
 use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Anyone, routes!(begin))
         .open_to(Access::Anyone, routes!(finish))
@@ -80,7 +76,7 @@ async fn begin(State(app): State<App>, _: Json<BeginBody>) -> ApiResult {
     post, path = "/api/v1/users/oidc/finish", operation_id = "finishOidc", tag = "users",
     request_body = FinishBody,
     responses(
-        (status = 200, description = "An access token and a refresh token", body = Tokens),
+        (status = 200, description = "An access token and a refresh token", body = TokensAnswer),
         (status = 401, description = "The attempt is unknown, finished or too old, or the provider proves nobody"),
         (status = 403, description = "Whoever that is has no account of staff here"),
         (status = 404, description = "No identity provider is configured"),
@@ -98,53 +94,14 @@ async fn finish(
         state,
     } = body;
     let subject = provider.finish(&app.pool, &attempt, code, &state).await?;
-    let (user_id, generation) = staff(&app, &subject).await?;
-    let session = session::start(&app.pool, user_id, generation, app.http.sessions).await?;
-    let event = origin.event(Kind::SignedIn).about(user_id);
-    app.security.record(event.of_session(session.id));
-    tokens(&app, session).await
+    let context = origin.context();
+    answer(app.accounts.sign_in_staff(&context, &subject).await?)
 }
 
 fn provider(app: &App) -> ApiResult<&Provider> {
     app.oidc
         .as_ref()
         .ok_or_else(|| Problem::not_found("No identity provider is configured here."))
-}
-
-/// The account, and the generation of its tokens before the account was looked up.
-async fn staff(app: &App, subject: &Subject) -> ApiResult<(UserId, i64)> {
-    let known = oidc::linked(&app.pool, subject).await;
-    let user_id = match known.map_err(|error| of_database(&error))? {
-        Some(user_id) => user_id,
-        None => by_email(app, subject).await?.ok_or_else(no_account)?,
-    };
-    let generation = session::generation(&app.pool, user_id).await;
-    let generation = generation.map_err(|error| of_database(&error))?;
-    let loaded = app.commands.load(StreamId::user(user_id)).await?.state;
-    loaded
-        .as_user()
-        .filter(|user| user.is_active() && user.roles.contains(&Role::Admin))
-        .ok_or_else(no_account)?;
-    let linked = oidc::link(&app.pool, subject, user_id).await;
-    linked.map_err(|error| of_database(&error))?;
-    Ok((user_id, generation))
-}
-
-async fn by_email(app: &App, subject: &Subject) -> ApiResult<Option<UserId>> {
-    let email = subject
-        .email
-        .as_deref()
-        .and_then(|email| email.parse::<Email>().ok());
-    match email {
-        Some(email) => Ok(app.commands.email_owner(&email).await?),
-        None => Ok(None),
-    }
-}
-
-fn no_account() -> Problem {
-    let detail = "There is no administrator's account for whoever signed in: one with the e-mail address that the \
-                  identity provider has verified.";
-    Problem::forbidden(detail).with_code("no-staff-account")
 }
 
 impl From<OidcError> for Problem {
@@ -156,16 +113,16 @@ impl From<OidcError> for Problem {
                 Problem::unauthorized("invalid-attempt", detail, "Bearer")
             }
             OidcError::NotProven(_) => {
-                info!(%error, "the identity provider did not confirm who somebody is");
+                info!(%error, "the identity provider proved nobody");
                 let detail = "The identity provider did not confirm who you are; begin again.";
                 Problem::unauthorized("not-proven", detail, "Bearer")
             }
             OidcError::Unavailable(_) => {
-                warn!(%error, "the identity provider does not answer as it should");
+                warn!(%error, "the identity provider is of no use");
                 let detail = "The identity provider does not answer as it should; try again.";
                 Problem::unavailable("identity-provider-unavailable", detail, 5)
             }
-            OidcError::Database(error) => of_database(&error),
+            OidcError::Database(error) => error.into(),
             OidcError::Random => {
                 error!(%error, "an attempt to sign in could not be begun");
                 Problem::internal()

@@ -17,7 +17,7 @@ use crate::auth::{Access, Admin, Customer, Routes};
 use crate::extract::{Id, Submission};
 use crate::problem::ApiResult;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Owner, routes!(cancel_order))
         .open_to(Access::Admin, routes!(process_order))

@@ -20,16 +20,17 @@ use self::answer::{HistoryAnswer, Status};
 pub(super) use self::answer::{OrderAnswer, represent};
 use self::body::PlaceOrderBody;
 use super::headers::{IdParam, IfNoneMatchParam, KeyParam};
-use crate::answer::{json, tagged, to_response};
+use crate::answer::{json, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Customer, Routes};
 use crate::etag::ETag;
 use crate::extract::{
     AsOf, AsOfParam, Id, IfNoneMatch, MinPosition, Query, Submission, list, paging, position_as_of,
+    tagged,
 };
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::SignedIn, routes!(list_orders, place_order))
         .open_to(Access::Owner, routes!(get_order))

@@ -20,7 +20,7 @@ use crate::problem::{ApiResult, Problem};
 /// The most periods in one answer.
 const MAX_PERIODS: usize = 1_000;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Anyone, routes!(get_price_history))
 }
 

@@ -28,7 +28,7 @@ use crate::extract::{
 };
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Anyone, routes!(list_products))
         .open_to(Access::Admin, routes!(create_product))

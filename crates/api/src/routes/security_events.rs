@@ -6,23 +6,23 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use daybook_contract::Timestamp;
+use daybook_accounts::SecurityEventAnswer;
 use daybook_domain::UserId;
-use daybook_history::trail::PageStart;
-use daybook_identity::security::{self, Criteria, KeptEvent, Kind, Page};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use daybook_history::trail::Place;
+use daybook_identity::security::{self, Criteria, Kind, Page};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::audit::cursor::{cursor_at, page_start};
+use super::audit::cursor::{cursor_at, place_of};
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Admin, Routes};
-use crate::extract::{Query, TOTAL_COUNT, invalid_parameter, limit, links, of_database};
+use crate::extract::{Query, TOTAL_COUNT, invalid_parameter, limit, links};
 use crate::problem::ApiResult;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Admin, routes!(list_security_events))
 }
 
@@ -51,33 +51,6 @@ struct EventsQuery {
     cursor: Option<String>,
 }
 
-/// A security event. Of an erased person it keeps what happened and when.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SecurityEventAnswer {
-    id: i64,
-    at: Timestamp,
-    /// `signed-in`, `sign-in-failed` …
-    kind: String,
-    /// `success`, `failure` or `denied`.
-    outcome: String,
-    /// Whom it concerns.
-    user_id: Option<Uuid>,
-    /// Who did it, if that was somebody else.
-    actor_id: Option<Uuid>,
-    session_id: Option<Uuid>,
-    api_key_id: Option<Uuid>,
-    /// Where it was asked for from.
-    address: Option<String>,
-    /// Method and path, its parameters by their names.
-    route: Option<String>,
-    request_id: Option<String>,
-    /// How often within the minute that begins with `at`, of what is counted.
-    times: i32,
-    #[schema(value_type = Object)]
-    detail: serde_json::Value,
-}
-
 /// What happened to accounts, the newest first: those events that fit everything that is given.
 ///
 /// Pages have no numbers: `Link` leads to the next one. `X-Total-Count` is left out above 10,000.
@@ -97,19 +70,15 @@ async fn list_security_events(
     Query(query): Query<EventsQuery>,
 ) -> ApiResult {
     let (criteria, limit) = (query.criteria()?, limit(query.limit)?);
-    let start = match page_start(query.cursor.as_deref())? {
-        PageStart::First => security::PageStart::First,
-        PageStart::After(id) => security::PageStart::After(id),
-        PageStart::Before(id) => security::PageStart::Before(id),
+    let place = match place_of(query.cursor.as_deref())? {
+        Place::First => security::PageStart::First,
+        Place::After(id) => security::PageStart::After(id),
+        Place::Before(id) => security::PageStart::Before(id),
     };
     app.security.flushed().await;
-    let page = security::search(&app.pool, &criteria, start, limit).await;
+    let page = security::search(&app.pool, &criteria, place, limit).await;
     let total = security::count(&app.pool, &criteria).await;
-    answer(
-        &uri,
-        total.map_err(|error| of_database(&error))?,
-        page.map_err(|error| of_database(&error))?,
-    )
+    answer(&uri, total?, page?)
 }
 
 fn answer(uri: &Uri, total: Option<i64>, page: Page) -> ApiResult {
@@ -119,8 +88,8 @@ fn answer(uri: &Uri, total: Option<i64>, page: Page) -> ApiResult {
     }
     let next = page.events.last().filter(|_| page.has_next);
     let prev = page.events.first().filter(|_| page.has_prev);
-    let next = next.map(|event| cursor_at(PageStart::After(event.id)));
-    let prev = prev.map(|event| cursor_at(PageStart::Before(event.id)));
+    let next = next.map(|event| cursor_at(Place::After(event.id)));
+    let prev = prev.map(|event| cursor_at(Place::Before(event.id)));
     if let Some(links) = links(uri, next.as_deref(), prev.as_deref()) {
         headers.insert(header::LINK, links);
     }
@@ -156,35 +125,4 @@ fn address(text: &str) -> ApiResult<IpAddr> {
     let detail = "Give an address of IPv4 or IPv6.";
     text.parse()
         .map_err(|_| invalid_parameter("/address", "invalid-value", detail))
-}
-
-impl From<KeptEvent> for SecurityEventAnswer {
-    fn from(event: KeptEvent) -> SecurityEventAnswer {
-        SecurityEventAnswer {
-            id: event.id,
-            at: event.at.into(),
-            kind: event.kind,
-            outcome: event.outcome,
-            user_id: event.user_id,
-            actor_id: event.actor_id,
-            session_id: event.session_id,
-            api_key_id: event.api_key_id,
-            address: event.address,
-            route: event.route,
-            request_id: event.request_id,
-            times: event.times,
-            detail: event.detail.0,
-        }
-    }
-}
-
-impl SecurityEventAnswer {
-    /// The event as the person whom it concerns may see it: if somebody else did it, without their address.
-    pub(crate) fn for_the_person(event: KeptEvent) -> SecurityEventAnswer {
-        let mut answer = SecurityEventAnswer::from(event);
-        if answer.actor_id.is_some() {
-            (answer.address, answer.request_id) = (None, None);
-        }
-        answer
-    }
 }

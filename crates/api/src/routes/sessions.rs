@@ -3,25 +3,19 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
-use daybook_domain::{StreamId, UserId};
-use daybook_identity::access_token::TokenKeyError;
-use daybook_identity::security::Kind;
-use daybook_identity::session::{self, Session, SessionError};
-use daybook_identity::{Principal, Revoked};
-use error_reporter::Report;
+use daybook_accounts::Tokens;
 use serde::{Deserialize, Serialize};
-use tracing::error;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Customer, Routes, sign_in};
-use crate::extract::{Json, of_database};
+use crate::auth::{Access, Customer, Routes};
+use crate::extract::Json;
 use crate::gateway::RequestOrigin;
-use crate::problem::{ApiResult, Problem};
+use crate::problem::ApiResult;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Anyone, routes!(login))
         .open_to(Access::Anyone, routes!(refresh))
@@ -48,7 +42,8 @@ struct RefreshBody {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Tokens {
+#[schema(as = Tokens)]
+pub(super) struct TokensAnswer {
     access_token: String,
     #[schema(pattern = "^Bearer$")]
     token_type: &'static str,
@@ -62,7 +57,7 @@ pub(super) struct Tokens {
     post, path = "/api/v1/users/login", operation_id = "login", tag = "users",
     request_body = LoginBody,
     responses(
-        (status = 200, description = "An access token and a refresh token", body = Tokens),
+        (status = 200, description = "An access token and a refresh token", body = TokensAnswer),
         (status = 401, description = "The e-mail address or the password is wrong"),
         (status = 403, description = "The password is right, and the account has been deactivated"),
     ),
@@ -72,13 +67,9 @@ async fn login(
     origin: RequestOrigin,
     Json { value: body, .. }: Json<LoginBody>,
 ) -> ApiResult {
-    let proven = sign_in::authenticate(&app, &origin, &body.email, &body.password).await?;
-    let (user_id, generation) = proven.ok_or_else(wrong_credentials)?;
-    refuse_deactivated(&app, user_id).await?;
-    let session = session::start(&app.pool, user_id, generation, app.http.sessions).await?;
-    let event = origin.event(Kind::SignedIn).about(user_id);
-    app.security.record(event.of_session(session.id));
-    tokens(&app, session).await
+    let context = origin.context();
+    let signed_in = app.accounts.sign_in(&context, &body.email, &body.password);
+    answer(signed_in.await?)
 }
 
 /// Exchanges a refresh token for fresh tokens.
@@ -86,7 +77,7 @@ async fn login(
     post, path = "/api/v1/users/refresh", operation_id = "refresh", tag = "users",
     request_body = RefreshBody,
     responses(
-        (status = 200, description = "An access token and the next refresh token", body = Tokens),
+        (status = 200, description = "An access token and the next refresh token", body = TokensAnswer),
         (status = 401, description = "The refresh token is unknown, expired or spent"),
     ),
 )]
@@ -95,16 +86,8 @@ async fn refresh(
     origin: RequestOrigin,
     Json { value: body, .. }: Json<RefreshBody>,
 ) -> ApiResult {
-    let session = session::refresh(&app.pool, &body.refresh_token, app.http.sessions).await;
-    if let Err(SessionError::Invalid {
-        ended: Some((user_id, id)),
-    }) = &session
-    {
-        app.revocations.note(Revoked::Session(*id));
-        let event = origin.event(Kind::RefreshReused).about(*user_id);
-        app.security.record(event.of_session(*id));
-    }
-    tokens(&app, session?).await
+    let context = origin.context();
+    answer(app.accounts.refresh(&context, &body.refresh_token).await?)
 }
 
 /// Ends the session of a refresh token: neither it nor the session's access tokens count from now on. An unknown
@@ -119,12 +102,8 @@ async fn logout(
     origin: RequestOrigin,
     Json { value: body, .. }: Json<RefreshBody>,
 ) -> ApiResult {
-    let ended = session::end(&app.pool, &body.refresh_token).await;
-    if let Some((user_id, revoked)) = ended.map_err(|error| of_database(&error))? {
-        app.revocations.note(revoked);
-        app.security
-            .record(origin.event(Kind::LoggedOut).about(user_id));
-    }
+    let context = origin.context();
+    app.accounts.sign_out(&context, &body.refresh_token).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -138,79 +117,20 @@ async fn logout_everywhere(
     caller: Customer,
     origin: RequestOrigin,
 ) -> ApiResult {
-    let revoked = session::end_all(&app.pool, caller.id).await;
-    app.revocations
-        .note(revoked.map_err(|error| of_database(&error))?);
-    app.security
-        .record(origin.event(Kind::LoggedOutEverywhere).about(caller.id));
+    let context = origin.context();
+    app.accounts
+        .sign_out_everywhere(&context, caller.id)
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn wrong_credentials() -> Problem {
-    let detail = "The e-mail address or the password is wrong.";
-    Problem::unauthorized("invalid-credentials", detail, "Bearer")
-}
-
-/// Call it only for somebody who has proven that the account is theirs.
-async fn refuse_deactivated(app: &App, user_id: UserId) -> ApiResult<()> {
-    let loaded = app.commands.load(StreamId::user(user_id)).await?.state;
-    if !loaded.as_user().is_some_and(|user| user.deactivated) {
-        return Ok(());
-    }
-    let detail = "The account has been deactivated; an administrator can reactivate it.";
-    let code = "account-deactivated";
-    Err(Problem::new(StatusCode::FORBIDDEN, code, detail))
-}
-
-/// The roles are the present ones, from the log.
-pub(super) async fn tokens(app: &App, session: Session) -> ApiResult {
-    let loaded = app
-        .commands
-        .load(StreamId::user(session.user_id))
-        .await?
-        .state;
-    // They may have been erased or deactivated since they proved who they are.
-    let user = loaded.as_user().filter(|user| user.is_active());
-    let roles = user
-        .map(|user| user.roles.clone())
-        .ok_or_else(wrong_credentials)?;
-    let principal = Principal {
-        user_id: session.user_id,
-        roles,
-        means: session.means(),
-    };
-    let ttl = app.http.access_token_ttl;
-    let access_token = app.token_keys.sign(&principal, app.now(), ttl)?;
-    let body = Tokens {
-        access_token,
+pub(super) fn answer(tokens: Tokens) -> ApiResult {
+    let body = TokensAnswer {
+        access_token: tokens.access_token,
         token_type: "Bearer",
-        expires_in: ttl.as_secs(),
-        refresh_token: session.refresh_token,
+        expires_in: tokens.expires_in.as_secs(),
+        refresh_token: tokens.refresh_token,
     };
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((no_store, json(&body)?).into_response())
-}
-
-impl From<SessionError> for Problem {
-    fn from(error: SessionError) -> Problem {
-        match error {
-            SessionError::Invalid { .. } => {
-                let detail = "The refresh token is unknown, expired or spent; sign in again.";
-                Problem::unauthorized("invalid-refresh-token", detail, "Bearer")
-            }
-            SessionError::Revoked => wrong_credentials(),
-            SessionError::Database(error) => of_database(&error),
-            SessionError::Random => {
-                error!(%error, "a refresh token could not be made");
-                Problem::internal()
-            }
-        }
-    }
-}
-
-impl From<TokenKeyError> for Problem {
-    fn from(error: TokenKeyError) -> Problem {
-        error!(error = %Report::new(&error), "a token could not be signed");
-        Problem::internal()
-    }
 }

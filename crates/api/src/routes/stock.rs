@@ -19,7 +19,7 @@ use crate::etag::ETag;
 use crate::extract::{AsOf, AsOfParam, Id, MinPosition, Submission, position_as_of};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Admin, routes!(get_stock, change_stock))
 }
 

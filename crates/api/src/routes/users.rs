@@ -10,37 +10,33 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::http::Uri;
+use daybook_accounts::Fate;
 use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
+use daybook_contract::RoleName;
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
 use daybook_history::past::user_at;
 use daybook_identity::security::Kind;
-use daybook_identity::{credentials, revoke_tokens};
 use daybook_log::Actor;
 use daybook_projections::users;
-use error_reporter::Report;
 use serde::Deserialize;
-use tracing::warn;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-pub(super) use self::answer::RoleName;
 use self::answer::{UserAnswer, represent};
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
-use crate::account_messages::welcome;
-use crate::answer::{carried_out, json, tagged, to_response};
+use crate::answer::{carried_out, json, to_response};
 use crate::app::{App, BASE};
-use crate::auth::sign_in::hash_new_password;
 use crate::auth::{Access, Admin, Customer, Routes};
 use crate::etag::ETag;
 use crate::extract::{
     AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query,
-    Submission, list, of_database, paging, position_as_of,
+    Submission, list, paging, position_as_of, tagged,
 };
 use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Anyone, routes!(register))
         .open_to(Access::Admin, routes!(list_users))
@@ -197,7 +193,11 @@ async fn create_user(
         last_name,
         roles,
     };
-    let event = origin.event(Kind::AccountCreated).about(id).by(admin.id);
+    let event = origin
+        .context()
+        .event(Kind::AccountCreated)
+        .about(id)
+        .by(admin.id);
     let event = event.with_roles(command.roles.clone());
     let answered = open_account(&app, command, &password, Some(admin), submission.request).await?;
     if carried_out(&answered) {
@@ -322,7 +322,11 @@ async fn change_roles(
         admin.may_dismiss(id)?;
     }
     let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
-    let event = origin.event(Kind::RoleChanged).about(id).by(admin.id);
+    let event = origin
+        .context()
+        .event(Kind::RoleChanged)
+        .about(id)
+        .by(admin.id);
     let event = event.with_roles(body.roles.clone());
     let command = admin.gives(ChangeUserRoles {
         id,
@@ -332,9 +336,7 @@ async fn change_roles(
     let accept = move |user: &Versioned<User>| represent(id, user).ok();
     let answered = app.execute(command, admin.actor(), request, accept).await?;
     if carried_out(&answered) {
-        let revoked = revoke_tokens(&app.pool, id).await;
-        app.revocations
-            .note(revoked.map_err(|error| of_database(&error))?);
+        app.accounts.revoke_tokens(id).await?;
         app.security.record(event);
     }
     Ok(to_response(answered))
@@ -344,8 +346,7 @@ fn parse_email(email: &str) -> ApiResult<Email> {
     email.parse().map_err(|field| Problem::from(&field))
 }
 
-/// Stores the password's hash first, so that no acknowledged user lacks one, and deletes it unless the user was
-/// registered just now. If that is unknown, the hash stays: it does no harm.
+/// Answers a command that opens an account, from an anonymous caller or an administrator.
 async fn open_account(
     app: &App,
     command: RegisterUser,
@@ -354,10 +355,10 @@ async fn open_account(
     request: CommandRequest,
 ) -> ApiResult<Answered> {
     let id = command.id;
-    let hash = hash_new_password(password, &command.email, "/password").await?;
-    credentials::store(&app.pool, id, &hash)
-        .await
-        .map_err(|error| of_database(&error))?;
+    let opening = app
+        .accounts
+        .begin_opening(id, &command.email, password)
+        .await?;
     let accept =
         move |user: &Versioned<User>| represent(id, user).created_at(format!("{BASE}/users/{id}"));
     let answered = match by {
@@ -370,23 +371,14 @@ async fn open_account(
             app.execute(command, by.actor(), request, accept).await
         }
     };
-    forget_unless_opened(app, id, &answered).await;
-    let answered = answered?;
-    if carried_out(&answered) {
-        welcome(app, id).await;
-    }
-    Ok(answered)
+    opening.end(fate(&answered)).await;
+    answered
 }
 
-async fn forget_unless_opened(app: &App, id: UserId, answered: &ApiResult<Answered>) {
-    let may_be_open = match answered {
-        Ok(answered) => carried_out(answered),
-        Err(problem) => problem.status().is_server_error(),
-    };
-    if may_be_open {
-        return;
-    }
-    if let Err(error) = credentials::remove(&app.pool, id).await {
-        warn!(user.id = %id, error = %Report::new(&error), "a password's hash without a user was left behind");
+fn fate(answered: &ApiResult<Answered>) -> Fate {
+    match answered {
+        Ok(answered) if carried_out(answered) => Fate::Opened,
+        Err(problem) if problem.status().is_server_error() => Fate::Unknown,
+        Ok(_) | Err(_) => Fate::NotOpened,
     }
 }

@@ -119,14 +119,14 @@ async fn when_a_key_was_used_is_written_down_once_a_minute_at_most() {
         async || shop.get(&path).token(&shop.admin()).await.json()["lastUsedAt"].clone();
     assert_eq!(last_used().await, Value::Null);
     shop.get("orders").token(&with_another_secret(&text)).await;
-    shop.app.api_keys.record_uses().await.unwrap();
+    shop.app.callers.api_keys.record_uses().await.unwrap();
     assert_eq!(last_used().await, Value::Null, "nobody had the key");
     let before = Utc::now() - TimeDelta::milliseconds(1);
     shop.get("orders").token(&text).await;
-    shop.app.api_keys.record_uses().await.unwrap();
+    shop.app.callers.api_keys.record_uses().await.unwrap();
     let used = last_used().await;
     assert!(instant(&used) >= before);
     shop.get("orders").token(&text).await;
-    shop.app.api_keys.record_uses().await.unwrap();
+    shop.app.callers.api_keys.record_uses().await.unwrap();
     assert_eq!(last_used().await, used);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use daybook_api::app::HttpConfig;
+use daybook_api::gateway::Settings;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::audit::{lines, linked, order_of};
 use crate::revocations::until;
-use crate::shop::{Customer, Reply, Shop};
+use crate::shop::{Customer, Reply, Shop, without_rate_limits};
 
 /// Two customers who order and cancel, and an admin at work: events to be found.
 async fn busy_shop() -> (Shop, [Customer; 2]) {
@@ -269,9 +270,11 @@ async fn deliveries(shop: &Shop, count: i64) -> String {
 async fn any_number_of_events_is_streamed_beyond_a_requests_time() {
     let time = Duration::from_secs(2);
     let shop = Shop::open_with(HttpConfig {
-        request_timeout: time,
+        gateway: Settings {
+            request_timeout: time,
+            ..without_rate_limits().gateway
+        },
         read_your_writes_timeout: Duration::from_secs(60),
-        rate_limits: false,
         ..HttpConfig::default()
     })
     .await;

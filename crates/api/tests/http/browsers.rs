@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use axum::extract::ConnectInfo;
 use axum::http::Method;
 use daybook_api::app::HttpConfig;
+use daybook_api::gateway::Settings;
 use daybook_edge::OverTls;
 use serde_json::json;
 
@@ -225,7 +226,10 @@ async fn browsers_are_told_to_keep_to_tls_where_there_is_tls() {
     let over_tls = plain.get("products").extension(OverTls).await;
     assert_eq!(over_tls.header(hsts), "max-age=31536000; includeSubDomains");
     let behind = Shop::open_with(HttpConfig {
-        https: true,
+        gateway: Settings {
+            https: true,
+            ..Settings::default()
+        },
         ..HttpConfig::default()
     })
     .await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_api::erasure::Erasures;
+use daybook_accounts::erasure::Erasures;
 use daybook_commands::CommandBus;
 use daybook_domain::{StreamId, UserId};
 use daybook_log::{Codec, Secrets};

@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 
-use daybook_api::app::HttpConfig;
 use daybook_identity::oidc::{OidcConfig, Provider};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::shop::{PASSWORD, Reply, Shop};
+use crate::shop::{PASSWORD, Reply, Shop, without_rate_limits};
 
 const REDIRECT_URL: &str = "http://127.0.0.1:5173/sign-in";
 const STAFF: &str = "admin@example.com";
@@ -65,10 +64,7 @@ impl Staff {
     }
 
     async fn shop(&self) -> Shop {
-        let http = HttpConfig {
-            rate_limits: false,
-            ..HttpConfig::default()
-        };
+        let http = without_rate_limits();
         Shop::open_beside(http, None, Some(self.provider())).await
     }
 

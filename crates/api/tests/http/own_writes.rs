@@ -4,7 +4,7 @@ use daybook_api::app::HttpConfig;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::shop::Shop;
+use crate::shop::{Shop, without_rate_limits};
 
 #[tokio::test]
 async fn a_query_sees_what_its_caller_wrote_however_often() {
@@ -100,8 +100,7 @@ async fn every_query_knows_when_it_is_behind() {
     let patience = Duration::from_millis(10);
     let config = HttpConfig {
         read_your_writes_timeout: patience,
-        rate_limits: false,
-        ..HttpConfig::default()
+        ..without_rate_limits()
     };
     let shop = Shop::open_with(config).await;
     let (ann, admin) = (shop.customer().await, shop.admin());

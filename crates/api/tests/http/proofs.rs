@@ -5,7 +5,7 @@ use daybook_audit::{ConsistencyProof, InclusionProof, SignedCheckpoint, Verifier
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::shop::Shop;
+use crate::shop::{Shop, without_rate_limits};
 
 async fn keys(shop: &Shop) -> Vec<VerifierKey> {
     let keys = shop.get("audit/keys").await.json();
@@ -99,9 +99,8 @@ async fn an_event_is_proven_to_those_who_may_read_its_stream() {
 #[tokio::test]
 async fn what_is_not_sealed_yet_is_said_to_be_so() {
     let shop = Shop::open_with(HttpConfig {
-        rate_limits: false,
         read_your_writes_timeout: Duration::from_millis(100),
-        ..HttpConfig::default()
+        ..without_rate_limits()
     })
     .await;
     let admin = shop.admin();

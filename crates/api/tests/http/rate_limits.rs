@@ -9,9 +9,10 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use daybook_api::app::HttpConfig;
+use daybook_api::auth::layers::limit_caller;
 use daybook_api::auth::{Caller, Known};
 use daybook_api::gateway::rate_limit::{Allowance, RateLimits};
-use daybook_api::gateway::{ByClass, Gateway, gateway, limit_caller};
+use daybook_api::gateway::{ByClass, Gateway, Settings, gateway};
 use daybook_api::redis::Redis;
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
@@ -25,17 +26,24 @@ use crate::redis_server::RedisServer;
 use crate::shop::{Reply, Shop, principal};
 
 /// So few that none is given back while a test runs.
-fn limits(by_address: u32, by_principal: u32) -> HttpConfig {
+fn limited(by_address: u32, by_principal: u32) -> HttpConfig {
+    HttpConfig {
+        gateway: limits(by_address, by_principal),
+        ..HttpConfig::default()
+    }
+}
+
+fn limits(by_address: u32, by_principal: u32) -> Settings {
     let allowance = |requests: u32| Allowance {
         requests: requests.try_into().unwrap(),
         window: Duration::from_secs(1_000_000),
     };
-    HttpConfig {
+    Settings {
         limits: RateLimits {
             by_address: ByClass::all(allowance(by_address)),
             by_principal: ByClass::all(allowance(by_principal)),
         },
-        ..HttpConfig::default()
+        ..Settings::default()
     }
 }
 
@@ -44,7 +52,7 @@ fn from(address: &str) -> ConnectInfo<SocketAddr> {
 }
 
 /// The gateway of one of several servers, before routes that need no database.
-fn server(http: &HttpConfig, redis: &Redis) -> Router {
+fn server(http: &Settings, redis: &Redis) -> Router {
     let state = Gateway::new(http, Some(redis.clone()));
     Router::new()
         .route("/api/v1/products", get(|| async { "[]" }))
@@ -116,7 +124,7 @@ async fn answered(
 
 #[tokio::test]
 async fn who_is_known_is_limited_wherever_they_ask_from() {
-    let shop = Shop::open_with(limits(1000, 3)).await;
+    let shop = Shop::open_with(limited(1000, 3)).await;
     let (ann, ben) = (shop.customer().await, shop.customer().await);
     let ask = |token: &str, address: &str| shop.get("orders").token(token).extension(from(address));
     let first = ask(&ann.token, "192.0.2.1").await;
@@ -246,7 +254,7 @@ async fn sign_ins_that_succeed_do_not_count_at_any_server() {
 async fn a_shop_counts_in_its_redis() {
     let server = RedisServer::start();
     let (redis, _tasks) = connected(&server, b"shop").await;
-    let shop = Shop::open_sharing(limits(10, 5), Some(redis)).await;
+    let shop = Shop::open_sharing(limited(10, 5), Some(redis)).await;
     let token = shop.admin();
     let ask = || shop.get("users").token(&token).extension(from("192.0.2.1"));
     assert_eq!(ask().await.status, 200);

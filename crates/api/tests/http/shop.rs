@@ -7,21 +7,29 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Utc;
-use daybook_api::account_messages::answer_forgotten_passwords;
-use daybook_api::app::{App, AppParts, HttpConfig, router};
-use daybook_api::erasure::Erasures;
+use daybook_accounts::erasure::Erasures;
+use daybook_accounts::{Accounts, AccountsParts};
+use daybook_api::app::{App, AppParts, HttpConfig};
+use daybook_api::auth::Callers;
+use daybook_api::gateway::Settings;
 use daybook_api::redis::Redis;
+use daybook_api::router;
 use daybook_audit::{Sealer, SealerConfig, SigningKey};
 use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
 use daybook_identity::access_token::TokenKeys;
+use daybook_identity::api_key::ApiKeys;
+use daybook_identity::guessing::Guessing;
 use daybook_identity::oidc::Provider;
+use daybook_identity::security::SecurityLog;
+use daybook_identity::session::Lifetimes;
 use daybook_identity::{Means, Principal, Revocations};
 use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_processes::outbox::Outbox;
 use daybook_projections::{ProgressTracker, ProjectorConfig, ReadModels};
+use daybook_usage::UsageStore;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -65,6 +73,17 @@ impl Drop for Shop {
     }
 }
 
+/// Tests send more requests than anybody may.
+pub(crate) fn without_rate_limits() -> HttpConfig {
+    HttpConfig {
+        gateway: Settings {
+            rate_limits: false,
+            ..Settings::default()
+        },
+        ..HttpConfig::default()
+    }
+}
+
 /// The first event of every shop here: an admin must be one by the log.
 async fn register_admin(commands: &CommandBus) -> UserId {
     let id = UserId::from(Uuid::now_v7());
@@ -93,11 +112,7 @@ async fn register_admin(commands: &CommandBus) -> UserId {
 
 impl Shop {
     pub(crate) async fn open() -> Shop {
-        Shop::open_with(HttpConfig {
-            rate_limits: false,
-            ..HttpConfig::default()
-        })
-        .await
+        Shop::open_with(without_rate_limits()).await
     }
 
     pub(crate) async fn open_with(http: HttpConfig) -> Shop {
@@ -121,10 +136,7 @@ impl Shop {
 
     /// Another server of this shop.
     pub(crate) async fn beside(&self, server: fn(UserId) -> Server, redis: Option<Redis>) -> Shop {
-        let http = HttpConfig {
-            rate_limits: false,
-            ..HttpConfig::default()
-        };
+        let http = without_rate_limits();
         let server = server(self.admin_id);
         Shop::open_on(Arc::clone(&self.database), server, http, redis, None).await
     }
@@ -149,25 +161,50 @@ impl Shop {
         let keys = TokenKeys::from_pkcs8(&token_key).unwrap();
         let checkpoint_key = SigningKey::generate("shop").unwrap();
         let revocations = Revocations::new(pool.clone());
-        let parts = AppParts {
-            erasures: Erasures::new(commands.clone()),
-            revocations: revocations.clone(),
-            oidc,
-            commands,
-            read_models: ReadModels::new(pool.clone(), progress.clone()),
+        let security = SecurityLog::new(pool.clone());
+        let read_models = ReadModels::new(pool.clone(), progress.clone());
+        let outbox = Outbox::new(pool.clone(), feed.codec().clone());
+        let usage = UsageStore::new(pool.clone());
+        let (accounts, forgotten) = Accounts::new(AccountsParts {
+            commands: commands.clone(),
+            read_models: read_models.clone(),
             feed: feed.clone(),
             pool: pool.clone(),
+            outbox: outbox.clone(),
+            guessing: Guessing::new(pool.clone()),
+            security: security.clone(),
+            revocations: revocations.clone(),
             token_keys: keys.clone(),
+            usage: usage.clone(),
+            sessions: Lifetimes::default(),
+            access_token_ttl: Duration::from_secs(15 * 60),
+            patience: http.read_your_writes_timeout,
+        });
+        let callers = Callers {
+            api_keys: ApiKeys::new(pool.clone()),
+            token_keys: keys.clone(),
+            revocations: revocations.clone(),
+            erasures: Erasures::new(commands.clone()),
+            commands: commands.clone(),
+        };
+        let app = App::new(AppParts {
+            commands,
+            read_models,
+            feed: feed.clone(),
+            pool: pool.clone(),
+            usage,
+            accounts,
+            callers,
+            security: security.clone(),
+            oidc,
             checkpoint_keys: vec![checkpoint_key.verifier().clone()],
             redis,
             recorder: Some(recorder().clone()),
             http,
-        };
-        let app = App::new(parts);
-        let outbox = app.outbox.clone();
+        });
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let (stop, security) = (shutdown.clone(), app.security.clone());
+        let stop = shutdown.clone();
         tasks.spawn(async move { security.run(stop).await });
         let (stop, tracked) = (shutdown.clone(), pool.clone());
         if !matches!(server, Server::Deaf(_)) {
@@ -181,7 +218,7 @@ impl Shop {
             ..ProjectorConfig::default()
         };
         tasks.spawn(daybook_projections::run(feed, projected, config, stop));
-        tasks.spawn(answer_forgotten_passwords(app.clone(), shutdown.clone()));
+        tasks.spawn(forgotten.answer(shutdown.clone()));
         Shop {
             router: router(app.clone()),
             pool,

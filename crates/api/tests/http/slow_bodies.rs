@@ -14,13 +14,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::shop::Shop;
+use crate::shop::{Shop, without_rate_limits};
 
 async fn impatient() -> Shop {
     Shop::open_with(HttpConfig {
-        rate_limits: false,
         body_timeout: Duration::from_millis(200),
-        ..HttpConfig::default()
+        ..without_rate_limits()
     })
     .await
 }

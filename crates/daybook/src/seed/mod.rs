@@ -6,6 +6,7 @@
 //! since stay.
 
 mod orders;
+mod passwords;
 mod people;
 mod shop;
 
@@ -17,7 +18,8 @@ use sqlx::PgPool;
 
 use crate::failure::Failure;
 
-pub(crate) use people::customer_ids;
+pub(crate) use passwords::{DEMO_ADMIN, renew as renew_passwords};
+use people::customer_ids;
 pub(crate) use people::customers;
 
 /// How long ago the shop opened: before its oldest order.

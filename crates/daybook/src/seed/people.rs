@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::accounts;
 use chrono::Duration;
+use daybook_accounts::set_password;
 use daybook_commands::{RegisterUser, fixed_id};
 use daybook_domain::user::Role;
 use daybook_domain::{Email, StreamId, UserId};
@@ -59,7 +59,7 @@ pub(super) async fn register(
             continue;
         }
         // Stores the password first, so that an interruption leaves no account without one.
-        accounts::set_password(seeder.pool, id, password.expose_secret()).await?;
+        set_password(seeder.pool, id, password.expose_secret()).await?;
         let command = RegisterUser {
             id,
             email: customer.email(),

@@ -4,19 +4,30 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_api::app::{App, AppParts, HttpConfig, router};
-use daybook_api::erasure::Erasures;
+use daybook_accounts::erasure::Erasures;
+use daybook_accounts::{Accounts, AccountsParts, ForgottenPasswords};
+use daybook_api::app::{App, AppParts, HttpConfig};
+use daybook_api::auth::Callers;
+use daybook_api::gateway::Settings;
+use daybook_api::redis::Redis;
+use daybook_api::router;
 use daybook_edge::Edge;
 use daybook_edge::tls::{Certificate, CertificateFiles};
 use daybook_identity::Revocations;
+use daybook_identity::api_key::ApiKeys;
+use daybook_identity::guessing::Guessing;
 use daybook_identity::oidc::Provider;
+use daybook_identity::security::SecurityLog;
+use daybook_identity::session::Lifetimes;
+use daybook_processes::outbox::Outbox;
 use daybook_projections::{ProgressTracker, ReadModels};
+use daybook_usage::UsageStore;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Server;
-use super::first_start::{self, Accounts};
+use super::first_start::{self, SignIns};
 use super::listener::ReservedPort;
 use super::sharing::Sharing;
 use super::tasks::Tasks;
@@ -61,7 +72,7 @@ impl ApiRole {
         core: &Core,
         erasures: Erasures,
         stop: CancellationToken,
-        opened: impl FnOnce(SocketAddr, &Accounts),
+        opened: impl FnOnce(SocketAddr, &SignIns),
     ) -> Result<(), Failure> {
         let Server {
             config,
@@ -79,7 +90,14 @@ impl ApiRole {
         let accounts = accounts?;
         let sharing = Sharing::start(config, database, master_key).await?;
         let progress = ProgressTracker::default();
-        let parts = parts(server, core, erasures, &progress, &sharing, self.recorder)?;
+        let Assembly { parts, forgotten } = Assembly::of(
+            server,
+            core,
+            erasures,
+            &progress,
+            sharing.redis(),
+            self.recorder,
+        )?;
         let listener = self.port.listen()?;
         let address = listener
             .local_addr()
@@ -91,6 +109,7 @@ impl ApiRole {
         let tasks = Tasks::start(
             &app,
             progress,
+            forgotten,
             database,
             &config.data.folder,
             self.certificate.clone(),
@@ -114,30 +133,69 @@ impl ApiRole {
     }
 }
 
-fn parts(
-    server: &Server<'_>,
-    core: &Core,
-    erasures: Erasures,
-    progress: &ProgressTracker,
-    sharing: &Sharing,
-    recorder: Option<PrometheusHandle>,
-) -> Result<AppParts, Failure> {
-    let (pool, data) = (&server.database.pool, &server.config.data);
-    let oidc = server.config.oidc.config()?;
-    Ok(AppParts {
-        commands: core.bus.clone(),
-        read_models: ReadModels::new(pool.clone(), progress.clone()),
-        feed: core.feed.clone(),
-        pool: pool.clone(),
-        token_keys: daybook_keys::token_keys(&data.folder)?,
-        erasures,
-        revocations: Revocations::new(pool.clone()),
-        oidc: oidc.as_ref().map(Provider::new).transpose()?,
-        checkpoint_keys: daybook_keys::checkpoint_verifiers(&data.folder, data.checkpoint_key())?,
-        redis: sharing.redis(),
-        recorder,
-        http: http(server.config),
-    })
+/// The parts that answer requests.
+struct Assembly {
+    parts: AppParts,
+    forgotten: ForgottenPasswords,
+}
+
+impl Assembly {
+    fn of(
+        server: &Server<'_>,
+        core: &Core,
+        erasures: Erasures,
+        progress: &ProgressTracker,
+        redis: Option<Redis>,
+        recorder: Option<PrometheusHandle>,
+    ) -> Result<Assembly, Failure> {
+        let (pool, data) = (&server.database.pool, &server.config.data);
+        let oidc = server.config.oidc.config()?;
+        let http = http(server.config);
+        let read_models = ReadModels::new(pool.clone(), progress.clone());
+        let security = SecurityLog::new(pool.clone());
+        let usage = UsageStore::new(pool.clone());
+        let callers = Callers {
+            api_keys: ApiKeys::new(pool.clone()),
+            token_keys: daybook_keys::token_keys(&data.folder)?,
+            revocations: Revocations::new(pool.clone()),
+            erasures,
+            commands: core.bus.clone(),
+        };
+        let (accounts, forgotten) = Accounts::new(AccountsParts {
+            commands: core.bus.clone(),
+            read_models: read_models.clone(),
+            feed: core.feed.clone(),
+            pool: pool.clone(),
+            outbox: Outbox::new(pool.clone(), core.feed.codec().clone()),
+            guessing: Guessing::new(pool.clone()),
+            security: security.clone(),
+            revocations: callers.revocations.clone(),
+            token_keys: callers.token_keys.clone(),
+            usage: usage.clone(),
+            sessions: Lifetimes::default(),
+            access_token_ttl: 60 * Duration::from_secs(server.config.access_token_minutes.into()),
+            patience: http.read_your_writes_timeout,
+        });
+        let parts = AppParts {
+            commands: core.bus.clone(),
+            read_models,
+            feed: core.feed.clone(),
+            pool: pool.clone(),
+            usage,
+            accounts,
+            callers,
+            security,
+            oidc: oidc.as_ref().map(Provider::new).transpose()?,
+            checkpoint_keys: daybook_keys::checkpoint_verifiers(
+                &data.folder,
+                data.checkpoint_key(),
+            )?,
+            redis,
+            recorder,
+            http,
+        };
+        Ok(Assembly { parts, forgotten })
+    }
 }
 
 fn edge(config: &ServerConfig, certificate: Option<Arc<Certificate>>) -> Edge {
@@ -151,12 +209,14 @@ fn edge(config: &ServerConfig, certificate: Option<Arc<Certificate>>) -> Edge {
 
 fn http(config: &ServerConfig) -> HttpConfig {
     HttpConfig {
-        access_token_ttl: 60 * Duration::from_secs(config.access_token_minutes.into()),
-        rate_limits: config.rate_limits.is_on(),
-        trusted_proxies: config.trusted_proxies.clone(),
+        gateway: Settings {
+            rate_limits: config.rate_limits.is_on(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            https: config.edge.is_behind_https(),
+            ..Settings::default()
+        },
         currency: config.currency,
         cors_origins: config.edge.cors_origins(),
-        https: config.edge.is_behind_https(),
         ..HttpConfig::default()
     }
 }

@@ -1,7 +1,7 @@
 //! What a new shop gets: an admin, and the demo if the database is private.
 
-use crate::accounts;
 use chrono::Utc;
+use daybook_accounts::{check_password, ensure_admin};
 use daybook_keys::MasterKey;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::info;
@@ -14,7 +14,7 @@ use crate::site::database::Database;
 
 /// The accounts to show at the start. A password is here only if we generated it.
 #[derive(Default)]
-pub(crate) struct Accounts {
+pub(crate) struct SignIns {
     pub(crate) admin: Option<(String, Option<SecretString>)>,
     /// Their e-mail addresses, and the password that all of them have.
     pub(crate) customers: Option<(Vec<&'static str>, SecretString)>,
@@ -24,7 +24,7 @@ pub(crate) struct Accounts {
 pub(super) fn refuse_weak_secrets(config: &ServerConfig) -> Result<(), Failure> {
     let is_demo = config.database.server_url().is_none() && config.demo.is_on();
     match config.admin()? {
-        Some((email, password)) if !is_demo => accounts::check_password(email, password),
+        Some((email, password)) if !is_demo => Ok(check_password(email, password)?),
         _ => Ok(()),
     }
 }
@@ -35,15 +35,15 @@ pub(super) async fn prepare(
     database: &Database,
     master_key: &MasterKey,
     core: &Core,
-) -> Result<Accounts, Failure> {
-    let mut accounts = Accounts::default();
+) -> Result<SignIns, Failure> {
+    let mut accounts = SignIns::default();
     let has_demo = database.is_private() && config.demo.is_on();
     if let Some((email, password)) = config.admin()? {
-        accounts::ensure_admin(&core.bus, &database.pool, email, password).await?;
+        ensure_admin(&core.bus, &database.pool, email, password).await?;
         accounts.admin = Some((email.to_owned(), None));
     } else if has_demo {
-        let (email, password) = (accounts::DEMO_ADMIN, master_key.demo_password("admin"));
-        accounts::ensure_admin(&core.bus, &database.pool, email, password.expose_secret()).await?;
+        let (email, password) = (seed::DEMO_ADMIN, master_key.demo_password("admin"));
+        ensure_admin(&core.bus, &database.pool, email, password.expose_secret()).await?;
         accounts.admin = Some((email.to_owned(), Some(password)));
     }
     if has_demo {

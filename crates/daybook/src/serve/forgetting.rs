@@ -1,6 +1,6 @@
 //! Erasing persons, which every server does whatever its roles are.
 
-use daybook_api::erasure::{Erasures, Sweeper};
+use daybook_accounts::erasure::{Erasures, Sweeper};
 use daybook_audit::store::CheckpointStore;
 
 use super::background::Background;

@@ -16,14 +16,14 @@ mod tasks;
 
 use std::net::SocketAddr;
 
-use daybook_api::erasure::{self, Erasures};
+use daybook_accounts::erasure::{self, Erasures};
 use daybook_audit::CheckpointStore;
 use daybook_keys::MasterKey;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use self::api::ApiRole;
-pub(crate) use self::first_start::Accounts;
+pub(crate) use self::first_start::SignIns;
 use self::forgetting::Forgetting;
 use self::sealer::{PreparedSealer, Sealing};
 use crate::config::{Role, ServerConfig};
@@ -37,7 +37,7 @@ use crate::site::{restored, schema};
 pub(crate) async fn serve(
     config: &ServerConfig,
     stop: CancellationToken,
-    opened: impl FnOnce(SocketAddr, &Accounts),
+    opened: impl FnOnce(SocketAddr, &SignIns),
 ) -> Result<(), Failure> {
     // Reports configuration errors that can be seen without the database before touching the database.
     let mut api = match config.has(Role::Api) {
@@ -89,7 +89,7 @@ impl Server<'_> {
         &self,
         mut api: Option<ApiRole>,
         stop: CancellationToken,
-        opened: impl FnOnce(SocketAddr, &Accounts),
+        opened: impl FnOnce(SocketAddr, &SignIns),
     ) -> Result<(), Failure> {
         let ready = async {
             // Another process may be migrating; this waits as long as that takes.
@@ -135,7 +135,7 @@ impl Server<'_> {
         core: &Core,
         api: Option<ApiRole>,
         stop: CancellationToken,
-        opened: impl FnOnce(SocketAddr, &Accounts),
+        opened: impl FnOnce(SocketAddr, &SignIns),
     ) -> Result<(), Failure> {
         let erasures = Erasures::new(core.bus.clone());
         let forgetting = Forgetting::start(self.database, &erasures, self.store.clone());

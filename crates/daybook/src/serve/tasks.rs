@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use daybook_api::account_messages::answer_forgotten_passwords;
-use daybook_api::app::{self, App};
+use daybook_accounts::ForgottenPasswords;
+use daybook_api::app::App;
+use daybook_api::chores;
 use daybook_edge::tls::{self, Certificate};
 use daybook_keys as keys;
 use daybook_projections::ProgressTracker;
@@ -19,12 +20,13 @@ impl Tasks {
     pub(super) fn start(
         app: &App,
         progress: ProgressTracker,
+        forgotten: ForgottenPasswords,
         database: &Database,
         data: &Path,
         certificate: Option<Arc<Certificate>>,
     ) -> Tasks {
-        let revocations = app.revocations.clone();
-        let (folder, token_keys) = (data.to_owned(), app.token_keys.clone());
+        let revocations = app.callers.revocations.clone();
+        let (folder, token_keys) = (data.to_owned(), app.callers.token_keys.clone());
         let security = app.security.clone();
         // Two tasks listen: each has one connection to listen and one to query.
         let (heard, told) = (database.worker_pool(2), database.worker_pool(2));
@@ -47,10 +49,8 @@ impl Tasks {
             Background::start("security events", |stop| async move {
                 security.run(stop).await;
             }),
-            Background::start("chores", |stop| app::run_background(app.clone(), stop)),
-            Background::start("forgotten passwords", |stop| {
-                answer_forgotten_passwords(app.clone(), stop)
-            }),
+            Background::start("chores", |stop| chores::run(app.clone(), stop)),
+            Background::start("forgotten passwords", |stop| forgotten.answer(stop)),
         ]);
         Tasks(tasks)
     }

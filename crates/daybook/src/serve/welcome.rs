@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use secrecy::ExposeSecret;
 
-use super::Accounts;
+use super::SignIns;
 
 /// Prints to stdout, where nothing else goes: credentials do not belong in a log.
-pub(crate) fn print(address: SocketAddr, over_tls: bool, accounts: &Accounts) -> io::Result<()> {
+pub(crate) fn print(address: SocketAddr, over_tls: bool, accounts: &SignIns) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let scheme = if over_tls { "https" } else { "http" };
     let base = format!("{scheme}://{}", reachable(address));

@@ -154,6 +154,29 @@ pub struct SecurityEvent {
     counted: bool,
 }
 
+/// The request in which something happened, as its events tell it.
+#[derive(Clone, Debug, Default)]
+pub struct RequestContext {
+    /// `None` where requests do not come over connections.
+    pub address: Option<IpAddr>,
+    /// The network of the address, which counts as one client.
+    pub network: Option<IpAddr>,
+    /// Method and path, with the names of its parameters.
+    pub route: Option<String>,
+    pub request_id: Option<String>,
+}
+
+impl RequestContext {
+    /// What happened in this request, now.
+    pub fn event(&self, kind: Kind) -> SecurityEvent {
+        let mut event = SecurityEvent::new(kind, Utc::now());
+        event.address = self.address;
+        event.route.clone_from(&self.route);
+        event.request_id.clone_from(&self.request_id);
+        event
+    }
+}
+
 /// Further details of some events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

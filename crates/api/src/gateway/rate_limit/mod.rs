@@ -45,7 +45,7 @@ pub struct RateLimiter {
 
 /// A request that has passed this process's own limit for its address.
 #[derive(Clone)]
-pub(super) struct AdmittedRequest {
+pub(crate) struct AdmittedRequest {
     pub(super) class: Class,
     pub(super) client: Option<ClientAddress>,
     pub(super) verdict: Verdict,
@@ -92,16 +92,16 @@ impl RateLimiter {
     }
 
     /// Checks the caller's limit, and the counts of all servers together.
-    pub(super) async fn check_caller(
+    pub(crate) async fn check_caller(
         &self,
-        request: AdmittedRequest,
+        admitted: AdmittedRequest,
         principal: Option<&Principal>,
     ) -> Verdict {
-        let AdmittedRequest { class, client, .. } = request;
+        let AdmittedRequest { class, client, .. } = admitted;
         let principal = principal.map(limited_as);
         let buckets = self.by_principal.get(class);
         let own = Verdict {
-            address: request.verdict.address,
+            address: admitted.verdict.address,
             principal: principal.map(|id| buckets.take(&id)),
         };
         let Some(shared) = &self.shared else {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
-use crate::extract::{MinPosition, Query, of_database};
+use crate::extract::{MinPosition, Query};
 use crate::problem::ApiResult;
 use crate::report::{Format, Row};
 
@@ -76,7 +76,7 @@ pub(super) async fn report(
     let orders = app.read_models.analytics().order_funnel(&window).await?;
     let sessions = app.usage.sessions(window.from, window.to).await;
     let funnel = Funnel {
-        sessions: steps(sessions.map_err(|error| of_database(&error))?),
+        sessions: steps(sessions?),
         orders: orders.into_iter().map(OrderStep::from).collect(),
     };
     format.answer_with(&funnel, || funnel.rows())

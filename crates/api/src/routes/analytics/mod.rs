@@ -9,9 +9,10 @@ mod window;
 
 use utoipa_axum::routes;
 
+use crate::app::App;
 use crate::auth::{Access, Routes};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Admin, routes!(sales::report))
         .open_to(Access::Admin, routes!(top_products::report))

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use daybook_contract::RoleName;
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
 use daybook_identity::api_key::NewApiKey;
@@ -10,7 +11,6 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::problem::{ApiResult, Problem};
-use crate::routes::users::RoleName;
 
 const NAME_MAX_CHARS: usize = 100;
 const USUAL_DAYS: i64 = 90;

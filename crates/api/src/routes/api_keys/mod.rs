@@ -15,7 +15,6 @@ use tracing::error;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-pub(crate) use self::answer::ApiKeyAnswer;
 use self::answer::MadeApiKeyAnswer;
 use self::body::ApiKeyBody;
 use self::pages::ListQuery;
@@ -23,11 +22,12 @@ use super::headers::IdParam;
 use crate::answer::json;
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Routes};
-use crate::extract::{Id, Json, Query, list, of_database};
+use crate::extract::{Id, Json, Query, list};
 use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
+use daybook_accounts::ApiKeyAnswer;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(
             Access::AdminInPerson,
@@ -55,7 +55,7 @@ async fn create_api_key(
     let held = maker.as_user().map(|user| user.roles.clone());
     let new = body.into_key(admin.id, &held.unwrap_or_default(), app.now())?;
     let (key, text) = api_key::create(&app.pool, new).await?;
-    let event = origin.event(Kind::ApiKeyCreated).about(admin.id);
+    let event = origin.context().event(Kind::ApiKeyCreated).about(admin.id);
     app.security.record(event.of_api_key(key.id));
     let location = format!("{BASE}/api-keys/{}", key.id);
     let made = MadeApiKeyAnswer::of(key, text);
@@ -79,7 +79,7 @@ async fn list_api_keys(
 ) -> ApiResult {
     let (place, limit) = query.place()?;
     let found = api_key::list(&app.pool, place, limit).await;
-    let page = pages::of(found.map_err(|error| of_database(&error))?);
+    let page = pages::of(found?);
     list(&uri, page, ApiKeyAnswer::from)
 }
 
@@ -90,7 +90,7 @@ async fn list_api_keys(
 )]
 async fn get_api_key(State(app): State<App>, _: Admin, Id(id): Id<Uuid>) -> ApiResult {
     let found = api_key::get(&app.pool, id).await;
-    let key = found.map_err(|error| of_database(&error))?;
+    let key = found?;
     json(&ApiKeyAnswer::from(key.ok_or_else(Problem::nothing_here)?))
 }
 
@@ -106,10 +106,11 @@ async fn revoke_api_key(
     Id(id): Id<Uuid>,
 ) -> ApiResult {
     let revoked = api_key::revoke(&app.pool, id).await;
-    let revoked = revoked.map_err(|error| of_database(&error))?;
-    app.revocations
+    let revoked = revoked?;
+    app.callers
+        .revocations
         .note(revoked.ok_or_else(Problem::nothing_here)?);
-    let event = origin.event(Kind::ApiKeyRevoked).by(admin.id);
+    let event = origin.context().event(Kind::ApiKeyRevoked).by(admin.id);
     app.security.record(event.of_api_key(id));
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -117,7 +118,7 @@ async fn revoke_api_key(
 impl From<ApiKeyError> for Problem {
     fn from(error: ApiKeyError) -> Problem {
         match error {
-            ApiKeyError::Database(error) => of_database(&error),
+            ApiKeyError::Database(error) => error.into(),
             ApiKeyError::NoOwner => {
                 let detail = "Whoever the key would act for has just been erased.";
                 Problem::unauthorized("invalid-token", detail, "Bearer error=\"invalid_token\"")

@@ -15,7 +15,7 @@ use crate::auth::{Access, Customer, Routes};
 use crate::extract::{Id, MinPosition};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::SignedIn, routes!(read_correlation))
 }
 

@@ -15,7 +15,7 @@ use crate::auth::{Access, Customer, Routes};
 use crate::extract::{MinPosition, Query, invalid_parameter, moment, position_of};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Owner, routes!(compare_stream))
 }
 

@@ -23,7 +23,7 @@ use crate::auth::{Access, Customer, Routes};
 use crate::extract::{MinPosition, Query, TOTAL_COUNT, invalid_parameter, limit, links};
 use crate::problem::ApiResult;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::SignedIn, routes!(search_events))
 }
 

@@ -5,14 +5,14 @@ use daybook_log::LogError;
 use error_reporter::Report;
 use tracing::error;
 
-use crate::extract::of_database;
 use crate::problem::Problem;
 
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Problem {
-        match &error {
-            LogError::Database(error) => of_database(error),
-            LogError::Undecodable { .. } | LogError::Encode { .. } | LogError::Seal(_) => {
+        match error {
+            LogError::Database(error) => error.into(),
+            error
+            @ (LogError::Undecodable { .. } | LogError::Encode { .. } | LogError::Seal(_)) => {
                 error!(error = %Report::new(&error), "the log could not be read");
                 Problem::internal()
             }

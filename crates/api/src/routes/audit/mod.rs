@@ -15,9 +15,10 @@ mod proofs;
 mod stream;
 mod streams;
 
+use crate::app::App;
 use crate::auth::Routes;
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .merge(streams::router())
         .merge(proofs::router())

@@ -31,13 +31,13 @@ use super::proof_answers::{
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Customer, Routes};
-use crate::extract::{Query, invalid_parameter, of_database};
+use crate::extract::{Query, invalid_parameter};
 use crate::problem::{ApiResult, Problem};
 
 /// How often requests that wait for the sealer look at its progress.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Anyone, routes!(get_checkpoint))
         .open_to(Access::Anyone, routes!(list_checkpoint_keys))
@@ -159,7 +159,7 @@ fn position_of(path: &str) -> ApiResult<Position> {
 
 async fn connection(app: &App) -> ApiResult<PoolConnection<Postgres>> {
     let connection = app.pool.acquire().await;
-    connection.map_err(|error| of_database(&error))
+    connection.map_err(|error| error.into())
 }
 
 /// The newest checkpoint, once it covers `size` events; the sealer is a moment behind the log. No connection is held
@@ -182,7 +182,7 @@ async fn sealed(app: &App, size: u64) -> ApiResult<StoredCheckpoint> {
 impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Problem {
         match error {
-            AuditError::Database(error) => of_database(&error),
+            AuditError::Database(error) => error.into(),
             AuditError::Log(error) => error.into(),
             AuditError::Tile { .. } | AuditError::Checkpoint { .. } => {
                 error!(error = %Report::new(&error), "a proof could not be made");

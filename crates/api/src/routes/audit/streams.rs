@@ -19,7 +19,7 @@ use crate::auth::{Access, Customer, Routes};
 use crate::extract::{MinPosition, Query, invalid_parameter, list, paging};
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Owner, routes!(read_stream))
 }
 

@@ -19,10 +19,10 @@ use self::named::{NameParam, Named};
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Admin, Routes};
-use crate::extract::{MinPosition, of_database};
+use crate::extract::MinPosition;
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new()
         .open_to(Access::Admin, routes!(list_projections))
         .open_to(Access::Admin, routes!(get_projection))
@@ -51,9 +51,7 @@ async fn list_projections(
 ) -> ApiResult {
     min_position.reached_by_the_log(&app).await?;
     let statuses = status(&app.pool, &app.feed).await?;
-    let mut outcomes = last_outcomes(&app.pool)
-        .await
-        .map_err(|e| of_database(&e))?;
+    let mut outcomes = last_outcomes(&app.pool).await?;
     let answers: Vec<ProjectionAnswer> = statuses
         .into_iter()
         .map(|status| {
@@ -84,16 +82,14 @@ async fn get_projection(
 async fn look(app: &App, name: &str) -> ApiResult<ProjectionAnswer> {
     let found = status_of(&app.pool, &app.feed, name).await?;
     let status = found.ok_or_else(Problem::nothing_here)?;
-    let mut outcomes = last_outcomes(&app.pool)
-        .await
-        .map_err(|e| of_database(&e))?;
+    let mut outcomes = last_outcomes(&app.pool).await?;
     Ok(ProjectionAnswer::of(status, outcomes.remove(name)))
 }
 
 impl From<StatusError> for Problem {
     fn from(error: StatusError) -> Problem {
         match error {
-            StatusError::Database(error) => of_database(&error),
+            StatusError::Database(error) => error.into(),
             StatusError::Log(error) => error.into(),
         }
     }

@@ -20,7 +20,7 @@ use super::answer::ProjectionAnswer;
 use super::named::{NameParam, Named};
 use crate::app::App;
 use crate::auth::Admin;
-use crate::extract::{Query, of_database};
+use crate::extract::Query;
 use crate::problem::{ApiResult, Problem};
 
 /// How often the status is read.
@@ -78,7 +78,7 @@ pub(super) async fn watch(
     if let Some(id) = query.build {
         let known = outcome(&app.pool, name, id).await;
         // A build is recorded a moment after its id was answered.
-        let known = known.map_err(|error| of_database(&error))?.is_some() || app.builds.has(id);
+        let known = known?.is_some() || app.builds.has(id);
         if !known {
             return Err(Problem::not_found(
                 "No build of this projection has this id.",
@@ -147,9 +147,7 @@ impl Watching {
         let found = status_of(&self.app.pool, &self.app.feed, self.name).await?;
         let status = found.ok_or_else(Problem::nothing_here)?;
         let outcomes = last_outcomes(&self.app.pool).await;
-        let last_build = outcomes
-            .map_err(|error| of_database(&error))?
-            .remove(self.name);
+        let last_build = outcomes?.remove(self.name);
         self.is_done = match self.build {
             Some(id) => has_ended || self.is_lost(id, &status),
             None => !is_moving(&status),
@@ -174,7 +172,7 @@ impl Watching {
             return Ok(false);
         };
         let found = outcome(&self.app.pool, self.name, id).await;
-        let found = found.map_err(|error| of_database(&error))?;
+        let found = found?;
         Ok(found.flatten().is_some())
     }
 

@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use daybook_projections::operate::{InvalidReason, OperateError};
 use daybook_projections::rebuild::BuildError;
 
-use crate::extract::of_database;
 use crate::problem::Problem;
 
 impl From<OperateError> for Problem {
@@ -22,7 +21,7 @@ impl From<OperateError> for Problem {
                 Problem::unavailable("read-model-busy", detail, 5)
             }
             OperateError::Build(BuildError::Database(error)) | OperateError::Database(error) => {
-                of_database(&error)
+                error.into()
             }
             OperateError::Build(error) => {
                 tracing::error!(%error, "a read model could not be operated");

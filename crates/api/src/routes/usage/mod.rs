@@ -18,10 +18,10 @@ use self::judge::{Judged, judge_all};
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Routes};
-use crate::extract::{Elements, of_database};
+use crate::extract::Elements;
 use crate::problem::{ApiResult, Problem};
 
-pub(super) fn router() -> Routes {
+pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Anyone, routes!(record_events))
 }
 
@@ -71,7 +71,7 @@ async fn record_events(
     let (judged, rejected) = judge_all(&elements, &Times::around(app.now()));
     let events: Vec<UsageEvent<'_>> = judged.iter().map(Judged::event).collect();
     let recorded = app.usage.record(&events).await;
-    let receipt = Receipt::of(recorded.map_err(|error| of_database(&error))?, rejected);
+    let receipt = Receipt::of(recorded?, rejected);
     receipt.count();
     json(&receipt)
 }

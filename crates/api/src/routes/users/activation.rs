@@ -4,7 +4,6 @@ use axum::extract::State;
 use daybook_commands::{DeactivateUser, ReactivateUser};
 use daybook_domain::user::User;
 use daybook_domain::{UserId, Versioned};
-use daybook_identity::account;
 use daybook_identity::security::Kind;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -14,7 +13,7 @@ use super::answer::{UserAnswer, represent};
 use crate::answer::{carried_out, to_response};
 use crate::app::App;
 use crate::auth::Admin;
-use crate::extract::{Id, Submission, of_database};
+use crate::extract::{Id, Submission};
 use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
@@ -50,11 +49,14 @@ pub(super) async fn deactivate_user(
         .await?;
     // Also when the answer is repeated: the client may repeat the request because this failed.
     if answered.answer.status == 200 {
-        let revoked = account::shut_out(&app.pool, id).await;
-        app.revocations
-            .note(revoked.map_err(|error| of_database(&error))?);
-        app.security
-            .record(origin.event(Kind::Deactivated).about(id).by(admin.id));
+        app.accounts.shut_out(id).await?;
+        app.security.record(
+            origin
+                .context()
+                .event(Kind::Deactivated)
+                .about(id)
+                .by(admin.id),
+        );
     }
     Ok(to_response(answered))
 }
@@ -81,8 +83,13 @@ pub(super) async fn reactivate_user(
         .execute(command, admin.actor(), submission.request, accept)
         .await?;
     if carried_out(&answered) {
-        app.security
-            .record(origin.event(Kind::Reactivated).about(id).by(admin.id));
+        app.security.record(
+            origin
+                .context()
+                .event(Kind::Reactivated)
+                .about(id)
+                .by(admin.id),
+        );
     }
     Ok(to_response(answered))
 }

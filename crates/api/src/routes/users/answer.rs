@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use daybook_contract::Timestamp;
+use daybook_contract::{RoleName, Timestamp};
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Personal, UserId, Versioned};
 use daybook_projections::users;
@@ -11,14 +11,6 @@ use utoipa::ToSchema;
 
 use crate::answer::Representation;
 use crate::etag::ETag;
-
-#[derive(ToSchema)]
-#[schema(as = Role, rename_all = "lowercase")]
-#[allow(dead_code, reason = "only describes the domain's type")]
-pub(in crate::routes) enum RoleName {
-    User,
-    Admin,
-}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -4,6 +4,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use daybook_accounts::{
+    Action, ApiKeyAnswer, IdentityProvider, SecurityEventAnswer, SignIn, VisitorEvent,
+};
 use daybook_contract::Timestamp;
 use daybook_domain::UserId;
 use daybook_history::trail::Entry;
@@ -11,15 +14,12 @@ use daybook_identity::security::Kind;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::SecurityEventAnswer;
 use super::super::headers::IdParam;
 use crate::app::App;
 use crate::auth::Customer;
 use crate::extract::{Id, MinPosition};
 use crate::gateway::RequestOrigin;
-use crate::person_export::{Action, IdentityProvider, PersonExport, SignIn, VisitorEvent};
 use crate::problem::{ApiResult, Problem};
-use crate::routes::ApiKeyAnswer;
 
 #[derive(ToSchema)]
 #[schema(as = PersonExport, rename_all = "camelCase")]
@@ -66,10 +66,15 @@ pub(super) async fn export_user(
 ) -> ApiResult {
     caller.may_see(id)?;
     min_position.reached_by_the_log(&app).await?;
-    let export = PersonExport::begin(&app, id).await?;
+    let export = app.accounts.export(id).await?;
     let export = export.ok_or_else(Problem::nothing_here)?;
-    app.security
-        .record(origin.event(Kind::Exported).about(id).by(caller.id));
+    app.security.record(
+        origin
+            .context()
+            .event(Kind::Exported)
+            .about(id)
+            .by(caller.id),
+    );
     let headers = [
         (header::CONTENT_TYPE, "application/json".to_owned()),
         (header::CACHE_CONTROL, "no-store".to_owned()),

@@ -4,22 +4,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use daybook_domain::UserId;
-use daybook_identity::account;
-use daybook_identity::one_time::{self, Purpose};
 use daybook_identity::security::Kind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::headers::IdParam;
-use super::email::invalid_token;
 use super::parse_email;
-use crate::account_messages::active_user;
 use crate::app::App;
 use crate::auth::Customer;
-use crate::auth::sign_in::{authenticate, forgive, hash_new_password};
-use crate::extract::{Id, Json, of_database};
+use crate::extract::{Id, Json};
 use crate::gateway::RequestOrigin;
-use crate::problem::{ApiResult, Problem};
+use crate::problem::ApiResult;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -64,19 +59,14 @@ pub(super) async fn change_password(
     Json { value: body, .. }: Json<ChangePasswordBody>,
 ) -> ApiResult {
     caller.must_be(id)?;
-    let user = active_user(&app, id).await?;
-    let email = user.as_ref().and_then(|user| user.email.known());
-    let email = email.ok_or_else(Problem::nothing_here)?;
-    let hash = hash_new_password(&body.new_password, email, "/newPassword").await?;
-    // Guessing the password here is delayed in the same way as when signing in.
-    let proven = authenticate(&app, &origin, email.as_str(), &body.old_password).await?;
-    let (_, generation) = proven.ok_or_else(wrong_password)?;
-    let changed = account::change_password(&app.pool, id, generation, &hash).await;
-    let changed = changed.map_err(|error| of_database(&error))?;
-    // `None` if somebody changed it meanwhile, so that the old password is no longer right.
-    app.revocations.note(changed.ok_or_else(wrong_password)?);
-    app.security
-        .record(origin.event(Kind::PasswordChanged).about(id));
+    let ChangePasswordBody {
+        old_password,
+        new_password,
+    } = body;
+    let context = origin.context();
+    app.accounts
+        .change_password(&context, id, &old_password, &new_password)
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -94,9 +84,9 @@ pub(super) async fn forgotten_password(
     origin: RequestOrigin,
     Json { value: body, .. }: Json<ForgottenPasswordBody>,
 ) -> ApiResult {
-    let event = origin.event(Kind::PasswordResetRequested);
-    app.forgotten_passwords
-        .ask(parse_email(&body.email)?, event)?;
+    let event = origin.context().event(Kind::PasswordResetRequested);
+    app.accounts
+        .ask_password_reset(parse_email(&body.email)?, event)?;
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
@@ -111,26 +101,13 @@ pub(super) async fn reset_password(
     origin: RequestOrigin,
     Json { value: body, .. }: Json<ResetPasswordBody>,
 ) -> ApiResult {
-    let issued = one_time::find(&app.pool, Purpose::PasswordReset, &body.token).await;
-    let issued = issued.map_err(|error| of_database(&error))?;
-    let issued = issued.ok_or_else(invalid_token)?;
-    let user = active_user(&app, issued.user_id).await?;
-    let email = user.as_ref().and_then(|user| user.email.known());
-    let email = email
-        .filter(|email| issued.was_sent_to(email))
-        .ok_or_else(invalid_token)?;
-    let hash = hash_new_password(&body.new_password, email, "/newPassword").await?;
-    let reset = account::reset_password(&app.pool, &body.token, issued.user_id, &hash).await;
-    let reset = reset.map_err(|error| of_database(&error))?;
-    app.revocations.note(reset.ok_or_else(invalid_token)?);
-    app.security
-        .record(origin.event(Kind::PasswordReset).about(issued.user_id));
-    // Lets the owner sign in at once, even while strangers are guessing the password.
-    forgive(&app, &origin, email, issued.user_id).await?;
+    let ResetPasswordBody {
+        token,
+        new_password,
+    } = body;
+    let context = origin.context();
+    app.accounts
+        .reset_password(&context, &token, &new_password)
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-fn wrong_password() -> Problem {
-    let detail = "The old password is wrong.";
-    Problem::new(StatusCode::FORBIDDEN, "wrong-password", detail)
 }

@@ -5,13 +5,10 @@ use serde_json::json;
 
 use crate::redis::connected;
 use crate::redis_server::RedisServer;
-use crate::shop::{Server, Shop};
+use crate::shop::{Server, Shop, without_rate_limits};
 
 fn config() -> HttpConfig {
-    HttpConfig {
-        rate_limits: false,
-        ..HttpConfig::default()
-    }
+    without_rate_limits()
 }
 
 #[tokio::test]

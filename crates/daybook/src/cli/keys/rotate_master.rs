@@ -1,6 +1,5 @@
 use std::time::{Duration, Instant};
 
-use crate::accounts;
 use clap::Args;
 use daybook_keys::{MasterKey, NextMasterKey};
 use daybook_log::rotation::{self, Rotated, RotationError};
@@ -11,6 +10,7 @@ use tokio::time::sleep;
 use crate::cli::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig, given, secret};
 use crate::failure::Failure;
+use crate::seed;
 use crate::site::database::{Database, IfRunning};
 use crate::site::schema;
 
@@ -85,7 +85,7 @@ async fn rotate(
     // Only after the database uses the new key, and never without it.
     let new = next.take_over()?;
     if database.is_private() {
-        accounts::renew_demo_passwords(&database.worker_pool(1), present, &new).await?;
+        seed::renew_passwords(&database.worker_pool(1), present, &new).await?;
     }
     Ok(rotated)
 }

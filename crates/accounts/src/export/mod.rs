@@ -16,7 +16,7 @@ mod usage;
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use daybook_domain::UserId;
 use daybook_history::past::user_at;
 use daybook_history::trail::TrailError;
@@ -27,18 +27,22 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::error;
 
-pub(crate) use self::actions::Action;
-pub(crate) use self::summary::{IdentityProvider, SignIn};
-pub(crate) use self::usage::VisitorEvent;
+pub use self::actions::Action;
+pub use self::summary::{IdentityProvider, SignIn};
+pub use self::usage::VisitorEvent;
 
 use self::summary::Summary;
-use crate::app::App;
-use crate::extract::MinPosition;
-use crate::problem::{ApiResult, Problem};
+use crate::accounts::Accounts;
 
-/// Why a document broke off. Its recipient notices that it is incomplete.
+/// Why a document could not be begun, or broke off. A recipient notices if it is incomplete.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ExportError {
+pub enum ExportError {
+    #[error("too many exports are under way")]
+    Busy,
+    #[error("the read models are behind the log")]
+    Behind,
+    #[error("what the account can be used with could not be read")]
+    SignIns(#[source] sqlx::Error),
     #[error("the log could not be read")]
     Log(#[from] LogError),
     #[error("the orders could not be read")]
@@ -54,7 +58,7 @@ pub(crate) enum ExportError {
 }
 
 /// A document that is ready to be written.
-pub(crate) struct PersonExport {
+pub struct PersonExport {
     source: Source,
     /// The account's version at the position.
     version: i64,
@@ -64,44 +68,46 @@ pub(crate) struct PersonExport {
 /// Whose data is exported, and up to which position.
 #[derive(Clone)]
 struct Source {
-    app: App,
+    accounts: Accounts,
     id: UserId,
-    /// Nothing later is included.
+    /// Nothing later is in it.
     position: Position,
     /// Held until the document has been written.
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
-impl PersonExport {
+impl Accounts {
     /// `None` if there never was such a person. Waits until the read models have reached the end of the log.
-    pub(crate) async fn begin(app: &App, id: UserId) -> ApiResult<Option<PersonExport>> {
-        let position = app.feed.head().await?;
-        let Some(account) = user_at(&app.feed, id, position).await? else {
+    pub async fn export(&self, id: UserId) -> Result<Option<PersonExport>, ExportError> {
+        let position = self.feed.head().await?;
+        let Some(account) = user_at(&self.feed, id, position).await? else {
             return Ok(None);
         };
-        let wanted = MinPosition(Some(position));
-        wanted.reached(app, order_model::NAME).await?;
-        wanted.reached(app, trail_model::NAME).await?;
-        let Ok(permit) = Arc::clone(&app.exports).try_acquire_owned() else {
-            let detail = "Too many exports are under way; ask again when one of them has ended.";
-            return Err(Problem::unavailable("overloaded", detail, 5));
-        };
+        for read_model in [order_model::NAME, trail_model::NAME] {
+            self.read_models
+                .wait_for(read_model, position, self.patience)
+                .await
+                .map_err(|_| ExportError::Behind)?;
+        }
+        let permit = Arc::clone(self.export_permits()).try_acquire_owned();
         let source = Source {
-            app: app.clone(),
+            accounts: self.clone(),
             id,
             position,
-            _permit: Arc::new(permit),
+            _permit: Arc::new(permit.map_err(|_| ExportError::Busy)?),
         };
-        let summary = Summary::of(&source, &account).await?;
-        app.security.flushed().await;
+        let summary = Summary::of(&source, &account).await;
+        self.security.flushed().await;
         Ok(Some(PersonExport {
-            source,
             version: account.version,
-            summary,
+            summary: summary.map_err(ExportError::SignIns)?,
+            source,
         }))
     }
+}
 
-    pub(crate) fn document(self) -> impl Stream<Item = Result<Bytes, ExportError>> + Send {
+impl PersonExport {
+    pub fn document(self) -> impl Stream<Item = Result<Bytes, ExportError>> + Send {
         let PersonExport {
             source,
             version,

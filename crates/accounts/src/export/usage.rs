@@ -14,7 +14,7 @@ const CHUNK: i64 = 1_000;
 /// A usage event that names the person.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct VisitorEvent {
+pub struct VisitorEvent {
     received_at: Timestamp,
     /// As it came.
     #[schema(value_type = Object)]
@@ -29,7 +29,7 @@ pub(super) fn of_person(
         (source, None),
         |(source, mark): (Source, Option<Mark>)| async move {
             let person = source.id.as_uuid();
-            let events = source.app.usage.of_user(person, mark, CHUNK).await;
+            let events = source.accounts.usage.of_user(person, mark, CHUNK).await;
             let events = events.map_err(ExportError::Usage)?;
             let Some(mark) = events.last().map(KeptEvent::mark) else {
                 return Ok(None);

@@ -4,13 +4,16 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::app::App;
-use crate::auth::Caller;
+use crate::auth::{Caller, Callers};
 
 /// The layer's function, for `axum::middleware::from_fn_with_state`.
-pub(crate) async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let mut caller = Caller::identify(&app, request.headers()).await;
-    caller.confirm(&app).await;
+pub(crate) async fn identify(
+    State(callers): State<Callers>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let mut caller = Caller::identify(&callers, request.headers()).await;
+    caller.confirm(&callers).await;
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
     if response.status().is_client_error() {

@@ -1,32 +1,53 @@
-//! Accounts that Daybook itself creates: the first admin, and the passwords of the demo's customers.
+//! The first administrator, whom Daybook itself creates.
 
 use std::collections::BTreeSet;
 
 use chrono::Utc;
-use daybook_commands::{CommandBus, RegisterUser, fixed_id, send_as_system};
+use daybook_commands::{CommandBus, CommandError, RegisterUser, fixed_id, send_as_system};
 use daybook_domain::user::Role;
 use daybook_domain::{Email, InvalidField, StreamId, UserId};
-use daybook_identity::{credentials, password};
-use daybook_keys::MasterKey;
-use secrecy::ExposeSecret;
+use daybook_identity::credentials;
+use daybook_identity::password::{self, PasswordError};
 use sqlx::PgPool;
 use tracing::{info, warn};
 
-use crate::failure::Failure;
-use crate::seed;
+/// Why the first administrator could not be created.
+#[derive(Debug, thiserror::Error)]
+pub enum FirstAdminError {
+    #[error("the admin {email} could not be made: {reason}")]
+    Refused { email: String, reason: String },
+    #[error("a password cannot be used")]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error("the password of the admin could not be looked up or stored")]
+    Database(#[from] sqlx::Error),
+}
 
-/// The demo's admin, if no other was configured.
-pub(crate) const DEMO_ADMIN: &str = "admin@daybook.example";
+impl FirstAdminError {
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            FirstAdminError::Refused { .. } => {
+                "mend DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD"
+            }
+            FirstAdminError::Password(_)
+            | FirstAdminError::Command(_)
+            | FirstAdminError::Database(_) => {
+                "see that PostgreSQL runs and that its log is clean, then try again"
+            }
+        }
+    }
+}
 
 /// Creates the admin unless the e-mail address belongs to somebody already. Only an admin without a password is given
 /// this one: a new admin, or one who came with an imported log. A password that was changed since stays.
-pub(crate) async fn ensure_admin(
+pub async fn ensure_admin(
     bus: &CommandBus,
     pool: &PgPool,
     email: &str,
     password: &str,
-) -> Result<(), Failure> {
-    let failed = |reason: String| Failure::Admin {
+) -> Result<(), FirstAdminError> {
+    let failed = |reason: String| FirstAdminError::Refused {
         email: email.to_owned(),
         reason,
     };
@@ -56,46 +77,19 @@ pub(crate) async fn ensure_admin(
     Ok(())
 }
 
-pub(crate) fn check_password(email: &str, password: &str) -> Result<(), Failure> {
-    password::check_for(password, email).map_err(|wrong| Failure::Admin {
+pub fn check_password(email: &str, password: &str) -> Result<(), FirstAdminError> {
+    password::check_for(password, email).map_err(|wrong| FirstAdminError::Refused {
         email: email.to_owned(),
         reason: wrong.to_string(),
     })
 }
 
-/// Gives the demo's accounts the passwords that are derived from another master key, except for people who have changed
-/// theirs.
-pub(crate) async fn renew_demo_passwords(
-    pool: &PgPool,
-    present: &MasterKey,
-    new: &MasterKey,
-) -> Result<(), Failure> {
-    let admin = DEMO_ADMIN.parse().ok().map(|address| admin_id(&address, 0));
-    let accounts = admin
-        .into_iter()
-        .map(|id| (id, "admin"))
-        .chain(seed::customer_ids().map(|id| (id, "customers")));
-    for (id, account) in accounts {
-        let known = credentials::find(pool, id)
-            .await
-            .map_err(Failure::database("looking up a password's hash"))?;
-        let Some(hash) = known else { continue };
-        if password::verify(present.demo_password(account).expose_secret(), &hash)
-            .await
-            .map_err(unusable)?
-        {
-            set_password(pool, id, new.demo_password(account).expose_secret()).await?;
-        }
-    }
-    Ok(())
-}
-
 /// The same id from every process, so that only one of several that start at once creates the admin. A person who was
 /// erased with such an id stays erased, and the next admin gets another id.
-async fn free_id(bus: &CommandBus, address: &Email) -> Result<UserId, Failure> {
+async fn free_id(bus: &CommandBus, address: &Email) -> Result<UserId, FirstAdminError> {
     let mut nth = 0;
     loop {
-        let id = admin_id(address, nth);
+        let id = first_admin_id(address, nth);
         let known = bus.load(StreamId::user(id)).await?.state;
         if !known.as_user().is_some_and(|user| user.erased) {
             return Ok(id);
@@ -104,23 +98,19 @@ async fn free_id(bus: &CommandBus, address: &Email) -> Result<UserId, Failure> {
     }
 }
 
-fn admin_id(address: &Email, nth: usize) -> UserId {
+/// The `nth` id that an admin of this address may have.
+pub fn first_admin_id(address: &Email, nth: usize) -> UserId {
     fixed_id(&format!("first admin {}", address.canonical()), nth).into()
 }
 
-fn unusable(source: password::PasswordError) -> Failure {
-    Failure::Unusable {
-        what: "a password",
-        source: source.into(),
-    }
-}
-
 /// Stores a password's hash. Call it before the user is registered, so that no account ever exists without one.
-pub(crate) async fn set_password(pool: &PgPool, id: UserId, password: &str) -> Result<(), Failure> {
-    let hash = password::hash(password).await.map_err(unusable)?;
-    credentials::store(pool, id, &hash)
-        .await
-        .map_err(Failure::database("storing a password's hash"))
+pub async fn set_password(
+    pool: &PgPool,
+    id: UserId,
+    password: &str,
+) -> Result<(), FirstAdminError> {
+    let hash = password::hash(password).await?;
+    Ok(credentials::store(pool, id, &hash).await?)
 }
 
 async fn let_in(
@@ -128,7 +118,7 @@ async fn let_in(
     pool: &PgPool,
     owner: UserId,
     password: &str,
-) -> Result<(), Failure> {
+) -> Result<(), FirstAdminError> {
     let user = bus.load(StreamId::user(owner)).await?;
     let is_admin = user
         .state
@@ -138,9 +128,7 @@ async fn let_in(
         warn!(user.id = %owner, "DAYBOOK_ADMIN_EMAIL is the address of a user who is no admin");
         return Ok(());
     }
-    let known = credentials::find(pool, owner)
-        .await
-        .map_err(Failure::database("looking up a password's hash"))?;
+    let known = credentials::find(pool, owner).await?;
     if known.is_none() {
         set_password(pool, owner, password).await?;
         info!(user.id = %owner, "gave the admin a password");

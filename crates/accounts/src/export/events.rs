@@ -12,7 +12,7 @@ pub(super) fn of_account(
     version: i64,
 ) -> impl Stream<Item = Result<Vec<Entry>, ExportError>> + Send {
     let account = StreamId::user(source.id);
-    let walk = source.app.trail().walk_stream(account, version);
+    let walk = source.accounts.trail().walk_stream(account, version);
     stream::try_unfold(walk, |mut walk| async move {
         let entries = walk.next().await?;
         Ok(entries.map(|entries| (entries, walk)))

@@ -4,9 +4,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Gateway;
-use super::rate_limit::AdmittedRequest;
 use crate::auth::Caller;
+use crate::gateway::Gateway;
 
 /// The layer's function, for `axum::middleware::from_fn_with_state`; inside the layer that identifies the caller.
 pub async fn limit_caller(
@@ -14,8 +13,7 @@ pub async fn limit_caller(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let admitted = request.extensions_mut().remove::<AdmittedRequest>();
-    let (Some(limiter), Some(admitted)) = (&gateway.0.rate_limiter, admitted) else {
+    let Some((limiter, admitted)) = gateway.take_admitted(request.extensions_mut()) else {
         return next.run(request).await;
     };
     let principal = match Caller::of(request.extensions()) {

@@ -1,6 +1,6 @@
 //! The first part of the export: the account, and the ways to sign in to it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use daybook_contract::Timestamp;
 use daybook_domain::user::User;
 use daybook_domain::{UserId, Versioned};
@@ -14,9 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Source;
-use crate::extract::of_database;
-use crate::problem::ApiResult;
-use crate::routes::ApiKeyAnswer;
+use crate::api_key::ApiKeyAnswer;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,7 +32,7 @@ pub(super) struct Summary {
 /// A refresh token, without what would prove anything.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SignIn {
+pub struct SignIn {
     /// Shared by all tokens that follow from one sign-in.
     id: Uuid,
     issued_at: Timestamp,
@@ -46,28 +44,25 @@ pub(crate) struct SignIn {
 /// What somebody is called by a provider at which they have signed in.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct IdentityProvider {
+pub struct IdentityProvider {
     issuer: String,
     subject: String,
     linked_at: Timestamp,
 }
 
 impl Summary {
-    pub(super) async fn of(source: &Source, account: &Versioned<User>) -> ApiResult<Summary> {
-        let pool = &source.app.pool;
-        let password_set_at = credentials::set_at(pool, source.id).await;
-        let tokens = session::of_user(pool, source.id).await;
-        let api_keys = api_key::of_user(pool, source.id).await;
-        let subjects = oidc::of_user(pool, source.id).await;
-        let (password_set_at, tokens, api_keys, subjects) = (
-            password_set_at.map_err(|error| of_database(&error))?,
-            tokens.map_err(|error| of_database(&error))?,
-            api_keys.map_err(|error| of_database(&error))?,
-            subjects.map_err(|error| of_database(&error))?,
-        );
+    pub(super) async fn of(
+        source: &Source,
+        account: &Versioned<User>,
+    ) -> Result<Summary, sqlx::Error> {
+        let pool = &source.accounts.pool;
+        let password_set_at = credentials::set_at(pool, source.id).await?;
+        let tokens = session::of_user(pool, source.id).await?;
+        let api_keys = api_key::of_user(pool, source.id).await?;
+        let subjects = oidc::of_user(pool, source.id).await?;
         Ok(Summary {
             id: source.id,
-            exported_at: source.app.now().into(),
+            exported_at: Utc::now().trunc_subsecs(3).into(),
             position: source.position,
             account: UserRecord::of(source.id, account),
             password_set_at: password_set_at.map(<DateTime<Utc>>::into),

@@ -2,7 +2,7 @@
 
 use std::future::ready;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
 

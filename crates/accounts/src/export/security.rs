@@ -4,7 +4,7 @@ use daybook_identity::security;
 use futures::{Stream, stream};
 
 use super::{ExportError, Source};
-use crate::routes::SecurityEventAnswer;
+use crate::security_event::SecurityEventAnswer;
 
 const CHUNK: i64 = 1_000;
 
@@ -13,7 +13,7 @@ pub(super) fn of_person(
     source: Source,
 ) -> impl Stream<Item = Result<Vec<SecurityEventAnswer>, ExportError>> + Send {
     stream::try_unfold((source, 0), |(source, after): (Source, i64)| async move {
-        let events = security::of_user(&source.app.pool, source.id, after, CHUNK).await;
+        let events = security::of_user(&source.accounts.pool, source.id, after, CHUNK).await;
         let events = events.map_err(ExportError::Security)?;
         let Some(last) = events.last().map(|event| event.id) else {
             return Ok(None);

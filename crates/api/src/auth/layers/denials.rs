@@ -8,10 +8,8 @@ use axum::response::Response;
 use daybook_edge::network_of;
 use daybook_identity::security::{Kind, SecurityLog};
 
-use super::failure::Code;
-use super::origin::{RequestOrigin, client_address};
-use super::request_id;
 use crate::auth::Caller;
+use crate::gateway::{ClientAddress, RequestOrigin, problem_code, request_id};
 
 /// The layer's function, for `axum::middleware::from_fn_with_state`. It must be outside of all layers that refuse
 /// requests.
@@ -25,8 +23,9 @@ pub(crate) async fn denials(
     if let Some(kind) = denial(&response) {
         let told = response.extensions();
         let caller = told.get::<Caller>().and_then(Caller::user_id);
-        let mut event = origin.event(kind).about(caller);
-        event.address = client_address(told).or(event.address);
+        let mut event = origin.context().event(kind).about(caller);
+        let client = told.get::<ClientAddress>().map(|client| client.address);
+        event.address = client.or(event.address);
         // A client with IPv6 has more addresses than there is room for rows.
         event.address = event.address.map(network_of);
         let request_id = response.headers().get(request_id::HEADER);
@@ -37,12 +36,7 @@ pub(crate) async fn denials(
 }
 
 fn denial(response: &Response) -> Option<Kind> {
-    let code = || {
-        response
-            .extensions()
-            .get::<Code>()
-            .map_or("", |code| &*code.0)
-    };
+    let code = || problem_code(response).unwrap_or_default();
     match response.status() {
         StatusCode::FORBIDDEN => Some(Kind::AccessDenied),
         // A request without a token is not an attempt.

@@ -1,0 +1,46 @@
+//! API keys as JSON, in answers and exports.
+
+use daybook_contract::{RoleName, Timestamp};
+use daybook_domain::UserId;
+use daybook_domain::user::Role;
+use daybook_identity::api_key::ApiKey;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A key without what would prove anything.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ApiKey)]
+pub struct ApiKeyAnswer {
+    id: Uuid,
+    name: String,
+    /// What the key itself begins with.
+    prefix: String,
+    #[schema(value_type = Vec<RoleName>)]
+    roles: Vec<Role>,
+    /// Who made it, and for whom it acts.
+    #[schema(value_type = Uuid)]
+    user_id: UserId,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+    /// To the minute or so.
+    last_used_at: Option<Timestamp>,
+}
+
+impl From<ApiKey> for ApiKeyAnswer {
+    fn from(key: ApiKey) -> ApiKeyAnswer {
+        ApiKeyAnswer {
+            prefix: key.prefix(),
+            id: key.id,
+            name: key.name,
+            roles: key.roles,
+            user_id: key.user_id,
+            created_at: key.created_at.into(),
+            expires_at: key.expires_at.into(),
+            revoked_at: key.revoked_at.map(Timestamp::from),
+            last_used_at: key.last_used_at.map(Timestamp::from),
+        }
+    }
+}
