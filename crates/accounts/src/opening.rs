@@ -52,7 +52,7 @@ impl Opening {
             Fate::Unknown => {}
             Fate::NotOpened => {
                 if let Err(error) = credentials::remove(&accounts.pool, id).await {
-                    warn!(user.id = %id, error = %Report::new(&error), "a password's hash of nobody was left behind");
+                    warn!(user.id = %id, error = %Report::new(&error), "a password's hash without a user was left behind");
                 }
             }
         }

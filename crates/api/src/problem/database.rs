@@ -14,7 +14,7 @@ impl From<sqlx::Error> for Problem {
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed => {
-                warn!(error = %Report::new(&error), "a query found no database");
+                warn!(error = %Report::new(&error), "the database could not be reached for a query");
                 unreachable_database()
             }
             sqlx::Error::Database(refusal) if is_passing(refusal.as_ref()) => {

@@ -113,12 +113,12 @@ impl From<OidcError> for Problem {
                 Problem::unauthorized("invalid-attempt", detail, "Bearer")
             }
             OidcError::NotProven(_) => {
-                info!(%error, "the identity provider proved nobody");
+                info!(%error, "the identity provider did not confirm who somebody is");
                 let detail = "The identity provider did not confirm who you are; begin again.";
                 Problem::unauthorized("not-proven", detail, "Bearer")
             }
             OidcError::Unavailable(_) => {
-                warn!(%error, "the identity provider is of no use");
+                warn!(%error, "the identity provider does not answer as it should");
                 let detail = "The identity provider does not answer as it should; try again.";
                 Problem::unavailable("identity-provider-unavailable", detail, 5)
             }
