@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use daybook_commands::{
-    Aggregates, Answer, ClaimKind, Command, CommandBus, Context, Decision, NewClaim, Refusal,
-    StreamUse,
+    Aggregates, ClaimKind, Command, CommandBus, Decision, NewClaim, Refusal, StreamUse,
 };
 use daybook_domain::{ProductId, StreamId};
 use uuid::Uuid;
@@ -50,22 +49,8 @@ async fn send(bus: &CommandBus, wants_taken: bool) -> anyhow::Result<bool> {
         product_id: Uuid::now_v7().into(),
         wants_taken,
     };
-    let context = Context {
-        metadata: row::metadata(),
-        now: Utc::now(),
-        key: None,
-    };
-    let answered = bus.execute(command, context, answer).await?;
-    Ok(answered.answer.status == 201)
-}
-
-fn answer(outcome: Result<&(), &Refusal>) -> Answer {
-    Answer {
-        status: if outcome.is_ok() { 201 } else { 409 },
-        headers: Vec::new(),
-        body: Vec::new(),
-        person: None,
-    }
+    let sent = bus.send(command, row::metadata(), Utc::now()).await?;
+    Ok(sent.outcome.is_ok())
 }
 
 /// Appends one event to one new stream. With `wants_taken` it claims a SKU that is taken, which only the database can

@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::Context;
 use daybook_bench::append;
 use daybook_commands::CommandBus;
-use daybook_log::{Codec, MIGRATOR, Secrets};
-use daybook_private_postgres::{SERVER_ROLE, grant_server_role};
+use daybook_database::{MIGRATOR, grant_server_role};
+use daybook_log::{Codec, Secrets};
+use daybook_private_postgres::SERVER_ROLE;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
 use crate::postgres::Postgres;

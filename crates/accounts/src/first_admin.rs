@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::Utc;
-use daybook_commands::{CommandBus, CommandError, RegisterUser, fixed_id, send_as_system};
+use daybook_commands::{CommandBus, CommandError, RegisterUser, fixed_id};
 use daybook_domain::user::Role;
 use daybook_domain::{Email, InvalidField, StreamId, UserId};
 use daybook_identity::credentials;
@@ -67,12 +67,14 @@ pub async fn ensure_admin(
         last_name: "Admin".to_owned(),
         roles: BTreeSet::from([Role::User, Role::Admin]),
     };
-    let made = send_as_system(bus, "first-start", Utc::now(), command).await?;
-    match made {
-        Ok(()) => info!(user.id = %id, "made the first admin"),
+    let sent = bus
+        .send_as_system("first-start", Utc::now(), command)
+        .await?;
+    match sent.outcome {
+        Ok(_) => info!(user.id = %id, "made the first admin"),
         // Another process that started at the same time was faster.
         Err(_) if bus.load(StreamId::user(id)).await?.version > 0 => {}
-        Err(refused) => return Err(failed(refused.to_string())),
+        Err(refusal) => return Err(failed(refusal.code().to_owned())),
     }
     Ok(())
 }

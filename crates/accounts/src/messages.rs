@@ -39,7 +39,7 @@ impl Accounts {
         let Some(message) = sealed else {
             return Ok(false);
         };
-        let mut transaction = daybook_transaction::begin(&self.pool).await?;
+        let mut transaction = daybook_database::begin(&self.pool).await?;
         if !one_time::issue(&mut transaction, &token, id, purpose, email).await? {
             return Ok(false);
         }

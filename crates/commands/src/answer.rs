@@ -5,8 +5,11 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
 use daybook_log::{LogError, Metadata, Position};
+use error_reporter::Report;
 
-/// The circumstances of a command.
+use crate::refusal::Refusal;
+
+/// The circumstances of a command that is to be answered.
 #[derive(Clone, Debug)]
 pub struct Context {
     pub metadata: Metadata,
@@ -53,6 +56,15 @@ pub struct Answered {
     pub replayed: bool,
 }
 
+/// How a command ended, for a sender that is not answered in bytes.
+#[derive(Clone, Debug)]
+pub struct Sent<O> {
+    /// Of the decision that was written. A refusal is durable, too: the append confirmed what it depends on.
+    pub outcome: Result<O, Refusal>,
+    /// A read model at this position includes everything that the outcome is about.
+    pub position: Position,
+}
+
 /// Why there is no answer. Only the first three are caused by the client's request.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -77,20 +89,8 @@ impl From<LogError> for CommandError {
         match &error {
             LogError::Database(_) => CommandError::Unavailable(Some(error)),
             LogError::Undecodable { .. } | LogError::Encode { .. } | LogError::Seal(_) => {
-                CommandError::Internal(describe(&error))
+                CommandError::Internal(Report::new(&error).to_string())
             }
         }
     }
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

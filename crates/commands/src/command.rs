@@ -106,6 +106,18 @@ impl<O> Decision<O> {
         self.vacant.push(vacancy);
         self
     }
+
+    /// The outcome, and what is left to be written.
+    pub(crate) fn apart(self) -> (O, Decision<()>) {
+        let changes = Decision {
+            outcome: (),
+            events: self.events,
+            released: self.released,
+            taken: self.taken,
+            vacant: self.vacant,
+        };
+        (self.outcome, changes)
+    }
 }
 
 /// The states that a command is decided on.

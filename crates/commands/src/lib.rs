@@ -13,11 +13,13 @@ mod bus;
 mod by_admin;
 mod claims;
 mod command;
+mod draft;
 mod fixed_id;
 mod idempotency;
 mod loader;
 mod own;
 mod refusal;
+mod respond;
 mod slot;
 mod tasks;
 mod writer;
@@ -29,7 +31,7 @@ mod product;
 mod stock;
 mod user;
 
-pub use answer::{Answer, Answered, CommandError, Context, IdempotencyKey};
+pub use answer::{Answer, Answered, CommandError, Context, IdempotencyKey, Sent};
 pub use bus::CommandBus;
 pub use by_admin::ByAdmin;
 pub use category::{ChangeCategory, CreateCategory, DeleteCategory};
@@ -40,7 +42,6 @@ pub use import::{ImportCustomer, ImportOrder, OrderImported, OrderToImport};
 pub use order::{
     Acting, CancelOrder, DeliverOrder, OrderOutcome, PlaceOrder, ProcessOrder, ShipOrder,
 };
-pub use own::{Refused, send_as_system};
 pub use product::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
 pub use refusal::{Refusal, Shortage};
 pub use stock::{ChangeStock, StockOutcome};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use daybook_domain::StreamId;
 use daybook_log::{Codec, LogError, stream};
+use error_reporter::Report;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
@@ -84,6 +85,6 @@ async fn load<'a>(
 fn shared(error: &LogError) -> CommandError {
     match error {
         LogError::Database(_) => CommandError::Unavailable(None),
-        other => CommandError::Internal(crate::answer::describe(other)),
+        other => CommandError::Internal(Report::new(other).to_string()),
     }
 }

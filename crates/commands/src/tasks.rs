@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_log::{Codec, idempotency, snapshot};
+use error_reporter::Report;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -11,7 +12,6 @@ use tokio::time::{Instant, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::answer::describe;
 use crate::loader::Loader;
 use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Slot};
 use crate::writer::{Job, QUEUE, Writer};
@@ -101,7 +101,7 @@ impl BusTasks {
             abandon.cancel();
         });
         if let Err(error) = self.writer.await {
-            warn!(error = describe(&error), "the writer did not end in order");
+            warn!(error = %Report::new(&error), "the writer did not end in order");
         }
         self.abandon.cancel();
         while self.others.join_next().await.is_some() {}
@@ -130,7 +130,7 @@ async fn keep_snapshots(pool: PgPool, codec: Codec, mut due: mpsc::Receiver<Arc<
         match snapshot::save(&pool, &codec, slot.stream, &state).await {
             Ok(()) => slot.snapshot_kept(state.version),
             Err(error) => {
-                warn!(stream = %slot.stream, error = describe(&error), "a snapshot could not be kept");
+                warn!(stream = %slot.stream, error = %Report::new(&error), "a snapshot could not be kept");
             }
         }
         sleep(began.elapsed() * REST).await;
@@ -143,7 +143,7 @@ async fn forget_old_answers(pool: PgPool) {
         ticks.tick().await;
         if let Err(error) = idempotency::forget(&pool).await {
             warn!(
-                error = describe(&error),
+                error = %Report::new(&error),
                 "old idempotency records could not be forgotten"
             );
         }

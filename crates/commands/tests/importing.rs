@@ -4,13 +4,13 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use daybook_commands::{ImportCustomer, ImportOrder, OrderImported, OrderToImport};
 use daybook_domain::order::{ImportedLine, Order};
 use daybook_domain::{OrderId, ProductId, State, StreamId};
 use sqlx::query_scalar;
-use support::{Shop, code, context, euros, respond};
+use support::{Shop, code, euros, send};
 use uuid::Uuid;
 
 fn line(product: ProductId, quantity: i64, minor: i64) -> ImportedLine {
@@ -38,19 +38,9 @@ fn order(id: OrderId, lines: Vec<ImportedLine>) -> ImportOrder {
     }
 }
 
-/// Sends the command; returns the outcome of its last decision.
 async fn import(shop: &Shop, command: ImportOrder) -> OrderImported {
-    let last = Arc::new(Mutex::new(None));
-    let kept = Arc::clone(&last);
-    shop.bus
-        .execute(command, context(), move |outcome| {
-            *kept.lock().unwrap() = outcome.ok().cloned();
-            respond(outcome)
-        })
-        .await
-        .unwrap();
-    let outcome = last.lock().unwrap().take();
-    outcome.expect("an import has an outcome")
+    let sent = send(&shop.bus, command).await.unwrap();
+    sent.outcome.expect("an import has an outcome")
 }
 
 async fn state(shop: &Shop, id: OrderId) -> Order {

@@ -2,9 +2,11 @@
 //! numbers, instants in UTC.
 
 mod decimal;
+mod pointer;
 mod role;
 mod timestamp;
 
 pub use decimal::{Amount, DecimalNumber};
+pub use pointer::pointer_token;
 pub use role::RoleName;
 pub use timestamp::Timestamp;

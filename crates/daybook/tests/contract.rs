@@ -7,7 +7,7 @@ mod process;
 use std::fs;
 use std::time::Duration;
 
-use daybook_log::MIGRATOR;
+use daybook_database::MIGRATOR;
 use daybook_private_postgres::testing::TestDatabase;
 use process::Server;
 use tokio::process::Command;

@@ -19,7 +19,7 @@ pub async fn change_password(
     generation: i64,
     new_hash: &str,
 ) -> Result<Option<Revoked>, sqlx::Error> {
-    let mut transaction = daybook_transaction::begin(pool).await?;
+    let mut transaction = daybook_database::begin(pool).await?;
     if lock_account(&mut transaction, user_id).await? != generation {
         return Ok(None);
     }
@@ -35,7 +35,7 @@ pub async fn reset_password(
     user_id: UserId,
     new_hash: &str,
 ) -> Result<Option<Revoked>, sqlx::Error> {
-    let mut transaction = daybook_transaction::begin(pool).await?;
+    let mut transaction = daybook_database::begin(pool).await?;
     lock_account(&mut transaction, user_id).await?;
     if !spend_within(&mut transaction, Purpose::PasswordReset, token).await? {
         return Ok(None);
@@ -47,7 +47,7 @@ pub async fn reset_password(
 
 /// Invalidates everything with which somebody could go on acting with an account; the password stays.
 pub async fn shut_out(pool: &PgPool, user_id: UserId) -> Result<Revoked, sqlx::Error> {
-    let mut transaction = daybook_transaction::begin(pool).await?;
+    let mut transaction = daybook_database::begin(pool).await?;
     lock_account(&mut transaction, user_id).await?;
     let purposes = [Purpose::PasswordReset, Purpose::EmailVerification];
     void_within(&mut transaction, user_id, &purposes).await?;

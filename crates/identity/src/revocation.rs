@@ -10,14 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use daybook_database::{Backoff, Heard, Listening, Touch, begin};
 use daybook_domain::UserId;
-use daybook_transaction::begin;
 use moka::sync::Cache;
-use sqlx::postgres::PgListener;
 use sqlx::{PgConnection, PgPool, query_as, query_scalar};
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 use uuid::Uuid;
 
 use crate::principal::{Means, Principal};
@@ -137,27 +134,23 @@ impl Revocations {
     /// Listens for revocations by any process, until `stop`. Occupies one connection of `pool`, and a second one now
     /// and then.
     pub async fn run(&self, pool: PgPool, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let ended = stop.run_until_cancelled(self.listen(&pool)).await;
-            self.0.in_touch.store(false, Ordering::Release);
-            if let Some(Err(error)) = ended {
-                warn!(%error, "lost touch with the revocations");
-            }
-            let _ = stop.run_until_cancelled(sleep(PAUSE)).await;
-        }
+        let touch = Touch {
+            pool: &pool,
+            channels: &[CHANNEL],
+            with: "the revocations",
+            backoff: Backoff::new(PAUSE, PAUSE),
+        };
+        let lost = || self.0.in_touch.store(false, Ordering::Release);
+        touch
+            .keep(&stop, |listening| self.listen(&pool, listening), lost)
+            .await;
     }
 
-    /// Subscribes before it looks, so that none goes unheard. Ends when the connection does.
-    async fn listen(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
+    async fn listen(&self, pool: &PgPool, mut listening: Listening) -> Result<(), sqlx::Error> {
         loop {
             self.look(pool).await?;
             self.0.in_touch.store(true, Ordering::Release);
-            while let Ok(received) = timeout(POLL, listener.try_recv()).await {
-                let Some(notification) = received? else {
-                    return Ok(());
-                };
+            while let Heard::Notification(notification) = listening.next(POLL).await? {
                 match parse(notification.payload()) {
                     Some(revoked) => self.note(revoked),
                     None => break,

@@ -13,8 +13,8 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use daybook_database::begin;
 use daybook_domain::UserId;
-use daybook_transaction::begin;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 

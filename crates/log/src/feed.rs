@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use daybook_domain::StreamId;
-use sqlx::postgres::PgListener;
 use sqlx::{PgExecutor, PgPool, query_as, query_scalar};
 
 use crate::event::{EVENT_COLUMNS, EventRow};
-use crate::{Codec, LOG_CHANNEL, LogError, Poison, Position, RecordedEvent};
+use crate::{Codec, LogError, Poison, Position, RecordedEvent};
 
 #[derive(Clone)]
 pub struct Feed {
@@ -123,13 +122,6 @@ impl Feed {
     ) -> Result<Vec<RecordedEvent>, LogError> {
         self.read_stream_to(stream, after_sequence, Position::MAX, limit)
             .await
-    }
-
-    /// Listens for new heads. Subscribe before looking, or an append in between is missed.
-    pub async fn listen(&self) -> Result<PgListener, LogError> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen(LOG_CHANNEL).await?;
-        Ok(listener)
     }
 }
 

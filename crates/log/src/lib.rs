@@ -27,6 +27,7 @@ mod secrets;
 pub mod snapshot;
 pub mod stream;
 pub mod transfer;
+mod wake;
 
 pub use codec::Codec;
 pub use database::database_identity;
@@ -38,12 +39,10 @@ pub use pick::{StreamFilter, StreamRange};
 pub use replay::{Replay, Selection, StoredEvent};
 pub use seal::{PersonKey, SealError};
 pub use secrets::{MasterKeyMismatch, Secrets};
+pub use wake::Wake;
 
 /// A place in the log: 1 is the first event, 0 is before it.
 pub type Position = i64;
-
-/// The database's schema: its migrations, in the order in which they are applied.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
 /// The channel where [`append::append_batch`] announces the log's new head, as text.
 pub const LOG_CHANNEL: &str = "daybook_log";

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use chrono::Utc;
 use cqrs_es::EventStore;
 use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore};
+use daybook_database::MIGRATOR;
 use daybook_domain::stock::{Stock, StockEvent};
 use daybook_domain::{Event, StreamId};
 use daybook_log::append::{Append, Claim, NewEvent, Vacancy, append_batch};
 use daybook_log::idempotency::Record;
-use daybook_log::{
-    Actor, Codec, Feed, MIGRATOR, Metadata, Position, Secrets, conflict, idempotency,
-};
+use daybook_log::{Actor, Codec, Feed, Metadata, Position, Secrets, conflict, idempotency};
 use daybook_private_postgres::testing::TestDatabase;
 use sqlx::{PgConnection, PgPool, query, query_as};
 use uuid::Uuid;

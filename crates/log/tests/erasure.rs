@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use daybook_database::MIGRATOR;
 use daybook_domain::user::{Role, UserEvent};
 use daybook_domain::{Event, StreamId, UserId};
 use daybook_log::append::{Append, Claim, NewEvent, append_batch};
 use daybook_log::idempotency::Record;
-use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets, erasure, idempotency};
+use daybook_log::{Actor, Codec, Feed, Metadata, Secrets, erasure, idempotency};
 use daybook_private_postgres::testing::TestDatabase;
 use sqlx::{PgPool, query, query_scalar};
 use uuid::Uuid;

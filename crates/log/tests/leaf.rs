@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use aws_lc_rs::digest::{SHA256, digest};
+use daybook_database::MIGRATOR;
+use daybook_log::Position;
 use daybook_log::leaf::{Leaf, LeafReader};
-use daybook_log::{MIGRATOR, Position};
 use daybook_private_postgres::testing::TestDatabase;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, query};

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use chrono::Utc;
+use daybook_database::MIGRATOR;
 use daybook_domain::user::{Role, UserEvent};
 use daybook_domain::{Event, StreamId, UserId};
 use daybook_log::append::{Append, NewEvent, append_batch};
 use daybook_log::rotation::{Rotated, RotationError, rotate};
-use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets};
+use daybook_log::{Actor, Codec, Feed, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use sqlx::{Connection, PgConnection, PgPool, query, query_scalar};
 use uuid::Uuid;

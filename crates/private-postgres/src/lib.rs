@@ -27,5 +27,5 @@ mod url;
 
 pub use config::{Durability, PrivateServerConfig};
 pub use error::PrivateServerError;
-pub use roles::{MIGRATION_ROLE, SERVER_ROLE, grant_server_role};
+pub use roles::{MIGRATION_ROLE, SERVER_ROLE};
 pub use server::{PrivateServer, StopMode};

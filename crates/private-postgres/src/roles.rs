@@ -6,7 +6,8 @@
 //! | `daybook_migrator` | create roles; owns the database and migrates it |
 //! | `daybook` | what the migrations grant to the group `daybook_server` |
 
-use sqlx::{Connection, Executor, PgConnection, PgPool};
+use daybook_database::quoted;
+use sqlx::{Connection, Executor, PgConnection};
 
 pub(crate) const SUPERUSER: &str = "postgres";
 pub(crate) const MAINTENANCE_DATABASE: &str = "postgres";
@@ -98,29 +99,4 @@ pub(crate) async fn create_database(
 pub(crate) enum Origin<'a> {
     Template(&'a str),
     Scratch { url: &'a str },
-}
-
-/// Makes the login role a member of the group `daybook_server`, which the migrations create. To be called
-/// after them, as the role that ran them; does nothing if the role already has its rights.
-pub async fn grant_server_role(
-    migration_pool: &PgPool,
-    login_role: &str,
-) -> Result<(), sqlx::Error> {
-    let mut connection = migration_pool.acquire().await?;
-    let has_it: bool =
-        sqlx::query_scalar("select pg_has_role($1::name, 'daybook_server', 'usage')")
-            .bind(login_role)
-            .fetch_one(&mut *connection)
-            .await?;
-    if !has_it {
-        connection
-            .execute(format!("grant daybook_server to {}", quoted(login_role)).as_str())
-            .await?;
-    }
-    Ok(())
-}
-
-/// A name quoted for SQL.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

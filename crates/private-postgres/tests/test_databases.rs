@@ -72,7 +72,7 @@ async fn an_empty_one_can_be_migrated() {
     let database = TestDatabase::empty().await.unwrap();
     let pool = database.migration_pool().unwrap();
     MIGRATOR.run(&pool).await.unwrap();
-    daybook_private_postgres::grant_server_role(&pool, "daybook")
+    daybook_database::grant_server_role(&pool, "daybook")
         .await
         .unwrap();
     text(

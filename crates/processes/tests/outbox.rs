@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::Utc;
-use daybook_commands::{Answer, BusTasks, Command, CommandBus, Context, EraseUser, RegisterUser};
+use daybook_commands::{BusTasks, Command, CommandBus, EraseUser, RegisterUser};
+use daybook_database::MIGRATOR;
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
-use daybook_log::{Actor, Codec, MIGRATOR, Metadata, Secrets};
+use daybook_log::{Codec, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_processes::outbox::{Content, Outbox, OutboxError, SealedMessage, Template};
 use sqlx::{PgPool, query, query_scalar};
@@ -51,19 +52,8 @@ impl Site {
     }
 
     async fn carry_out<C: Command>(&self, command: C) {
-        let context = Context {
-            metadata: Metadata::of(Actor::System("test".to_owned()), Uuid::now_v7()),
-            now: Utc::now(),
-            key: None,
-        };
-        let silent = |outcome: Result<&C::Outcome, &_>| Answer {
-            status: if outcome.is_ok() { 200 } else { 409 },
-            headers: Vec::new(),
-            body: Vec::new(),
-            person: None,
-        };
-        let answered = self.bus.execute(command, context, silent).await.unwrap();
-        assert_eq!(answered.answer.status, 200);
+        let sent = self.bus.send_as_system("test", Utc::now(), command).await;
+        sent.unwrap().outcome.unwrap();
     }
 
     async fn erase(&self) {
@@ -80,7 +70,7 @@ impl Site {
     }
 
     async fn put(&self, message: &SealedMessage) {
-        let mut transaction = daybook_transaction::begin(&self.pool).await.unwrap();
+        let mut transaction = daybook_database::begin(&self.pool).await.unwrap();
         self.outbox.put(&mut transaction, message).await.unwrap();
         transaction.commit().await.unwrap();
     }

@@ -11,7 +11,7 @@ use daybook_log::Position;
 use metrics::{Unit, describe_gauge, describe_histogram, gauge, histogram};
 use sqlx::PgPool;
 
-use crate::{ProjectionStatus, runtime::Checkpoint};
+use crate::ProjectionStatus;
 
 const POSITION: &str = "daybook_projection_position";
 const LAG_EVENTS: &str = "daybook_projection_lag_events";
@@ -63,17 +63,21 @@ pub(crate) fn lag(name: &'static str, events: i64, waiting_since: Option<DateTim
     gauge!(LAG_SECONDS, "projection" => name).set(waiting as f64 / 1000.0);
 }
 
-/// The lag of a projector that is held or halted while the log grows.
-pub(crate) async fn standstill(pool: &PgPool, checkpoint: &Checkpoint) -> Result<(), sqlx::Error> {
+/// The lag of a projector that stands still while the log grows.
+pub(crate) async fn standstill(
+    pool: &PgPool,
+    name: &'static str,
+    position: Position,
+) -> Result<(), sqlx::Error> {
     let (head, waiting_since) = sqlx::query_as(
         "select coalesce(max(position), 0), (select recorded_at from log.events where position = $1 + 1)
          from log.events",
     )
-    .bind(checkpoint.position)
+    .bind(position)
     .fetch_one(pool)
     .await?;
     let head: Position = head;
-    lag(checkpoint.name, head - checkpoint.position, waiting_since);
+    lag(name, head - position, waiting_since);
     Ok(())
 }
 

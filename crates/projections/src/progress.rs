@@ -17,9 +17,11 @@ use std::{
     time::Duration,
 };
 
+use daybook_database::{Backoff, Heard, Listening, Touch};
 use daybook_log::Position;
+use error_reporter::Report;
 use parking_lot::{Mutex, RwLock};
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::PgPool;
 use tokio::{
     sync::{broadcast, watch},
     time::{MissedTickBehavior, interval, timeout},
@@ -29,7 +31,7 @@ use tracing::{debug, warn};
 
 use crate::{
     registry::registry,
-    runtime::{Backoff, Notification, PROJECTION_CHANNEL},
+    runtime::{Notification, PROJECTION_CHANNEL},
     stand::Stand,
 };
 
@@ -155,32 +157,21 @@ impl ProgressTracker {
     /// Tracks until `shutdown`. Occupies one connection of `pool`, and a second one now and then.
     pub async fn run(&self, pool: PgPool, shutdown: CancellationToken) {
         let deaf = self.poll_while_deaf(&pool);
-        let hear = async {
-            let mut backoff = Backoff::default();
-            loop {
-                if let Err(error) = self.listen(&pool, &mut backoff).await {
-                    warn!(
-                        error = &error as &dyn std::error::Error,
-                        "lost touch with the projectors"
-                    );
-                }
-                self.lose_track();
-                backoff.wait(&shutdown).await;
-            }
+        let touch = Touch {
+            pool: &pool,
+            channels: &[PROJECTION_CHANNEL],
+            with: "the projectors",
+            backoff: Backoff::default(),
         };
+        let hear = |listening| self.listen(&pool, listening);
         tokio::select! {
             () = deaf => {}
-            () = hear => {}
-            () = shutdown.cancelled() => {}
+            () = touch.keep(&shutdown, hear, || self.lose_track()) => {}
         }
-        self.lose_track();
     }
 
     /// Listens until the connection breaks or falls silent.
-    async fn listen(&self, pool: &PgPool, backoff: &mut Backoff) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(PROJECTION_CHANNEL).await?;
-        // Subscribed first, so that whatever is committed after this look is heard.
+    async fn listen(&self, pool: &PgPool, mut listening: Listening) -> Result<(), sqlx::Error> {
         let found = load_checkpoints(pool).await?;
         self.resync();
         for (name, stand) in &found {
@@ -188,7 +179,6 @@ impl ProgressTracker {
         }
         self.learn(&found);
         self.shared.listening.store(true, Ordering::SeqCst);
-        backoff.reset();
 
         let mut poll = interval(POLL_LISTENING);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -196,9 +186,9 @@ impl ProgressTracker {
         loop {
             tokio::select! {
                 biased;
-                received = listener.try_recv() => match received? {
-                    Some(notification) => self.hear(notification.payload()),
-                    None => return Ok(()),
+                heard = listening.next(POLL_LISTENING) => match heard? {
+                    Heard::Notification(notification) => self.hear(notification.payload()),
+                    Heard::Silence => {}
                 },
                 _ = poll.tick() => {
                     // Whatever the last poll found must have been heard by now.
@@ -228,7 +218,7 @@ impl ProgressTracker {
                     }
                 }
                 Err(error) => debug!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Report::new(&error),
                     "could not look at the checkpoints"
                 ),
             }
@@ -250,8 +240,8 @@ impl ProgressTracker {
             }
             Err(error) => {
                 warn!(
-                    error = &error as &dyn std::error::Error,
-                    "received a notification that no projector sent"
+                    error = %Report::new(&error),
+                    "heard something that isn't a projector"
                 );
                 self.resync();
             }

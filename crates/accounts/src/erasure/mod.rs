@@ -12,17 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_commands::CommandBus;
+use daybook_database::{Backoff, Heard, Listening, Touch};
 use daybook_domain::UserId;
 use daybook_log::LogError;
 use daybook_log::erasure::{self, ERASURE_CHANNEL};
-use error_reporter::Report;
 use moka::sync::Cache;
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 use uuid::Uuid;
 
 pub use self::restored::{RepeatError, repeat};
@@ -70,29 +67,25 @@ impl Erasures {
     /// Listens to erasures, whichever process executes them, until `stop`. Uses one connection of `pool`, and a second
     /// one now and then.
     pub async fn run(&self, pool: PgPool, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let ended = stop.run_until_cancelled(self.listen(&pool)).await;
-            if let Some(Err(error)) = ended {
-                warn!(error = %Report::new(&error), "lost touch with the erasures");
-            }
-            let _ = stop.run_until_cancelled(sleep(PAUSE)).await;
-        }
+        let touch = Touch {
+            pool: &pool,
+            channels: &[ERASURE_CHANNEL],
+            with: "the erasures",
+            backoff: Backoff::new(PAUSE, PAUSE),
+        };
+        touch
+            .keep(&stop, |listening| self.listen(&pool, listening), || {})
+            .await;
     }
 
     pub(crate) async fn announced(&self) {
         self.0.wake.notified().await;
     }
 
-    /// Subscribes before it reads, so that no erasure is missed. Returns when the connection ends.
-    async fn listen(&self, pool: &PgPool) -> Result<(), LogError> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(ERASURE_CHANNEL).await?;
+    async fn listen(&self, pool: &PgPool, mut listening: Listening) -> Result<(), LogError> {
         loop {
             self.look(pool).await?;
-            while let Ok(received) = timeout(POLL, listener.try_recv()).await {
-                let Some(notification) = received? else {
-                    return Ok(());
-                };
+            while let Heard::Notification(notification) = listening.next(POLL).await? {
                 match notification.payload().parse::<Uuid>() {
                     Ok(person) => self.forget(person.into()),
                     Err(_) => break,

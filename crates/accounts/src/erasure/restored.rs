@@ -2,7 +2,7 @@
 
 use chrono::{SubsecRound, Utc};
 use daybook_audit::store::{CheckpointStore, StoreError};
-use daybook_commands::{CommandBus, CommandError, EraseUser, send_as_system};
+use daybook_commands::{CommandBus, CommandError, EraseUser};
 use daybook_domain::{StreamId, UserId};
 use tracing::warn;
 
@@ -35,12 +35,11 @@ pub async fn repeat(bus: &CommandBus, store: &CheckpointStore) -> Result<usize, 
             expected_version: None,
         };
         let at = Utc::now().trunc_subsecs(3);
-        send_as_system(bus, "erasure", at, command)
-            .await?
-            .map_err(|refused| RepeatError::Refused {
-                id,
-                code: refused.0,
-            })?;
+        let sent = bus.send_as_system("erasure", at, command).await?;
+        sent.outcome.map_err(|refusal| RepeatError::Refused {
+            id,
+            code: refusal.code().to_owned(),
+        })?;
         bus.forget(id);
         repeated += 1;
     }

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use daybook_audit::store::{CheckpointStore, Erasure};
+use daybook_database::Backoff;
 use daybook_log::LogError;
 use daybook_log::erasure::{self, Erased};
 use daybook_projections::users;
@@ -43,12 +44,13 @@ impl Sweeper {
     }
 
     pub async fn run(self, erasures: Erasures, stop: CancellationToken) {
-        let (mut swept_once, mut pause) = (HashSet::new(), FIRST_PAUSE);
+        let mut swept_once = HashSet::new();
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while !stop.is_cancelled() {
             match stop.run_until_cancelled(self.sweep(&mut swept_once)).await {
                 // Failed sweeps are repeated less and less often.
-                Some(Ok(Left::Stuck)) => pause = (pause * 2).min(LONGEST_PAUSE),
-                Some(Ok(Left::Nothing | Left::Waiting)) => pause = FIRST_PAUSE,
+                Some(Ok(Left::Stuck)) => backoff.lengthen(),
+                Some(Ok(Left::Nothing | Left::Waiting)) => backoff.reset(),
                 Some(Err(error)) => warn!(
                     error = %Report::new(&error),
                     "could not look for what is left of erased persons"
@@ -58,7 +60,7 @@ impl Sweeper {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = erasures.announced() => {}
-                () = sleep(pause) => {}
+                () = sleep(backoff.pause()) => {}
             }
         }
     }
@@ -133,16 +135,16 @@ mod tests {
 
     use chrono::Utc;
     use daybook_commands::{CommandBus, EraseUser, RegisterUser};
+    use daybook_database::MIGRATOR;
     use daybook_domain::UserId;
     use daybook_domain::user::Role;
-    use daybook_log::{Codec, Feed, MIGRATOR, Secrets};
+    use daybook_log::{Codec, Feed, Secrets};
     use daybook_private_postgres::testing::TestDatabase;
     use daybook_projections::ProjectorConfig;
     use sqlx::query_scalar;
     use uuid::Uuid;
 
     use super::*;
-    use daybook_commands::send_as_system;
 
     async fn erased(bus: &CommandBus) -> UserId {
         let id = Uuid::now_v7().into();
@@ -157,10 +159,10 @@ mod tests {
             id,
             expected_version: None,
         };
-        let registered = send_as_system(bus, "test", Utc::now(), register).await;
-        registered.unwrap().unwrap();
-        let erased = send_as_system(bus, "test", Utc::now(), erase).await;
-        erased.unwrap().unwrap();
+        let registered = bus.send_as_system("test", Utc::now(), register).await;
+        registered.unwrap().outcome.unwrap();
+        let erased = bus.send_as_system("test", Utc::now(), erase).await;
+        erased.unwrap().outcome.unwrap();
         id
     }
 

@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{DefaultBodyLimit, FromRef, FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
+use daybook_contract::pointer_token;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -154,9 +155,13 @@ fn pointer_to_nul(value: &serde_json::Value) -> Option<String> {
             .iter()
             .enumerate()
             .find_map(|(index, item)| Some(format!("/{index}{}", pointer_to_nul(item)?))),
-        Value::Object(fields) => fields
-            .iter()
-            .find_map(|(name, field)| Some(format!("/{}{}", escape(name), pointer_to_nul(field)?))),
+        Value::Object(fields) => fields.iter().find_map(|(name, field)| {
+            Some(format!(
+                "/{}{}",
+                pointer_token(name),
+                pointer_to_nul(field)?
+            ))
+        }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
@@ -171,7 +176,7 @@ fn misfit(path: &Path, message: &str) -> Problem {
     let named = message.split('`').nth(1).unwrap_or_default();
     let code = misfit_code(message);
     if matches!(code, "required" | "unknown-field" | "duplicate-field") {
-        let last = format!("/{}", escape(named));
+        let last = format!("/{}", pointer_token(named));
         if code == "required" || !pointer.ends_with(&last) {
             pointer.push_str(&last);
         }
@@ -209,17 +214,12 @@ pub(super) fn pointer(path: &Path) -> String {
     for segment in path {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
-            Segment::Enum { variant } => pointer.push_str(&format!("/{}", escape(variant))),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_token(key))),
+            Segment::Enum { variant } => pointer.push_str(&format!("/{}", pointer_token(variant))),
             Segment::Unknown => {}
         }
     }
     pointer
-}
-
-/// Escapes a name for a JSON pointer (RFC 6901).
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// A `T` that must be written as a JSON object. A derived `Deserialize` would also accept `["a", 1]` for a struct.

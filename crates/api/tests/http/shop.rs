@@ -15,7 +15,8 @@ use daybook_api::gateway::Settings;
 use daybook_api::redis::Redis;
 use daybook_api::router;
 use daybook_audit::{Sealer, SealerConfig, SigningKey};
-use daybook_commands::{Answer, BusTasks, CommandBus, Context, RegisterUser};
+use daybook_commands::{BusTasks, CommandBus, RegisterUser};
+use daybook_database::MIGRATOR;
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
 use daybook_identity::access_token::TokenKeys;
@@ -25,7 +26,7 @@ use daybook_identity::oidc::Provider;
 use daybook_identity::security::SecurityLog;
 use daybook_identity::session::Lifetimes;
 use daybook_identity::{Means, Principal, Revocations};
-use daybook_log::{Actor, Codec, Feed, MIGRATOR, Metadata, Secrets};
+use daybook_log::{Codec, Feed, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_processes::outbox::Outbox;
 use daybook_projections::{ProgressTracker, ProjectorConfig, ReadModels};
@@ -94,19 +95,8 @@ async fn register_admin(commands: &CommandBus) -> UserId {
         last_name: "Hopper".to_owned(),
         roles: [Role::User, Role::Admin].into(),
     };
-    let context = Context {
-        metadata: Metadata::of(Actor::System("test".to_owned()), Uuid::now_v7()),
-        now: Utc::now(),
-        key: None,
-    };
-    let silent = |outcome: Result<&_, &_>| Answer {
-        status: if outcome.is_ok() { 201 } else { 409 },
-        headers: Vec::new(),
-        body: Vec::new(),
-        person: None,
-    };
-    let registered = commands.execute(command, context, silent).await.unwrap();
-    assert_eq!(registered.answer.status, 201);
+    let registered = commands.send_as_system("test", Utc::now(), command).await;
+    registered.unwrap().outcome.unwrap();
     id
 }
 

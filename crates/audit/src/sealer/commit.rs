@@ -1,5 +1,6 @@
 //! Writing a batch: one statement, which is its own transaction.
 
+use daybook_database::LeaseError;
 use sqlx::{PgConnection, query};
 
 use super::SealError;
@@ -47,7 +48,7 @@ fn overtaken(error: sqlx::Error) -> SealError {
         .as_database_error()
         .and_then(|error| error.constraint());
     match constraint {
-        Some(name) if OVERTAKEN.contains(&name) => SealError::LeaseLost,
+        Some(name) if OVERTAKEN.contains(&name) => LeaseError::Lost.into(),
         _ => SealError::Database(error),
     }
 }

@@ -1,7 +1,7 @@
 //! The sealer: hashes what was appended, without the writers waiting for it.
 //!
-//! - One process seals at a time, by a lease in the database; its fencing number is checked in the same transaction
-//!   that writes ([`lease`]).
+//! - One process seals at a time, by a lease in the database; `audit.seal` checks its fencing number in the same
+//!   transaction that writes.
 //! - Tiles, the streams' names and the signed checkpoint of a batch are one transaction: whatever is killed at whatever
 //!   moment, the tree in the database is that of its newest checkpoint.
 //! - It continues from the tree in the database without trusting it: if no trusted key has signed the checkpoint, if
@@ -11,7 +11,6 @@
 mod batch;
 mod commit;
 mod growth;
-mod lease;
 mod refusal;
 mod run;
 mod start;
@@ -19,6 +18,7 @@ mod start;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daybook_database::LeaseTable;
 use daybook_log::Position;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -32,6 +32,14 @@ use refusal::{Refusal, SealError};
 
 /// The channel where a new checkpoint's size is announced, as text.
 pub const SEALED_CHANNEL: &str = "daybook_sealed";
+
+/// Who seals: a table of one row.
+const LEASES: LeaseTable = LeaseTable {
+    table: "audit.sealer",
+    key_column: "only_row",
+    key_type: "boolean",
+};
+const ONLY_ROW: &str = "true";
 
 /// How the sealer runs. The defaults suit production; tests shorten the times.
 #[derive(Clone, Debug)]

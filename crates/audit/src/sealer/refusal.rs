@@ -1,3 +1,4 @@
+use daybook_database::LeaseError;
 use daybook_log::{LogError, Position};
 
 use crate::checkpoint::CheckpointError;
@@ -38,8 +39,8 @@ pub(super) enum SealError {
     Tree(#[from] AuditError),
     #[error("hashing did not come to its end")]
     Hashing(#[source] tokio::task::JoinError),
-    #[error("another process has taken over sealing")]
-    LeaseLost,
+    #[error("the lease on sealing was lost")]
+    Lease(#[from] LeaseError),
     #[error("sealing is refused")]
     Refused(#[from] Refusal),
 }

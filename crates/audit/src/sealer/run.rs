@@ -4,22 +4,22 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daybook_database::{Backoff, Lease, Listening};
 use daybook_log::{LOG_CHANNEL, Position};
-use sqlx::postgres::PgListener;
+use error_reporter::Report;
 use sqlx::{PgConnection, query};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::lease::Lease;
-use super::{Refusal, SealError, Sealer, SealerState, batch, start};
+use super::{LEASES, ONLY_ROW, Refusal, SealError, Sealer, SealerState, batch, start};
 
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Whoever sealed for so long is not failing time after time.
+const STEADY_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(sealer: Sealer, shutdown: CancellationToken) {
-    let mut wait = FIRST_WAIT;
+    let mut backoff = Backoff::default();
     while !shutdown.is_cancelled() {
         let begun = Instant::now();
         let ended = hold(&sealer, &shutdown).await;
@@ -32,16 +32,15 @@ pub(super) async fn run(sealer: Sealer, shutdown: CancellationToken) {
                 return shutdown.cancelled().await;
             }
             Err(error) => warn!(
-                error = &error as &dyn std::error::Error,
+                error = %Report::new(&error),
                 "sealing is interrupted"
             ),
         }
         sealer.enter(SealerState::Waiting);
-        if begun.elapsed() > LONGEST_WAIT {
-            wait = FIRST_WAIT;
+        if begun.elapsed() > STEADY_AFTER {
+            backoff.reset();
         }
-        shutdown.run_until_cancelled(sleep(wait)).await;
-        wait = (wait * 2).min(LONGEST_WAIT);
+        backoff.wait(&shutdown).await;
     }
 }
 
@@ -51,24 +50,26 @@ async fn hold(sealer: &Sealer, shutdown: &CancellationToken) -> Result<(), SealE
     let Some(acquired) = acquired else {
         return Ok(());
     };
-    let mut lease = acquired?;
+    let lease = acquired?;
     info!(fencing = lease.fencing(), "this process seals the log");
     let fencing = lease.fencing();
     let heard = watch::Sender::new(());
     let ended = tokio::select! {
         () = shutdown.cancelled() => Ok(()),
-        Err(error) = lease.keep() => Err(error),
+        Err(error) = lease.keep() => Err(error.into()),
         Err(error) = listen(sealer, &heard) => Err(error),
         Err(error) = seal(sealer, fencing, heard.subscribe()) => Err(error),
     };
-    lease.release().await;
+    // Where this fails, the end of the session says the same.
+    let _ = timeout(lease.ttl(), lease.release()).await;
     ended
 }
 
 async fn acquire(sealer: &Sealer) -> Result<Lease, SealError> {
     let (holder, ttl) = (sealer.holder(), sealer.config.lease_ttl);
     loop {
-        if let Some(lease) = Lease::acquire(&sealer.pool, &holder, ttl).await? {
+        let acquired = LEASES.acquire(&sealer.pool, ONLY_ROW, &holder, ttl).await?;
+        if let Some(lease) = acquired {
             return Ok(lease);
         }
         sleep(sealer.config.poll_interval.min(ttl / 4)).await;
@@ -77,18 +78,10 @@ async fn acquire(sealer: &Sealer) -> Result<Lease, SealError> {
 
 /// Says "look again" at each append, and once every poll interval without one.
 async fn listen(sealer: &Sealer, heard: &watch::Sender<()>) -> Result<Infallible, SealError> {
-    let mut listener = PgListener::connect_with(&sealer.pool).await?;
-    listener.listen(LOG_CHANNEL).await?;
+    let mut listening = Listening::subscribe(&sealer.pool, &[LOG_CHANNEL]).await?;
     loop {
         heard.send_replace(());
-        let received = timeout(sealer.config.poll_interval, listener.try_recv()).await;
-        if let Ok(received) = received
-            && received?.is_none()
-        {
-            return Err(SealError::Database(sqlx::Error::Io(
-                std::io::ErrorKind::ConnectionReset.into(),
-            )));
-        }
+        listening.next(sealer.config.poll_interval).await?;
     }
 }
 

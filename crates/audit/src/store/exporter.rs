@@ -1,10 +1,13 @@
 //! Exports each checkpoint as it is made. Sealing never waits for it: while the store cannot be reached, checkpoints
 //! are skipped, and the newest is exported as soon as it can be reached again.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use daybook_database::Backoff;
+use error_reporter::Report;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -39,7 +42,8 @@ pub async fn run(store: CheckpointStore, sealed: watch::Receiver<Sealed>, stop: 
         exported: None,
         kept: None,
         keep_at: Instant::now(),
-        failing: None,
+        backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+        is_failing: false,
     };
     let _ = stop.run_until_cancelled(exporter.follow()).await;
     exporter.keep_at = Instant::now();
@@ -56,8 +60,9 @@ struct Exporter {
     kept: Option<Arc<SignedCheckpoint>>,
     /// When the next one is to be kept.
     keep_at: Instant,
-    /// The pause after the next failure, while the store is away.
-    failing: Option<Duration>,
+    backoff: Backoff,
+    /// Whether the store is away.
+    is_failing: bool,
 }
 
 impl Exporter {
@@ -85,8 +90,9 @@ impl Exporter {
         let newest = self.sealed.borrow_and_update().checkpoint.clone()?;
         match self.export(newest).await {
             Ok(()) => {
-                if self.failing.take().is_some() {
+                if mem::take(&mut self.is_failing) {
                     info!("checkpoints are exported again");
+                    self.backoff.reset();
                 }
                 None
             }
@@ -110,24 +116,24 @@ impl Exporter {
 
     fn failed(&mut self, failure: &StoreError) -> Duration {
         counter!(FAILURES).increment(1);
-        let pause = self.failing.unwrap_or(FIRST_PAUSE);
-        let error = failure as &dyn std::error::Error;
         match failure {
-            StoreError::Malformed { .. } | StoreError::Forked { .. } if self.failing.is_none() => {
+            StoreError::Malformed { .. } | StoreError::Forked { .. } if !self.is_failing => {
                 error!(
-                    error,
+                    error = %Report::new(failure),
                     "checkpoints are not exported: the store holds another log's"
                 );
             }
-            _ if self.failing.is_none() => {
+            _ if !self.is_failing => {
                 warn!(
-                    error,
+                    error = %Report::new(failure),
                     "checkpoints are not exported until the store is back"
                 );
             }
             _ => {}
         }
-        self.failing = Some((pause * 2).min(LONGEST_PAUSE));
+        self.is_failing = true;
+        let pause = self.backoff.pause();
+        self.backoff.lengthen();
         pause
     }
 }

@@ -1,6 +1,7 @@
 //! The trusted roots: checkpoints that one of the keys has signed, wherever they are kept.
 
 use daybook_log::Position;
+use error_reporter::Report;
 use sqlx::{PgConnection, query_as};
 
 use super::finding::{Finding, Kind};
@@ -44,7 +45,7 @@ impl Anchors {
                 Ok(signed) => anchors.all.push(anchor(&signed, source.clone(), true)),
                 Err(error) => {
                     let size = SignedCheckpoint::parse(note).map_or(0, |signed| signed.size());
-                    let told = format!("{source}: {}", chain(&error));
+                    let told = format!("{source}: {}", Report::new(&error));
                     let mut finding = forged(size).told_by(told);
                     finding.is_untrusted = is_untrusted(&error);
                     anchors.findings.push(finding);
@@ -162,7 +163,7 @@ struct Wrong {
 
 fn open(size: i64, note: &str, trusted: &[VerifierKey]) -> Result<SignedCheckpoint, Wrong> {
     let signed = SignedCheckpoint::open(note, trusted).map_err(|error| Wrong {
-        told: chain(&error),
+        told: Report::new(&error).to_string(),
         is_untrusted: is_untrusted(&error),
     })?;
     match signed.size() == size.unsigned_abs() {
@@ -193,10 +194,4 @@ fn forged(size: u64) -> Finding {
         Kind::Forged,
         Position::try_from(size).unwrap_or(Position::MAX),
     )
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

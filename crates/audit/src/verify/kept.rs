@@ -1,5 +1,6 @@
 //! The permanent notes in the store: up to which of them the log still agrees.
 
+use error_reporter::Report;
 use sqlx::PgConnection;
 use tracing::warn;
 
@@ -23,7 +24,7 @@ pub(super) async fn agreed(
         Ok(kept) => kept,
         Err(error) => {
             warn!(
-                error = &error as &dyn std::error::Error,
+                error = %Report::new(&error),
                 "the kept checkpoints could not be read"
             );
             return Ok(0);

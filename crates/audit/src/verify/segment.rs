@@ -6,8 +6,10 @@ use daybook_log::Position;
 
 use super::classify::{Missing, Stray, Trace};
 use super::order::{self, Run};
-use super::trace::keep;
 use crate::tree::Hash;
+
+/// Rows and leaves that are kept because they fit nowhere; what is beyond is counted only.
+const MOST_KEPT: usize = 1 << 20;
 
 #[derive(Default)]
 pub(super) struct Segment {
@@ -75,5 +77,12 @@ impl Segment {
         for stray in self.strays {
             keep(&mut trace.strays, untold, stray);
         }
+    }
+}
+
+pub(super) fn keep<T>(kept: &mut Vec<T>, untold: &mut u64, one: T) {
+    match kept.len() < MOST_KEPT {
+        true => kept.push(one),
+        false => *untold += 1,
     }
 }

@@ -15,15 +15,12 @@ use super::VerifyError;
 use super::chunk::{CHUNK, Checked, Sealed, leaves_of, positions, row_hashes};
 use super::classify::{Missing, Stray, Trace};
 use super::order::{self, Run};
-use super::segment::Segment;
+use super::segment::{Segment, keep};
 use super::tail::Tail;
 use crate::tree::Hash;
 
 /// How many dirty chunks have their leaves in memory at a time: a million leaves.
 const SEGMENT: usize = 16;
-
-/// How many rows and leaves without a match are kept; further ones are only counted.
-const MOST_KEPT: usize = 1 << 20;
 
 /// The result, and how many rows and leaves were too many to be told apart.
 pub(super) struct Traced {
@@ -232,13 +229,6 @@ impl Hashed {
                 stream: row.stream(),
             });
         }
-    }
-}
-
-pub(super) fn keep<T>(kept: &mut Vec<T>, untold: &mut u64, one: T) {
-    match kept.len() < MOST_KEPT {
-        true => kept.push(one),
-        false => *untold += 1,
     }
 }
 

@@ -6,8 +6,9 @@ use daybook_audit::{
     Sealed, Sealer, SealerConfig, SealerState, SignedCheckpoint, SigningKey, StoredCheckpoint,
     VerifierKey, checkpoints_after,
 };
+use daybook_database::MIGRATOR;
 use daybook_log::leaf::{Leaf, LeafReader};
-use daybook_log::{LOG_CHANNEL, MIGRATOR, Position};
+use daybook_log::{LOG_CHANNEL, Position};
 use daybook_private_postgres::testing::TestDatabase;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{Connection, Executor, PgConnection, PgPool, query, query_scalar};

@@ -4,8 +4,9 @@ use daybook_audit::verify::{External, Finding, Kind, Report, Settings, VerifyErr
 use daybook_audit::{
     CheckpointStore, Sealer, SealerConfig, SigningKey, VerifierKey, latest_checkpoint,
 };
+use daybook_database::MIGRATOR;
+use daybook_log::Position;
 use daybook_log::leaf::LeafReader;
-use daybook_log::{MIGRATOR, Position};
 use daybook_private_postgres::testing::TestDatabase;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Executor, PgPool, query, query_scalar};

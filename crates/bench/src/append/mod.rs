@@ -5,8 +5,10 @@ mod receive;
 
 use std::time::Duration;
 
-use chrono::Utc;
-use daybook_commands::{Answer, Command, CommandBus, Context, IdempotencyKey, Refusal};
+use chrono::{DateTime, Utc};
+use daybook_commands::{
+    Answer, Command, CommandBus, CommandError, Context, IdempotencyKey, Refusal,
+};
 use daybook_log::{Actor, Metadata, Position};
 use uuid::Uuid;
 
@@ -49,55 +51,65 @@ async fn execute<C: Command>(
     command: C,
     keyed: bool,
 ) -> Result<Position, BenchError> {
-    let metadata = Metadata {
-        actor: Actor::System("bench".to_owned()),
-        correlation_id: Uuid::now_v7(),
-        causation_id: None,
-        request_id: None,
-        trace_parent: None,
-        means: None,
-        api_key_id: None,
-    };
-    let key = keyed.then(|| {
-        let key = Uuid::now_v7().to_string();
-        IdempotencyKey {
-            principal: Some("system:bench".to_owned()),
-            route: "bench".to_owned(),
-            request: key.clone().into_bytes(),
-            key,
-        }
-    });
-    let answered = bus
-        .execute(
-            command,
-            Context {
-                metadata,
-                now: Utc::now(),
-                key,
-            },
-            answer,
-        )
-        .await
-        .map_err(|error| BenchError::Meaningless(format!("a command failed: {error}")))?;
-    match answered.answer.status {
-        201 => Ok(answered.position),
-        _ => Err(BenchError::Meaningless(format!(
-            "a command was refused: {}",
-            String::from_utf8_lossy(&answered.answer.body)
-        ))),
+    let (metadata, now) = (
+        Metadata::of(Actor::System("bench".to_owned()), Uuid::now_v7()),
+        Utc::now(),
+    );
+    if keyed {
+        return execute_keyed(bus, command, metadata, now).await;
+    }
+    let sent = bus.send(command, metadata, now).await.map_err(failed)?;
+    match sent.outcome {
+        Ok(_) => Ok(sent.position),
+        Err(refusal) => Err(refused(refusal.code())),
     }
 }
 
-/// As large as a small resource's body, since the body is recorded with a key.
-fn answer<O>(outcome: Result<&O, &Refusal>) -> Answer {
-    let (status, body) = match outcome {
-        Ok(_) => (201, vec![b' '; 200]),
-        Err(refusal) => (409, refusal.code().into()),
+/// Executes a command with a key of its own. Its recorded answer is as large as a small resource's body.
+async fn execute_keyed<C: Command>(
+    bus: &CommandBus,
+    command: C,
+    metadata: Metadata,
+    now: DateTime<Utc>,
+) -> Result<Position, BenchError> {
+    let key = Uuid::now_v7().to_string();
+    let key = IdempotencyKey {
+        principal: Some("system:bench".to_owned()),
+        route: "bench".to_owned(),
+        request: key.clone().into_bytes(),
+        key,
     };
-    Answer {
-        status,
-        headers: Vec::new(),
-        body,
-        person: None,
+    let context = Context {
+        metadata,
+        now,
+        key: Some(key),
+    };
+    let respond = |outcome: Result<&C::Outcome, &Refusal>| {
+        let (status, body) = match outcome {
+            Ok(_) => (201, vec![b' '; 200]),
+            Err(refusal) => (409, refusal.code().into()),
+        };
+        Answer {
+            status,
+            headers: Vec::new(),
+            body,
+            person: None,
+        }
+    };
+    let answered = bus
+        .execute(command, context, respond)
+        .await
+        .map_err(failed)?;
+    match answered.answer.status {
+        201 => Ok(answered.position),
+        _ => Err(refused(&String::from_utf8_lossy(&answered.answer.body))),
     }
+}
+
+fn failed(error: CommandError) -> BenchError {
+    BenchError::Meaningless(format!("a command failed: {error}"))
+}
+
+fn refused(code: &str) -> BenchError {
+    BenchError::Meaningless(format!("a command was refused: {code}"))
 }

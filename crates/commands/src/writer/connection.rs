@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
+use daybook_database::{Backoff, is_passing};
 use daybook_log::Position;
 use daybook_log::append::{Append, append_batch};
 use daybook_log::conflict::{self, Conflicts};
+use error_reporter::Report;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::error::Elapsed;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::answer::describe;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Between attempts that fail one after another.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 /// A call that takes longer is taken for a broken connection.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -23,8 +23,8 @@ pub(super) struct Connection {
     options: PgConnectOptions,
     open: Option<PgConnection>,
     abandon: CancellationToken,
-    /// Before the next attempt at a call. The first follows at once: it mends what a restart broke.
-    pause: Duration,
+    /// Before the next attempt at a call.
+    pauses: Backoff,
 }
 
 /// Why a batch is not in the log.
@@ -46,27 +46,27 @@ impl Connection {
             options,
             open: None,
             abandon,
-            pause: Duration::ZERO,
+            pauses: PAUSES.at_once(),
         }
     }
 
     /// The open connection; opened again, however long that takes.
     pub(super) async fn get(&mut self) -> Result<&mut PgConnection, Refused> {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = PAUSES;
         let open = match self.open.take() {
             Some(open) => open,
             None => loop {
                 match timeout(CALL_TIMEOUT, PgConnection::connect_with(&self.options)).await {
                     Ok(Ok(open)) => break open,
                     Ok(Err(error)) => warn!(
-                        error = describe(&error),
+                        error = %Report::new(&error),
                         "the writer cannot reach the database"
                     ),
                     Err(_) => warn!("the writer cannot reach the database in time"),
                 }
-                tokio::select! {
-                    () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
-                    () = self.abandon.cancelled() => return Err(Refused::Abandoned),
+                pauses.wait(&self.abandon).await;
+                if self.abandon.is_cancelled() {
+                    return Err(Refused::Abandoned);
                 }
             },
         };
@@ -120,7 +120,7 @@ impl Connection {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if is_verdict(&error) => Err(Refused::ByDatabase(error)),
             Ok(Err(error)) => {
-                self.broken(&describe(&error));
+                self.broken(&Report::new(&error).to_string());
                 return None;
             }
             Err(_) => {
@@ -128,20 +128,18 @@ impl Connection {
                 return None;
             }
         };
-        self.pause = Duration::ZERO;
+        self.pauses.reset();
         Some(verdict)
     }
 
     /// Waits longer and longer between attempts that fail one after another: as long as a disk is full, the database
     /// accepts new connections, but nothing that is to be appended.
     async fn rest(&mut self) -> Result<(), Refused> {
-        tokio::select! {
-            biased;
-            () = self.abandon.cancelled() => return Err(Refused::Abandoned),
-            () = sleep(self.pause) => {}
+        self.pauses.wait(&self.abandon).await;
+        match self.abandon.is_cancelled() {
+            true => Err(Refused::Abandoned),
+            false => Ok(()),
         }
-        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        Ok(())
     }
 
     pub(super) fn broken(&mut self, why: &str) {
@@ -157,13 +155,7 @@ impl Connection {
 /// that shuts down, starts up, or is out of memory or disk) says nothing about the outcome.
 pub(super) fn is_verdict(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => {
-            let code = error.code().unwrap_or_default();
-            !["08", "40", "53", "57", "58"]
-                .iter()
-                .any(|class| code.starts_with(class))
-                && code != "25006"
-        }
+        sqlx::Error::Database(_) => !is_passing(error),
         sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound => {
             true
         }

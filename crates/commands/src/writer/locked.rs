@@ -9,18 +9,18 @@ use std::sync::Arc;
 use daybook_domain::StreamId;
 use daybook_log::append::{Append, append_batch};
 use daybook_log::{APPEND_LOCK, Codec, LogError, Position, RecordedEvent, stream};
+use error_reporter::Report;
 use metrics::counter;
 use sqlx::{Connection as _, PgConnection, query};
 use tokio::sync::oneshot;
 
 use super::connection::is_verdict;
-use super::{LockedJob, Pending, Settled, Writer};
-use crate::answer::describe;
-use crate::attempt::{Attempt, AttemptError, Mode};
+use super::{LockedJob, NotWritten, Pending, Settled, Writer};
+use crate::attempt::AttemptError;
 use crate::slot::Slot;
 
 impl Writer {
-    pub(super) async fn write_locked(&mut self, jobs: Vec<LockedJob>) {
+    pub(super) async fn write_locked(&mut self, mut jobs: Vec<LockedJob>) {
         counter!("daybook_commands_decided_under_lock_total").increment(jobs.len() as u64);
         let slots: BTreeMap<StreamId, Arc<Slot>> = jobs
             .iter()
@@ -28,13 +28,9 @@ impl Writer {
             .map(|slot| (slot.stream, Arc::clone(slot)))
             .collect();
         let codec = self.codec.clone();
-        let mut waiting = jobs
-            .into_iter()
-            .map(|job| (job.attempt, job.slots, Some(job.reply)))
-            .collect::<Vec<Waiting>>();
         let outcome = match self.connection.get().await {
             Ok(connection) => {
-                let decide = || waiting.iter_mut().filter_map(decide_one).collect();
+                let decide = || jobs.drain(..).filter_map(decide_one).collect();
                 under_lock(connection, &codec, &slots, decide).await
             }
             Err(_) => Outcome::Away {
@@ -54,31 +50,25 @@ impl Writer {
         slots.values().for_each(|slot| slot.thaw());
         self.thaws.send_modify(|count| *count += 1);
         // Jobs that were not reached are tried again.
-        waiting
-            .into_iter()
-            .filter_map(|(_, _, reply)| reply)
-            .for_each(|reply| answer(reply, Settled::Outrun));
+        jobs.into_iter()
+            .for_each(|job| answer(job.reply, NotWritten::Outrun));
     }
 }
 
-type Waiting = (
-    Arc<dyn Attempt>,
-    Vec<Arc<Slot>>,
-    Option<oneshot::Sender<Settled>>,
-);
-
 /// Decides on frozen slots; a command that cannot be drafted is answered at once.
-fn decide_one((attempt, slots, reply): &mut Waiting) -> Option<Pending> {
-    let mut draft = None;
-    let tried = attempt.run(slots, Mode::UnderLock, &mut |decided| draft = Some(decided));
-    let reply = reply.take()?;
-    let settled = match (tried, draft) {
-        (Ok(()), Some(draft)) => return Some(Pending { draft, reply }),
-        (Err(AttemptError::Encode(error)), _) => Settled::Failed(describe(&error)),
+fn decide_one(job: LockedJob) -> Option<Pending> {
+    let LockedJob {
+        decide,
+        slots,
+        reply,
+    } = job;
+    let why = match decide(&slots) {
+        Ok(draft) => return Some(Pending { draft, reply }),
+        Err(AttemptError::Encode(error)) => NotWritten::Refused(Report::new(&error).to_string()),
         // A second slot of the same stream was in use: the next try finds the right one.
-        (Err(AttemptError::NotCurrent | AttemptError::Frozen) | Ok(()), _) => Settled::Outrun,
+        Err(AttemptError::NotCurrent | AttemptError::Frozen) => NotWritten::Outrun,
     };
-    answer(reply, settled);
+    answer(reply, why);
     None
 }
 
@@ -115,7 +105,7 @@ async fn under_lock(
     }
     if let Err(error) = freeze(&mut transaction, codec, slots).await {
         tracing::warn!(
-            error = describe(&error),
+            error = %Report::new(&error),
             "tails could not be loaded under the log's lock"
         );
         return away(Vec::new());
@@ -159,7 +149,7 @@ async fn freeze(
     Ok(())
 }
 
-fn answer(reply: oneshot::Sender<Settled>, settled: Settled) {
+fn answer(reply: oneshot::Sender<Settled>, why: NotWritten) {
     // The requester may have given up waiting.
-    let _ = reply.send(settled);
+    let _ = reply.send(Err(why));
 }

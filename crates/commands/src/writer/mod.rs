@@ -7,6 +7,7 @@
 mod batch;
 mod connection;
 mod locked;
+mod settle;
 mod write;
 
 use std::sync::Arc;
@@ -16,23 +17,23 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::Answer;
-use crate::attempt::{Attempt, Draft};
+use crate::attempt::AttemptError;
+use crate::draft::Draft;
 use crate::slot::Slot;
 use batch::Gathering;
 use connection::Connection;
+use settle::Failures;
 
 /// Appends that may wait. Beyond that the server says so instead of making everyone wait longer.
 pub(crate) const QUEUE: usize = 8192;
 /// Appends in one round trip.
 const MOST_AT_ONCE: usize = 1000;
 
-/// How an append ended.
-pub(crate) enum Settled {
-    Written {
-        answer: Answer,
-        position: Position,
-    },
+/// How an append ended: the position up to which it is in the log, or why it is not in it.
+pub(crate) type Settled = Result<Position, NotWritten>;
+
+#[derive(Debug)]
+pub(crate) enum NotWritten {
     /// A stream had grown elsewhere, or something that the append rested on failed.
     Outrun,
     ClaimTaken(&'static str),
@@ -42,7 +43,7 @@ pub(crate) enum Settled {
     /// Personal data of someone whose key is gone, so that it cannot be sealed.
     NoKey,
     /// The database will not have it.
-    Failed(String),
+    Refused(String),
     /// The server is going down and the database is away: the outcome may be unknown.
     Abandoned,
 }
@@ -52,9 +53,12 @@ pub(crate) struct Pending {
     pub(crate) reply: oneshot::Sender<Settled>,
 }
 
+pub(crate) type DecideUnderLock =
+    Box<dyn FnOnce(&[Arc<Slot>]) -> Result<Draft, AttemptError> + Send>;
+
 /// A command that lost twice and is now decided under the log's lock.
 pub(crate) struct LockedJob {
-    pub(crate) attempt: Arc<dyn Attempt>,
+    pub(crate) decide: DecideUnderLock,
     pub(crate) slots: Vec<Arc<Slot>>,
     pub(crate) reply: oneshot::Sender<Settled>,
 }
@@ -121,8 +125,9 @@ impl Writer {
             if !batch.is_empty() {
                 self.write(batch).await;
             }
-            let outrun = gathering.take_outrun();
-            self.settle_failures(outrun);
+            let mut failures = Failures::default();
+            failures.add_outrun(gathering.take_outrun());
+            failures.settle();
             let locked = gathering.take_locked();
             if !locked.is_empty() {
                 self.write_locked(locked).await;

@@ -1,34 +1,22 @@
 //! Writing a batch, and finding out what was wrong with it.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use daybook_domain::StreamId;
-use daybook_log::Position;
 use daybook_log::append::Append;
-use daybook_log::conflict::Conflicts;
-use metrics::{counter, histogram};
+use error_reporter::Report;
+use metrics::histogram;
 use tracing::error;
 
-use super::batch::{uses_any, written};
 use super::connection::Refused;
-use super::{Pending, Settled, Writer};
-use crate::answer::describe;
-use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Trust};
+use super::settle::Failures;
+use super::{Pending, Writer};
 
 /// How often a batch that nothing stands in the way of (any more) is sent whole before it is halved.
 const TRIES_WHOLE: u32 = 2;
 
+/// Appends of a batch that are still to be written, together.
 struct Part {
     pending: Vec<Pending>,
+    /// How often it was refused without a cause that could be named.
     unexplained: u32,
-}
-
-struct Failed {
-    pending: Pending,
-    settled: Settled,
-    /// Streams known to have grown elsewhere.
-    grown: Arc<HashSet<StreamId>>,
 }
 
 impl Writer {
@@ -37,260 +25,96 @@ impl Writer {
     /// that fails without a cause that can be named is halved.
     pub(super) async fn write(&mut self, batch: Vec<Pending>) {
         histogram!("daybook_append_batch_size").record(batch.len() as f64);
-        let mut failed = Vec::new();
-        let mut void: HashSet<StreamId> = HashSet::new();
-        let mut parts = vec![Part {
-            pending: batch,
-            unexplained: 0,
-        }];
-        while let Some(part) = parts.pop() {
-            let Part {
-                pending,
-                unexplained,
-            } = set_apart_void(part, &mut void, &mut failed);
-            if pending.is_empty() {
+        let mut failures = Failures::default();
+        let mut parts = vec![Part::new(batch)];
+        while let Some(mut part) = parts.pop() {
+            part.pending = failures.set_apart_void(part.pending);
+            if part.pending.is_empty() {
                 continue;
             }
-            let appends: Vec<&Append> = pending
-                .iter()
-                .map(|pending| &pending.draft.append)
-                .collect();
-            let refusal = match self.connection.append(&appends).await {
-                Ok(head) => {
-                    self.settle_written(pending, head);
-                    continue;
+            let written = self.connection.append(&appends(&part.pending)).await;
+            match written {
+                Ok(head) => self.settle_written(part.pending, head),
+                Err(Refused::Abandoned) => failures.add_abandoned(part.pending),
+                Err(Refused::ByDatabase(refusal)) => {
+                    parts.extend(self.explain(part, &refusal, &mut failures).await);
                 }
-                Err(Refused::Abandoned) => {
-                    failed.extend(
-                        pending
-                            .into_iter()
-                            .map(|pending| Failed::alone(pending, Settled::Abandoned)),
-                    );
-                    continue;
-                }
-                Err(Refused::ByDatabase(error)) => error,
-            };
-            // A question that is refused names nothing, and the batch is halved.
-            let conflicts = self
-                .connection
-                .conflicts(&appends)
-                .await
-                .unwrap_or_default();
-            if conflicts.already_written {
-                self.settle_written_before(pending).await;
-            } else if !conflicts.is_empty() {
-                let rest = name_failures(pending, conflicts, &mut void, &mut failed);
-                parts.push(Part {
-                    pending: rest,
-                    unexplained: 0,
-                });
-            } else if unexplained + 1 < TRIES_WHOLE {
-                parts.push(Part {
-                    pending,
-                    unexplained: unexplained + 1,
-                });
-            } else if pending.len() > 1 {
-                let mut first = pending;
-                let second = first.split_off(first.len() / 2);
-                parts.push(Part {
-                    pending: second,
-                    unexplained,
-                });
-                parts.push(Part {
-                    pending: first,
-                    unexplained,
-                });
-            } else {
-                let reason = describe(&refusal);
-                error!(error = reason, "the database refused an append");
-                void.extend(pending.iter().flat_map(written));
-                failed.extend(
-                    pending
-                        .into_iter()
-                        .map(|pending| Failed::alone(pending, Settled::Failed(reason.clone()))),
-                );
             }
         }
-        settle(failed);
+        failures.settle();
     }
 
-    pub(super) fn settle_written(&self, batch: Vec<Pending>, head: Position) {
-        let mut position = head;
-        for pending in batch {
-            position += pending.draft.append.events.len() as Position;
-            self.settle_one(pending, position);
+    /// Finds out why the database refused a part. Returns what is still to be written of it, the next part last.
+    async fn explain(
+        &mut self,
+        mut part: Part,
+        refusal: &sqlx::Error,
+        failures: &mut Failures,
+    ) -> Vec<Part> {
+        let asked = self.connection.conflicts(&appends(&part.pending)).await;
+        // A question that is refused names nothing, and the part is halved.
+        let conflicts = asked.unwrap_or_default();
+        if conflicts.already_written {
+            self.settle_written_before(part.pending).await;
+            return Vec::new();
         }
+        if !conflicts.is_empty() {
+            return vec![Part::new(failures.add_named(part.pending, conflicts))];
+        }
+        part.unexplained += 1;
+        if part.unexplained < TRIES_WHOLE {
+            return vec![part];
+        }
+        if part.pending.len() > 1 {
+            return part.halves();
+        }
+        let reason = Report::new(refusal).to_string();
+        error!(error = reason, "the database refused an append");
+        failures.add_refused(part.pending, &reason);
+        Vec::new()
     }
 
     /// An earlier attempt, of which no answer came, had succeeded.
     async fn settle_written_before(&mut self, batch: Vec<Pending>) {
-        let appends: Vec<&Append> = batch.iter().map(|pending| &pending.draft.append).collect();
-        match self.connection.positions(&appends).await {
+        let found = self.connection.positions(&appends(&batch)).await;
+        match found {
             Ok(positions) => {
                 batch
                     .into_iter()
                     .zip(positions)
                     .for_each(|(pending, position)| self.settle_one(pending, position));
             }
-            Err(_) => settle(
-                batch
-                    .into_iter()
-                    .map(|pending| Failed::alone(pending, Settled::Abandoned))
-                    .collect(),
-            ),
-        }
-    }
-
-    fn settle_one(&self, pending: Pending, position: Position) {
-        let Pending { draft, reply } = pending;
-        for (n, (slot, _)) in draft.uses.iter().enumerate() {
-            let sequences = draft.append.events.iter().map(|event| event.sequence);
-            let mut own = sequences
-                .zip(&draft.events)
-                .filter(|(_, (used, _))| *used == n)
-                .map(|(sequence, (_, event))| (sequence, event))
-                .peekable();
-            if own.peek().is_none() {
-                continue;
-            }
-            let version = slot.confirm(own, draft.occurred_at);
-            if slot.beyond_snapshot(version) >= EVENTS_BETWEEN_SNAPSHOTS {
-                // When many are due, this one's next append asks again.
-                let _ = self.snapshots.try_send(Arc::clone(slot));
+            Err(_) => {
+                let mut failures = Failures::default();
+                failures.add_abandoned(batch);
+                failures.settle();
             }
         }
-        // Whoever asked may have given up waiting; the append stands.
-        let _ = reply.send(Settled::Written {
-            answer: draft.answer,
-            position,
-        });
-    }
-
-    /// Appends that rested on what another had already lost.
-    pub(super) fn settle_failures(&self, outrun: Vec<Pending>) {
-        settle(
-            outrun
-                .into_iter()
-                .map(|pending| Failed::alone(pending, Settled::Outrun))
-                .collect(),
-        );
     }
 }
 
-impl Failed {
-    fn alone(pending: Pending, settled: Settled) -> Failed {
-        Failed {
+impl Part {
+    fn new(pending: Vec<Pending>) -> Part {
+        Part {
             pending,
-            settled,
-            grown: Arc::default(),
+            unexplained: 0,
         }
+    }
+
+    /// A half that is refused again is halved at once. The first half stands last, since it is written next.
+    fn halves(self) -> Vec<Part> {
+        let unexplained = self.unexplained - 1;
+        let mut first = self.pending;
+        let second = first.split_off(first.len() / 2);
+        [second, first]
+            .map(|pending| Part {
+                pending,
+                unexplained,
+            })
+            .into()
     }
 }
 
-/// Takes out what rests on appends that failed.
-fn set_apart_void(part: Part, void: &mut HashSet<StreamId>, failed: &mut Vec<Failed>) -> Part {
-    if void.is_empty() {
-        return part;
-    }
-    let mut kept = Vec::with_capacity(part.pending.len());
-    for pending in part.pending {
-        if uses_any(&pending, void) {
-            void.extend(written(&pending));
-            failed.push(Failed::alone(pending, Settled::Outrun));
-        } else {
-            kept.push(pending);
-        }
-    }
-    Part {
-        pending: kept,
-        unexplained: part.unexplained,
-    }
-}
-
-/// Fails the appends that the conflicts name; answers the rest, of which some may rest on those.
-fn name_failures(
-    batch: Vec<Pending>,
-    conflicts: Conflicts,
-    void: &mut HashSet<StreamId>,
-    failed: &mut Vec<Failed>,
-) -> Vec<Pending> {
-    let Conflicts {
-        streams,
-        claims,
-        vacancies,
-        keys,
-        ..
-    } = conflicts;
-    let grown = Arc::new(streams);
-    let mut rest = Vec::with_capacity(batch.len());
-    for (n, pending) in batch.into_iter().enumerate() {
-        // The key comes first: what was answered once is not judged a second time.
-        let settled = if keys.contains(&n) {
-            Settled::KeyTaken
-        } else if uses_any(&pending, &grown) {
-            Settled::Outrun
-        } else if let Some(claim) = claims.get(&n) {
-            Settled::ClaimTaken(claim.kind)
-        } else if vacancies.contains_key(&n) {
-            Settled::Occupied
-        } else {
-            rest.push(pending);
-            continue;
-        };
-        void.extend(written(&pending));
-        failed.push(Failed {
-            pending,
-            settled,
-            grown: Arc::clone(&grown),
-        });
-    }
-    rest
-}
-
-/// Voids the slots of what failed, and only then tells those who wait.
-fn settle(failed: Vec<Failed>) {
-    for Failed {
-        pending,
-        settled,
-        grown,
-    } in &failed
-    {
-        counter!("daybook_appends_failed_total", "reason" => settled.reason()).increment(1);
-        let unsure = matches!(settled, Settled::Failed(_) | Settled::Abandoned);
-        let trust = |stream| match grown.contains(&stream) {
-            _ if unsure => Trust::Nothing,
-            true => Trust::ConfirmedUpToItsTail,
-            false => Trust::Confirmed,
-        };
-        let written: HashSet<StreamId> = written(pending).collect();
-        for (slot, generation) in &pending.draft.uses {
-            let trust = trust(slot.stream);
-            let touched = trust != Trust::Confirmed || written.contains(&slot.stream);
-            // Voided once: a newer generation rests on what is confirmed.
-            if touched && slot.generation() == *generation {
-                slot.void(trust);
-            }
-        }
-    }
-    for Failed {
-        pending, settled, ..
-    } in failed
-    {
-        let _ = pending.reply.send(settled);
-    }
-}
-
-impl Settled {
-    fn reason(&self) -> &'static str {
-        match self {
-            Settled::Written { .. } => "none",
-            Settled::Outrun => "outrun",
-            Settled::ClaimTaken(_) => "claim",
-            Settled::Occupied => "occupied",
-            Settled::KeyTaken => "key",
-            Settled::NoKey => "no-key",
-            Settled::Failed(_) => "refused",
-            Settled::Abandoned => "abandoned",
-        }
-    }
+fn appends(batch: &[Pending]) -> Vec<&Append> {
+    batch.iter().map(|pending| &pending.draft.append).collect()
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use daybook_commands::{
-    Answer, Answered, BusTasks, Command, CommandBus, CommandError, Context, CreateProduct,
-    IdempotencyKey, PlaceOrder, Refusal, RegisterUser,
+    Answer, BusTasks, Command, CommandBus, CommandError, Context, CreateProduct, IdempotencyKey,
+    PlaceOrder, Refusal, RegisterUser, Sent,
 };
+use daybook_database::MIGRATOR;
 use daybook_domain::user::Role;
 use daybook_domain::{Currency, Money, OrderId, ProductId, State, StreamId, UserId};
-use daybook_log::{Actor, Codec, MIGRATOR, Metadata, Secrets};
+use daybook_log::{Actor, Codec, Metadata, Secrets};
 use daybook_private_postgres::testing::TestDatabase;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -85,14 +86,6 @@ fn start(database: &TestDatabase) -> (PgPool, Codec, CommandBus, BusTasks) {
     (pool, codec, bus, tasks)
 }
 
-pub fn context() -> Context {
-    Context {
-        metadata: Metadata::of(Actor::System("test".into()), Uuid::now_v7()),
-        now: Utc::now(),
-        key: None,
-    }
-}
-
 pub fn keyed(key: &str, request: &str) -> Context {
     let key = IdempotencyKey {
         principal: Some("user:1".into()),
@@ -101,8 +94,9 @@ pub fn keyed(key: &str, request: &str) -> Context {
         request: request.as_bytes().to_vec(),
     };
     Context {
+        metadata: Metadata::of(Actor::System("test".into()), Uuid::now_v7()),
+        now: Utc::now(),
         key: Some(key),
-        ..context()
     }
 }
 
@@ -120,19 +114,19 @@ pub fn respond<O>(outcome: Result<&O, &Refusal>) -> Answer {
     }
 }
 
-pub async fn send<C: Command>(bus: &CommandBus, command: C) -> Result<Answered, CommandError>
-where
-    C::Outcome: 'static,
-{
-    bus.execute(command, context(), respond::<C::Outcome>).await
+pub async fn send<C: Command>(
+    bus: &CommandBus,
+    command: C,
+) -> Result<Sent<C::Outcome>, CommandError> {
+    bus.send_as_system("test", Utc::now(), command).await
 }
 
-/// Sends a command that must be answered; returns the refusal's code, or "".
-pub async fn code<C: Command>(bus: &CommandBus, command: C) -> String
-where
-    C::Outcome: 'static,
-{
-    String::from_utf8(send(bus, command).await.unwrap().answer.body).unwrap()
+/// Sends a command that must be decided; returns the refusal's code, or "".
+pub async fn code<C: Command>(bus: &CommandBus, command: C) -> String {
+    match send(bus, command).await.unwrap().outcome {
+        Ok(_) => String::new(),
+        Err(refusal) => refusal.code().to_owned(),
+    }
 }
 
 pub fn registration(email: &str) -> RegisterUser {

@@ -11,7 +11,7 @@ mod people;
 mod shop;
 
 use chrono::{DateTime, Duration, Utc};
-use daybook_commands::{Command, CommandBus, send_as_system};
+use daybook_commands::{Command, CommandBus};
 use daybook_domain::StreamId;
 use secrecy::SecretString;
 use sqlx::PgPool;
@@ -77,11 +77,13 @@ impl Seeder<'_> {
         at: DateTime<Utc>,
         command: C,
     ) -> Result<(), Failure> {
-        send_as_system(self.bus, "seed", at, command)
-            .await?
-            .map_err(|refused| Failure::Refused {
+        let sent = self.bus.send_as_system("seed", at, command).await?;
+        match sent.outcome {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(Failure::Refused {
                 what: what.to_owned(),
-                code: refused.0,
-            })
+                code: refusal.code().to_owned(),
+            }),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use daybook_database::is_passing;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tracing::info;
@@ -41,20 +42,6 @@ pub(super) async fn wait_for(options: &PgConnectOptions) -> Result<(), Failure> 
 async fn connect(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     let connection: PgConnection = options.connect().await?;
     connection.close().await
-}
-
-/// Whether trying again may help: no server yet, or a server that is starting or stopping.
-fn is_passing(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(error) => {
-            // Class 57 is "operator intervention" (starting up, shutting down), 53 lack of connections.
-            error
-                .code()
-                .is_some_and(|code| code.starts_with("57") || code.starts_with("53"))
-        }
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => true,
-        _ => false,
-    }
 }
 
 /// `host:port/database`, without user and password.

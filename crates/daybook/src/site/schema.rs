@@ -1,7 +1,6 @@
 //! Brings the database's schema and the rights on it to the state that this binary expects.
 
-use daybook_log::MIGRATOR;
-use daybook_private_postgres::grant_server_role;
+use daybook_database::{MIGRATOR, grant_server_role};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use tracing::info;

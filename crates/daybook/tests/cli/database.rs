@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use daybook_log::MIGRATOR;
+use daybook_database::MIGRATOR;
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_private_postgres::{Durability, PrivateServer, PrivateServerConfig, StopMode};
 use rustix::process::{Pid, Signal, kill_process};

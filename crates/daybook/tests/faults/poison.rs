@@ -1,7 +1,7 @@
 //! An event that a read model cannot process: its projector halts, everything else continues, and an operator lets it
 //! continue.
 
-use daybook_transaction::begin;
+use daybook_database::begin;
 use reqwest::Method;
 use serde_json::Value;
 use sqlx::{Executor, PgPool, query_scalar};

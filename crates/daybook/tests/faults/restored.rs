@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
+use daybook_database::begin;
 use daybook_private_postgres::testing::TestDatabase;
-use daybook_transaction::begin;
 use reqwest::Method;
 use sqlx::query;
 use tokio::process::Command;

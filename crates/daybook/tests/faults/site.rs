@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use daybook_log::MIGRATOR;
+use daybook_database::MIGRATOR;
 use daybook_private_postgres::testing::TestDatabase;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use daybook_log::MIGRATOR;
+use daybook_database::MIGRATOR;
 use daybook_private_postgres::testing::TestDatabase;
 use daybook_projections::runtime::PROJECTION_CHANNEL;
 use sqlx::postgres::PgListener;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use daybook_contract::pointer_token;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -75,7 +76,7 @@ fn compare_parts<K: Ord + ToString>(
             .map(|(key, value)| (key, (None, Some(value)))),
     );
     for (key, (before, after)) in pairs {
-        let token = key.to_string().replace('~', "~0").replace('/', "~1");
+        let token = pointer_token(&key.to_string());
         compare(&format!("{pointer}/{token}"), before, after, found)?;
     }
     Ok(())

@@ -155,7 +155,7 @@ pub async fn list(pool: &PgPool, place: KeyPlace, limit: u32) -> Result<KeyPage,
 
 /// Revokes a key for ever; `None` if there is none. If it was revoked before, it stays as it is.
 pub async fn revoke(pool: &PgPool, id: Uuid) -> Result<Option<Revoked>, sqlx::Error> {
-    let mut transaction = daybook_transaction::begin(pool).await?;
+    let mut transaction = daybook_database::begin(pool).await?;
     let found = sqlx::query(
         "update auth.api_keys set revoked_at = coalesce(revoked_at, clock_timestamp()) where id = $1",
     )

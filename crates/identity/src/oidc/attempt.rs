@@ -25,7 +25,7 @@ impl Attempt {
         let mut bytes = [0; BYTES];
         rand::fill(&mut bytes).map_err(|_| OidcError::Random)?;
         let attempt = Attempt(bytes);
-        let mut transaction = daybook_transaction::begin(pool).await?;
+        let mut transaction = daybook_database::begin(pool).await?;
         sqlx::query("delete from auth.oidc_attempts where expires_at < now()")
             .execute(&mut *transaction)
             .await?;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use error_reporter::Report;
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreIdTokenClaims, CoreJwsSigningAlgorithm,
     CoreProviderMetadata, CoreUserInfoClaims,
@@ -122,8 +123,8 @@ impl Provider {
         };
         let nonce = attempt.nonce();
         let client = self.knowing_the_key_of(token, &nonce).await?;
-        let claims =
-            claims(&client, token, &nonce).map_err(|error| OidcError::NotProven(told(&error)))?;
+        let claims = claims(&client, token, &nonce)
+            .map_err(|error| OidcError::NotProven(Report::new(&error).to_string()))?;
         if let Some(expected) = claims.access_token_hash() {
             let verifier = client.id_token_verifier();
             let of_this = token
@@ -166,7 +167,7 @@ impl Provider {
         let told: CoreUserInfoClaims = request
             .request_async(&|request: HttpRequest| http::ask(self.0.http.clone(), request))
             .await
-            .map_err(|error| OidcError::Unavailable(self::told(&error)))?;
+            .map_err(|error| OidcError::Unavailable(Report::new(&error).to_string()))?;
         Ok(verified_email(told.email(), told.email_verified()))
     }
 
@@ -203,7 +204,8 @@ impl Provider {
         }
         let ask = |request: HttpRequest| http::ask(self.0.http.clone(), request);
         let found = CoreProviderMetadata::discover_async(self.0.issuer.clone(), &ask).await;
-        let found = found.map_err(|error| OidcError::Unavailable(told(&error)))?;
+        let found =
+            found.map_err(|error| OidcError::Unavailable(Report::new(&error).to_string()))?;
         *self.0.metadata.lock() = Some((Instant::now(), found.clone()));
         Ok(found)
     }
@@ -230,18 +232,9 @@ fn refused_or_unavailable<T: openidconnect::ErrorResponse + 'static>(
     error: openidconnect::RequestTokenError<HttpError, T>,
 ) -> OidcError {
     match &error {
-        openidconnect::RequestTokenError::ServerResponse(_) => OidcError::NotProven(told(&error)),
-        _ => OidcError::Unavailable(told(&error)),
+        openidconnect::RequestTokenError::ServerResponse(_) => {
+            OidcError::NotProven(Report::new(&error).to_string())
+        }
+        _ => OidcError::Unavailable(Report::new(&error).to_string()),
     }
-}
-
-/// An error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -11,6 +11,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use daybook_private_postgres::testing::{TEST_POSTGRES, TestServer};
 use daybook_private_postgres::{PrivateServer, PrivateServerConfig, StopMode};
+use error_reporter::Report;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,7 +35,7 @@ async fn main() -> ExitCode {
     match run(arguments).await {
         Ok(status) => exit_code(status),
         Err(error) => {
-            eprintln!("daybook-test-postgres: {}", chain(error.as_ref()));
+            eprintln!("daybook-test-postgres: {}", Report::new(error.as_ref()));
             ExitCode::from(OWN_FAILURE)
         }
     }
@@ -108,15 +109,4 @@ fn terminate(child: &Child) {
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

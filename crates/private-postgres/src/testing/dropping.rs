@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use daybook_database::quoted;
 use sqlx::{Connection, Executor, PgConnection};
 use tracing::warn;
 
 use super::address::Address;
-use crate::roles::quoted;
 
 type Dropped = (Address, String);
 

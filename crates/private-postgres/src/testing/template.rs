@@ -2,12 +2,13 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use daybook_database::{grant_server_role, quoted};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgConnection};
 
 use super::address::Address;
-use crate::roles::{self, MIGRATION_ROLE, Origin, SERVER_ROLE, database_exists, quoted};
+use crate::roles::{self, MIGRATION_ROLE, Origin, SERVER_ROLE, database_exists};
 
 /// An arbitrary number, the same in all processes that use one server.
 const LOCK: i64 = 0x6461_7962_6f6f_6b74;
@@ -72,7 +73,7 @@ async fn make_template(
         .await?;
     migrator.run(&pool).await?;
     if role_exists(maintenance, "daybook_server").await? {
-        roles::grant_server_role(&pool, SERVER_ROLE).await?;
+        grant_server_role(&pool, SERVER_ROLE).await?;
     }
     pool.close().await;
 

@@ -11,7 +11,6 @@ use super::{ActionKind, Operator, Reason, actions::record};
 use crate::{
     projection::Projection,
     rebuild::{self, BuildError, Builder, Built, Report, Results},
-    runtime::chain,
     schema::SchemaName,
 };
 
@@ -156,7 +155,9 @@ impl RecordedBuild<'_> {
         let (began, of) = (self.instruction.id, self.action.as_str());
         let outcome = match result {
             Ok(built) => json!({ "began": began, "of": of, "result": built }),
-            Err(error) => json!({ "began": began, "of": of, "error": chain(error) }),
+            Err(error) => {
+                json!({ "began": began, "of": of, "error": error_reporter::Report::new(error).to_string() })
+            }
         };
         let recorded = self
             .record(name, Uuid::now_v7(), ActionKind::Finished, &outcome)

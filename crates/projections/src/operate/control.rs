@@ -1,6 +1,6 @@
 //! Pausing a projector, resuming it, and emptying its read model.
 
-use daybook_transaction::begin;
+use daybook_database::begin;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;

@@ -5,8 +5,8 @@
 //! ones could change: they are passed over too, and recorded as they come.
 
 use chrono::{DateTime, Utc};
+use daybook_database::begin;
 use daybook_log::Position;
-use daybook_transaction::begin;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};

@@ -13,12 +13,15 @@ use serde_json::{Map, Value};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::project::{HISTORY, LINES};
 use crate::{
     column::{column, rows_by_id},
     projection::{Fold, Target, Unfoldable, is_next},
     rows::{Column, ColumnType, Jsonb, Rows},
+    table::Table,
 };
+
+pub(super) const LINES: Table = Table::appended("order_lines");
+pub(super) const HISTORY: Table = Table::appended("order_history");
 
 /// The rows that a batch changes.
 pub(super) struct OrderFold {

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::fold::OrderFold;
+use super::fold::{HISTORY, LINES, OrderFold};
 use crate::{
     projection::{Fold, Projection, Target},
     table::Table,
@@ -14,8 +14,6 @@ use crate::{
 
 pub const NAME: &str = "orders";
 
-pub(super) const LINES: Table = Table::appended("order_lines");
-pub(super) const HISTORY: Table = Table::appended("order_history");
 const TABLES: &[Table] = &[Table::keyed("orders"), LINES, HISTORY];
 
 /// The projection `orders`.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use error_reporter::Report;
 use sqlx::Connection;
 use tracing::warn;
 
@@ -147,7 +148,7 @@ impl Run<'_> {
         if let Err(error) = self.session.drop_old(&old_schema(unit.name())).await {
             warn!(
                 projection = unit.name(),
-                error = &error as &dyn std::error::Error,
+                error = %Report::new(&error),
                 "the version before the previous one could not be dropped yet"
             );
         }

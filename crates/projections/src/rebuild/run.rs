@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
         if let Err(error) = self.session.forget(schema, drop).await {
             warn!(
                 schema = schema.as_str(),
-                error = &error as &dyn std::error::Error,
+                error = %error_reporter::Report::new(&error),
                 "a build could not be cleared away"
             );
         }

@@ -2,15 +2,14 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use daybook_database::{Lease, LeaseError, begin};
 use daybook_log::{Position, RecordedEvent};
-use daybook_transaction::begin;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
 use super::{
     checkpoint::{Checkpoint, configure_transaction},
-    lease::{Lease, LeaseError},
-    wake::announce_operation,
+    operation::announce_operation,
 };
 use crate::{
     operate::note_passed_over,

@@ -10,39 +10,42 @@
 //! - An event that cannot be projected halts only the projectors that it concerns. A database that cannot
 //!   be reached halts none: workers try again until it is back.
 
-mod backoff;
 mod batch;
 mod checkpoint;
 mod config;
-mod lease;
 mod obstacle;
-mod wake;
+mod operation;
 mod worker;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use daybook_log::Feed;
+use daybook_database::{Backoff, LeaseTable};
+use daybook_log::{Feed, Wake};
 use futures::FutureExt;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-pub(crate) use self::{
-    backoff::Backoff,
-    batch::{Notification, announce_switch},
-    checkpoint::RATE_SECONDS,
-    obstacle::chain,
-    wake::announce_operation,
-};
 pub use self::{
     batch::{BatchError, PROJECTION_CHANNEL, commit_batch},
     checkpoint::{Checkpoint, CheckpointState, UnknownState},
     config::ProjectorConfig,
-    lease::{Lease, LeaseError},
 };
-use self::{wake::Wake, worker::Worker};
+pub(crate) use self::{
+    batch::{Notification, announce_switch},
+    checkpoint::RATE_SECONDS,
+    operation::announce_operation,
+};
+use self::{operation::Heard, worker::Worker};
 use crate::{measure, projection::Projection, registry::registry};
+
+/// Who may write to a read model, by its name.
+pub const LEASES: LeaseTable = LeaseTable {
+    table: "projections.leases",
+    key_column: "name",
+    key_type: "text",
+};
 
 /// Runs every projector until `shutdown`, and returns when each has let go of its lease.
 ///
@@ -62,7 +65,8 @@ pub async fn run_projections(
     measure::describe();
     let holder: Arc<str> = config.holder().into();
     let config = Arc::new(config);
-    let wake = Wake::new(feed.clone(), config.poll_interval);
+    let mut wake = Wake::new(feed.clone(), config.poll_interval);
+    let heard = Heard::of(&mut wake);
     let mut tasks = JoinSet::new();
     for projection in projections {
         let worker = Worker::new(
@@ -71,7 +75,7 @@ pub async fn run_projections(
             pool.clone(),
             Arc::clone(&config),
             Arc::clone(&holder),
-            wake.subscribe(),
+            heard.clone(),
             shutdown.clone(),
         );
         tasks.spawn(keep_running(worker, shutdown.clone()));

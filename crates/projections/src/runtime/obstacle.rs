@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use daybook_log::{Poison, Position, RecordedEvent};
+use error_reporter::Report;
 use serde::Serialize;
 
 /// What stopped a projector, kept with its checkpoint for people who look at the status.
@@ -27,7 +28,7 @@ impl Obstacle {
             position,
             stream: event.map(|event| event.stream.to_string()),
             event_type: event.map(|event| event.event.event_type().to_owned()),
-            error: chain(error),
+            error: Report::new(error).to_string(),
         }
     }
 }
@@ -55,15 +56,4 @@ pub(super) fn blames_the_data(error: &sqlx::Error) -> bool {
         sqlx::Error::Encode(_) => true,
         _ => false,
     }
-}
-
-/// An error with all that caused it.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

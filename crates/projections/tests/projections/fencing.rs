@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use daybook_database::{Lease, LeaseError};
 use daybook_log::RecordedEvent;
 use daybook_projections::{
     projection::Projection,
-    runtime::{BatchError, Checkpoint, Lease, LeaseError, commit_batch, run_projections},
+    runtime::{BatchError, Checkpoint, LEASES, commit_batch, run_projections},
 };
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,7 @@ async fn shop_with_events(count: u64) -> (Shop, Tally, Vec<RecordedEvent>) {
 }
 
 async fn acquire(pool: &PgPool, holder: &str) -> Option<Lease> {
-    Lease::acquire(pool, "tally", holder, TTL).await.unwrap()
+    LEASES.acquire(pool, "tally", holder, TTL).await.unwrap()
 }
 
 async fn expire(pool: &PgPool) {
@@ -36,43 +37,6 @@ async fn expire(pool: &PgPool) {
         .execute(pool)
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn a_lease_is_held_by_one_until_it_expires() {
-    let shop = Shop::open().await;
-    let first = acquire(&shop.pool, "first").await.unwrap();
-    assert!(acquire(&shop.pool, "second").await.is_none());
-    first.renew().await.unwrap();
-
-    expire(&shop.pool).await;
-    let second = acquire(&shop.pool, "second").await.unwrap();
-    assert!(second.fencing() > first.fencing());
-    assert!(matches!(first.renew().await, Err(LeaseError::Lost)));
-    assert!(acquire(&shop.pool, "first").await.is_none());
-
-    // What is no longer one's own cannot be let go of either.
-    first.release().await.unwrap();
-    assert!(acquire(&shop.pool, "first").await.is_none());
-    second.release().await.unwrap();
-    let third = acquire(&shop.pool, "first").await.unwrap();
-    assert!(third.fencing() > second.fencing());
-}
-
-#[tokio::test]
-async fn a_holder_whose_session_ended_is_followed_at_once() {
-    let shop = Shop::open().await;
-    let dead = acquire(&shop.pool, "dead").await.unwrap();
-    assert!(acquire(&shop.pool, "next").await.is_none());
-    // As when its process is killed: nothing is released, the connection is just gone.
-    let number = dead.fencing();
-    drop(dead);
-    eventually("the takeover, long before the expiry", async || {
-        acquire(&shop.pool, "next")
-            .await
-            .is_some_and(|next| next.fencing() > number)
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -107,7 +71,8 @@ async fn a_worker_that_stalls_with_an_open_transaction_is_replaced() {
     let stalled = {
         let (pool, tally, events) = (shop.pool.clone(), tally.stalling(&stall), events.clone());
         let ttl = Duration::from_millis(300);
-        let lease = Lease::acquire(&pool, "tally", "stalled", ttl)
+        let lease = LEASES
+            .acquire(&pool, "tally", "stalled", ttl)
             .await
             .unwrap()
             .unwrap();

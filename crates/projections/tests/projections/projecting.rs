@@ -6,7 +6,7 @@ use daybook_log::RecordedEvent;
 use daybook_projections::{
     projection::{Projection, Target, apply},
     registry,
-    runtime::{Checkpoint, Lease, commit_batch},
+    runtime::{Checkpoint, LEASES, commit_batch},
     schema::{SchemaName, create_like},
     skipped::Skipped,
     table::Table,
@@ -35,7 +35,8 @@ async fn project(
     sizes: &[usize],
 ) {
     let ttl = Duration::from_secs(60);
-    let lease = Lease::acquire(&shop.pool, projection.name(), "test", ttl)
+    let lease = LEASES
+        .acquire(&shop.pool, projection.name(), "test", ttl)
         .await
         .unwrap()
         .unwrap();

@@ -39,7 +39,9 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn open() -> Shop {
-        let database = TestDatabase::create(&daybook_log::MIGRATOR).await.unwrap();
+        let database = TestDatabase::create(&daybook_database::MIGRATOR)
+            .await
+            .unwrap();
         let pool = database.server_pool().unwrap();
         let secrets = Arc::new(Secrets::from_master_key(&[7; 32]));
         let codec = Codec::new(pool.clone(), Arc::clone(&secrets));

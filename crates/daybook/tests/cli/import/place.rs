@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use daybook_log::MIGRATOR;
+use daybook_database::MIGRATOR;
 use daybook_private_postgres::testing::TestDatabase;
 use serde_json::{Value, json};
 use sqlx::{PgPool, query_as, query_scalar};

@@ -31,7 +31,8 @@ impl Worker {
             if checkpoint.state != state || self.shutdown.is_cancelled() {
                 return Ok(checkpoint);
             }
-            if let Err(error) = measure::standstill(&self.pool, &checkpoint).await {
+            let measured = measure::standstill(&self.pool, self.name(), checkpoint.position);
+            if let Err(error) = measured.await {
                 debug!(%error, projection = self.name(), "could not measure the lag");
             }
             self.wait_for_operator().await;

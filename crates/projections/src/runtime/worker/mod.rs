@@ -4,21 +4,22 @@ mod hold;
 mod obstacle;
 mod version;
 
-use std::{error::Error, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
+use daybook_database::{Backoff, Lease, LeaseError};
 use daybook_log::{Feed, LogError, Position, RecordedEvent};
+use error_reporter::Report;
 use sqlx::PgPool;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
-    backoff::Backoff,
+    LEASES,
     batch::{BatchError, commit_batch},
     checkpoint::{Checkpoint, CheckpointState},
     config::ProjectorConfig,
-    lease::{Lease, LeaseError},
-    wake::Heard,
+    operation::Heard,
 };
 use crate::{measure, projection::Projection, rebuild::BuildError};
 
@@ -87,7 +88,7 @@ impl Worker {
             if let Err(error) = self.take_turn(&mut backoff).await {
                 warn!(
                     projection = self.name(),
-                    error = &error as &dyn Error,
+                    error = %Report::new(&error),
                     "a projector starts over"
                 );
                 backoff.wait(&self.shutdown).await;
@@ -113,7 +114,7 @@ impl Worker {
         let mut told = false;
         while !self.shutdown.is_cancelled() {
             let asked =
-                Lease::acquire(&self.pool, self.name(), &self.holder, self.config.lease_ttl);
+                LEASES.acquire(&self.pool, self.name(), &self.holder, self.config.lease_ttl);
             let asked = async { Ok::<_, WorkerError>(self.in_time(asked).await??) };
             match self.shutdown.run_until_cancelled(asked).await? {
                 Ok(Some(lease)) => {
@@ -140,7 +141,7 @@ impl Worker {
                 Err(error) => {
                     warn!(
                         projection = self.name(),
-                        error = &error as &dyn Error,
+                        error = %Report::new(&error),
                         "could not ask for the lease"
                     );
                     backoff.wait(&self.shutdown).await;
@@ -155,19 +156,9 @@ impl Worker {
         lease: &Lease,
         backoff: &mut Backoff,
     ) -> Result<(), WorkerError> {
-        let renewal = async {
-            loop {
-                sleep(lease.ttl() / 3).await;
-                match timeout(lease.ttl(), lease.renew()).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => return Err(WorkerError::from(error)),
-                    Err(_elapsed) => return Err(WorkerError::TimedOut),
-                }
-            }
-        };
         tokio::select! {
             projected = self.project(lease, backoff) => projected,
-            failed = renewal => failed,
+            Err(error) = lease.keep() => Err(error.into()),
         }
     }
 

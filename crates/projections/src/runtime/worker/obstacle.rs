@@ -1,7 +1,7 @@
 //! What a worker does about events that it cannot project.
 
+use daybook_database::{Lease, begin};
 use daybook_log::{Poison, RecordedEvent};
-use daybook_transaction::begin;
 use tracing::{error, info, warn};
 
 use super::{Worker, WorkerError};
@@ -10,7 +10,6 @@ use crate::{
     runtime::{
         batch::{BatchError, commit_skip},
         checkpoint::{Checkpoint, CheckpointState, configure_transaction},
-        lease::Lease,
         obstacle::{Obstacle, blames_the_data},
     },
 };

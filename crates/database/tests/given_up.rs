@@ -5,9 +5,8 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use daybook_log::MIGRATOR;
+use daybook_database::{MIGRATOR, begin};
 use daybook_private_postgres::testing::TestDatabase;
-use daybook_transaction::begin;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgPool, query, query_scalar};
 
