@@ -1,9 +1,9 @@
 # Two commands matter: `make run` and `make test`.
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-# Further arguments for what `run`, `test` and `bench` start: make run ARGS="--listen 127.0.0.1:9000"
+# More arguments for the programs that `run`, `test` and `bench` start: make run ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
-# The file that `demo-retail` imports: UCI Online Retail (doi 10.24432/C5BW33) as CSV with ISO dates, or one like it.
+# The file that `demo-retail` imports: UCI Online Retail (doi 10.24432/C5BW33) as CSV with ISO dates, or a similar file.
 CSV ?=
 
 .DEFAULT_GOAL := help

@@ -2,14 +2,14 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-/// Daybook's command path beside stock cqrs-es with postgres-es and beside pgbench, at 1, 64 and 512 clients.
+/// Compares Daybook's command path with stock cqrs-es with postgres-es and with pgbench, at 1, 64 and 512 clients.
 ///
-/// Starts a PostgreSQL of its own in target/bench, prints the figures, their ratios and what is to be reached,
-/// and writes them to target/bench/append.json.
+/// Starts a PostgreSQL of its own in target/bench, prints the figures, their ratios and the target ratios, and writes
+/// them to target/bench/append.json.
 #[derive(Parser, Debug)]
 #[command(name = "daybook-benches")]
 pub(crate) struct Arguments {
-    /// How often everything is measured; the figures are means
+    /// How many rounds are measured; the figures are means of them
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
     /// How long each figure is measured in a round, after a second of warming up
@@ -26,9 +26,9 @@ pub(crate) enum Part {
     PostgresEs,
     /// The same single rows, inserted into a plain table
     Pgbench,
-    /// Daybook's command path, without idempotency keys and with
+    /// Daybook's command path, without and with idempotency keys
     Daybook,
-    /// Orders for one product beside orders for many
+    /// Orders for one product, and orders for many
     HotProduct,
     /// One append in a hundred in conflict
     Conflicts,

@@ -1,4 +1,4 @@
-//! What was measured, in appends a second.
+//! The measured figures, in appends a second.
 
 use std::collections::BTreeMap;
 use std::thread::available_parallelism;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::targets::{Verdict, verdicts};
 
-/// Figures that were not asked for are absent.
+/// Figures that were not measured are absent.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) seconds: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Comparison {
     pub(crate) conflicts: Option<WithConflicts>,
 }
 
-/// One event on one new stream each.
+/// Each append writes one event to one new stream.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Appends {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,7 @@ pub(crate) struct HotProduct {
     pub(crate) one_product: f64,
 }
 
-/// Only what was written counts.
+/// Only appends that were written count.
 #[derive(Debug, Serialize)]
 pub(crate) struct WithConflicts {
     pub(crate) clients: usize,

@@ -16,10 +16,10 @@ use crate::load::closed_loop;
 use crate::postgres::Postgres;
 use crate::row;
 
-/// The SKU that somebody has already.
+/// A SKU that is taken already.
 const TAKEN: &str = "TAKEN";
 
-/// Appends a second that were written, where every so many-th one is refused.
+/// Written appends a second, where the database refuses every n-th one.
 pub(crate) async fn appends(
     postgres: &Postgres,
     clients: usize,
@@ -43,7 +43,7 @@ pub(crate) async fn appends(
     .await
 }
 
-/// Whether it was written.
+/// Sends one command; returns whether it was written.
 async fn send(bus: &CommandBus, wants_taken: bool) -> anyhow::Result<bool> {
     let command = ReceiveStock {
         product_id: Uuid::now_v7().into(),
@@ -53,7 +53,8 @@ async fn send(bus: &CommandBus, wants_taken: bool) -> anyhow::Result<bool> {
     Ok(sent.outcome.is_ok())
 }
 
-/// One event on one new stream; some want what is taken, which only the database can tell.
+/// Appends one event to one new stream. With `wants_taken` it claims a SKU that is taken, which only the database can
+/// notice.
 struct ReceiveStock {
     product_id: ProductId,
     wants_taken: bool,

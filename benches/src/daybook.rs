@@ -15,7 +15,7 @@ use crate::postgres::Postgres;
 
 pub(crate) use daybook_bench::append::Spread;
 
-/// Enough that clients rarely meet at one of them.
+/// So many that clients rarely order the same one at the same time.
 pub(crate) const MANY_PRODUCTS: usize = 1_000;
 /// As many as `daybook serve` gives the bus.
 const BUS_CONNECTIONS: u32 = 8;
@@ -60,7 +60,7 @@ pub(crate) async fn with_new_log(
         .max_connections(BUS_CONNECTIONS)
         .connect(&postgres.server_url())
         .await?;
-    // Nothing is kept, so the key may be anything.
+    // No personal data is stored, so any key will do.
     let secrets = Arc::new(Secrets::from_master_key(&[7; 32]));
     let codec = Codec::new(pool.clone(), secrets);
     let (bus, tasks) = CommandBus::start(pool.clone(), codec);

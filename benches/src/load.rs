@@ -8,8 +8,8 @@ use tokio::time::Instant;
 /// Caches and connections settle before anything counts.
 pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
 
-/// How many appends a second come about when every client begins its next as soon as its last has ended.
-/// `append` tells whether it came about; what ends within `duration` counts.
+/// Completed appends a second when every client begins its next append as soon as its last one has ended. `append`
+/// returns whether it succeeded; those that end within `duration` count.
 pub(crate) async fn closed_loop<Append, Ended>(
     clients: usize,
     duration: Duration,

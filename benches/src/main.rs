@@ -1,9 +1,9 @@
-//! How fast Daybook's command path is beside stock cqrs-es with postgres-es, and beside `pgbench` inserting the
-//! same rows: in turn, on one machine, in one go.
+//! How fast Daybook's command path is compared with stock cqrs-es with postgres-es, and with `pgbench` inserting the
+//! same rows: in turn, on one machine, in one run.
 //!
-//! All write to one private PostgreSQL that keeps every promise of durability, each to a fresh database, after a
-//! checkpoint, and each is measured after a second of warming up. The clients are in the process that they
-//! measure, except for `pgbench`, which is its own.
+//! All write to one private PostgreSQL with full durability, each to a fresh database, after a checkpoint, and each is
+//! measured after a second of warming up. The clients run in the process that they measure, except for `pgbench`, which
+//! is a process of its own.
 
 mod arguments;
 mod comparison;
@@ -55,7 +55,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Disks have moods: several short rounds in turn let each contender meet them all.
+/// The speed of a disk varies: with several short rounds in turn, all contenders meet the same conditions.
 async fn compare_in_rounds(
     postgres: &Postgres,
     arguments: &Arguments,
@@ -87,7 +87,7 @@ async fn compare(
     Ok(comparison)
 }
 
-/// One event on one new stream each, four ways.
+/// Measures appends of one event to one new stream, in four ways.
 async fn measure_appends(
     postgres: &Postgres,
     arguments: &Arguments,
@@ -149,7 +149,7 @@ async fn measure_conflicts(
     })
 }
 
-/// Tells whoever waits, and hands the figure on.
+/// Prints the figure, and returns it.
 fn progress(clients: usize, what: &str, per_second: f64) -> f64 {
     eprintln!("{clients:>4} clients  {what:<24}{per_second:>9.0}/s");
     per_second

@@ -30,7 +30,7 @@ create table events (
     primary key (aggregate_type, aggregate_id, sequence)
 )";
 
-/// What a program would send goes in as parameters; pgbench has no UUIDs, so the server makes them.
+/// The values that a program would send are parameters; pgbench has no UUIDs, so the server makes them.
 const SCRIPT: &str = "\
 insert into events (
     aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
@@ -42,10 +42,10 @@ values (
 
 /// As many as pgbench needs to keep a small machine's PostgreSQL busy.
 const THREADS: usize = 2;
-/// Fewer than a small and busy machine's PostgreSQL takes.
+/// Fewer than the PostgreSQL of a small and busy machine accepts.
 const CONNECTIONS_A_SECOND: usize = 100;
 
-/// Rows a second, each inserted in a transaction of its own.
+/// Inserted rows a second, each in a transaction of its own.
 pub(crate) async fn appends(
     postgres: &Postgres,
     folder: &Path,
@@ -69,7 +69,7 @@ async fn run(
 ) -> anyhow::Result<f64> {
     let event = row::event();
     let metadata = serde_json::to_string(&row::metadata())?;
-    // pgbench counts the time that connecting takes as well.
+    // pgbench's time limit includes the time to connect.
     let connecting = Duration::from_secs(clients.div_ceil(CONNECTIONS_A_SECOND) as u64);
     let time = connecting + WARM_UP + duration;
     let output = Command::new(postgres.program("pgbench").await?)
@@ -101,7 +101,7 @@ async fn run(
         .with_context(|| format!("pgbench did not run long enough: {said}"))
 }
 
-/// The mean of the seconds that count, from a line for each second since all clients are connected:
+/// The mean of the seconds after the warm-up. `said` has a line for each second since all clients were connected:
 /// `progress: 3.0 s, 8971.2 tps, lat 7.134 ms stddev 2.5, 0 failed`.
 fn mean_after_warm_up(said: &str, duration: Duration) -> Option<f64> {
     let counted = usize::try_from(duration.as_secs()).ok()?;

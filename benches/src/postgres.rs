@@ -1,4 +1,4 @@
-//! The private PostgreSQL that everyone writes to.
+//! The private PostgreSQL that all contenders write to.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use daybook_private_postgres::{
 };
 use sqlx::{Connection, Executor, PgConnection};
 
-/// 512 of pgbench, and some to spare.
+/// Enough for the 512 connections of pgbench, and some to spare.
 const MAX_CONNECTIONS: u32 = 600;
-/// Everyone's database, made anew for each.
+/// The database of each contender, created anew for each.
 const DATABASE: &str = "bench";
-/// What the figures depend on.
+/// The settings that the figures depend on.
 const SETTINGS: [&str; 6] = [
     "server_version",
     "fsync",
@@ -38,7 +38,8 @@ impl Postgres {
         Ok(Postgres { server, folder })
     }
 
-    /// Makes the database anew. What those before have written is flushed first, so that nobody pays for another.
+    /// Creates the database anew. Whatever was written before is flushed first, so that it does not slow down the next
+    /// contender.
     pub(crate) async fn fresh_database(&self) -> anyhow::Result<()> {
         let mut superuser = self.superuser().await?;
         superuser
@@ -60,7 +61,7 @@ impl Postgres {
         self.server.url_as(SERVER_ROLE, DATABASE)
     }
 
-    /// A program that comes with the server that runs.
+    /// The path of a program of the same installation as the running server.
     pub(crate) async fn program(&self, name: &str) -> anyhow::Result<PathBuf> {
         let mut superuser = self.superuser().await?;
         let folder: String =
@@ -90,10 +91,10 @@ impl Postgres {
         Ok(settings)
     }
 
-    /// Stops the server and takes its folder away.
+    /// Stops the server and removes its folder.
     pub(crate) async fn remove(self) {
         self.server.stop(StopMode::Fast).await;
-        // For root, the cluster may have had to go elsewhere.
+        // If we run as root, the cluster may be in another folder.
         let elsewhere = fs::read_link(self.folder.join("cluster")).ok();
         let folders = elsewhere.as_deref().and_then(Path::parent).into_iter();
         for folder in folders.chain([self.folder.as_path()]) {

@@ -38,7 +38,7 @@ create table snapshots (
     primary key (aggregate_type, aggregate_id, last_sequence)
 );";
 
-/// How large the pool is: a connection for each client, up to what a PostgreSQL is usually given.
+/// The size of the pool: a connection for each client, up to the number that a PostgreSQL usually has.
 pub(crate) fn connections(clients: usize) -> u32 {
     u32::try_from(clients).unwrap_or(u32::MAX).min(64)
 }
@@ -50,7 +50,7 @@ pub(crate) async fn appends(
     duration: Duration,
 ) -> anyhow::Result<f64> {
     postgres.fresh_database().await?;
-    // The pool's other options are what postgres-es itself starts it with.
+    // The pool's other options are those that postgres-es itself uses.
     let pool = PgPoolOptions::new()
         .max_connections(connections(clients))
         .min_connections(connections(clients))

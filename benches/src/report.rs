@@ -7,7 +7,7 @@ use crate::targets::verdicts;
 
 pub(crate) struct Table<'a>(pub(crate) &'a Comparison);
 
-/// What one of the ways to append reached, where it was measured.
+/// The figure of one way to append, if it was measured.
 type Figure = fn(&Appends) -> Option<f64>;
 
 const ROWS: [(&str, Figure); 4] = [
@@ -19,17 +19,17 @@ const ROWS: [(&str, Figure); 4] = [
 
 const RATIOS: [(&str, Figure, Figure); 4] = [
     (
-        "daybook of postgres-es",
+        "daybook / postgres-es",
         |of| of.daybook,
         |of| of.postgres_es,
     ),
-    ("daybook of pgbench", |of| of.daybook, |of| of.pgbench),
+    ("daybook / pgbench", |of| of.daybook, |of| of.pgbench),
     (
-        "keyed of postgres-es",
+        "keyed / postgres-es",
         |of| of.daybook_keyed,
         |of| of.postgres_es,
     ),
-    ("keyed of pgbench", |of| of.daybook_keyed, |of| of.pgbench),
+    ("keyed / pgbench", |of| of.daybook_keyed, |of| of.pgbench),
 ];
 
 impl Display for Table<'_> {
@@ -143,8 +143,8 @@ mod tests {
         let text = Table(&comparison).to_string();
         for line in [
             "daybook                          20000",
-            "daybook of postgres-es            4.00",
-            "daybook of pgbench                   -",
+            "daybook / postgres-es             4.00",
+            "daybook / pgbench                    -",
         ] {
             assert!(
                 text.lines().any(|found| found == line),
@@ -152,7 +152,7 @@ mod tests {
             );
         }
         assert!(
-            text.contains("MISSED   64 clients: daybook of postgres-es"),
+            text.contains("MISSED   64 clients: daybook / postgres-es"),
             "{text}"
         );
     }

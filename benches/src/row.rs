@@ -1,11 +1,11 @@
-//! The row that everyone writes: one `stock.received` on a new stream.
+//! The row that every contender writes: one `stock.received` on a new stream.
 
 use daybook_domain::Event;
 use daybook_domain::stock::{StockCommand, StockEvent};
 use daybook_log::{Actor, Metadata};
 use uuid::Uuid;
 
-/// Leads to the event on a stream that is new.
+/// A command that leads to this event on a new stream.
 pub(crate) fn command() -> StockCommand {
     StockCommand::Receive {
         quantity: 1,

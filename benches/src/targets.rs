@@ -1,4 +1,4 @@
-//! What is to be reached, as ratios: they hold on a slow machine as on a fast one.
+//! The target ratios. Ratios hold on a slow machine as well as on a fast one.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::comparison::Comparison;
 /// By the number of clients.
 const OF_POSTGRES_ES: [(usize, f64); 3] = [(1, 1.0), (64, 5.0), (512, 8.0)];
 const OF_PGBENCH: [(usize, f64); 1] = [(64, 1.4)];
-/// What a command with an idempotency key is to reach of what one without is to.
+/// The share of the target that commands with an idempotency key have to reach.
 const KEYED: f64 = 2.0 / 3.0;
 const HOT_OF_MANY: f64 = 0.5;
 const WITH_CONFLICTS_OF_WITHOUT: f64 = 0.5;
@@ -52,14 +52,14 @@ pub(crate) fn verdicts(comparison: &Comparison) -> Vec<Verdict> {
                 continue;
             };
             verdicts.extend(ours.iter().filter_map(|(name, figure, share)| {
-                let what = format!("{clients} clients: {name} of {other}");
+                let what = format!("{clients} clients: {name} / {other}");
                 Some(Verdict::new(what, (*figure)? / theirs, target * share))
             }));
         }
     }
     if let Some(orders) = &comparison.hot_product {
         let what = format!(
-            "{} clients: orders for one product of orders for many",
+            "{} clients: orders for one product / orders for many",
             orders.clients
         );
         let ratio = orders.one_product / orders.many_products;
@@ -67,7 +67,7 @@ pub(crate) fn verdicts(comparison: &Comparison) -> Vec<Verdict> {
     }
     if let Some(appends) = &comparison.conflicts {
         let what = format!(
-            "{} clients: with one conflict in 100 of without",
+            "{} clients: with one conflict in 100 / without conflicts",
             appends.clients
         );
         let ratio = appends.one_in_a_hundred / appends.without;

@@ -1,5 +1,5 @@
-// An OpenID Connect provider on a free port of this machine, of the certified implementation oidc-provider, until its
-// standard input ends. Prints its issuer. Each line of the input replaces its accounts: {"<subject>": {<claims>}, …}.
+// An OpenID Connect provider (the certified implementation oidc-provider) on a free port of this machine. It runs until
+// its standard input ends. Prints its issuer. Each line of the input replaces its accounts: {"<subject>": {<claims>}, …}.
 //
 //   node provider.mjs CLIENT_ID CLIENT_SECRET REDIRECT_URL
 
@@ -21,7 +21,7 @@ const server = createServer().listen(0, '127.0.0.1', () => {
     }),
     pkce: { required: () => true },
     cookies: { keys: ['for the tests only'] },
-    // The pages on which anybody signs in as whomever they name.
+    // The pages on which anybody can sign in under any name.
     features: { devInteractions: { enabled: true } },
   });
   server.on('request', provider.callback());

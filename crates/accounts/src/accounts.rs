@@ -21,14 +21,14 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::error::AccountError;
 use crate::messages::{Forgotten, ForgottenPasswords};
 
-/// Each export takes a connection to the database again and again.
+/// Limits concurrent exports, because each of them uses database connections again and again.
 const EXPORTS_AT_ONCE: usize = 8;
 
-/// The use cases of accounts. Clones share what they work with.
+/// The use cases of accounts. Clones share their parts.
 #[derive(Clone)]
 pub struct Accounts(Arc<Shared>);
 
-/// What [`Accounts`] are made of.
+/// The parts of [`Accounts`].
 pub struct AccountsParts {
     pub commands: CommandBus,
     pub read_models: ReadModels,
@@ -54,7 +54,7 @@ pub(crate) struct Shared {
 }
 
 impl Accounts {
-    /// The second part answers forgotten passwords, once it is run.
+    /// The second value answers forgotten passwords while it runs.
     pub fn new(parts: AccountsParts) -> (Accounts, ForgottenPasswords) {
         let (forgotten, waiting) = ForgottenPasswords::queue();
         let accounts = Accounts(Arc::new(Shared {
@@ -78,14 +78,14 @@ impl Accounts {
         Ok(())
     }
 
-    /// Ends everything that an account is signed in with, in every process.
+    /// Ends all sessions of an account, in every process.
     pub async fn shut_out(&self, id: UserId) -> Result<(), sqlx::Error> {
         let revoked = account::shut_out(&self.pool, id).await?;
         self.revocations.note(revoked);
         Ok(())
     }
 
-    /// Somebody's account, if there is one that can be used.
+    /// A user's account, if it exists and is active.
     pub(crate) async fn active_user(&self, id: UserId) -> Result<Option<User>, AccountError> {
         let loaded = self.commands.load(StreamId::user(id)).await?.state;
         Ok(loaded.as_user().filter(|user| user.is_active()).cloned())

@@ -1,4 +1,4 @@
-//! Showing that one reads what is sent to an e-mail address.
+//! Verifying an e-mail address by a message that is sent to it.
 
 use daybook_domain::UserId;
 use daybook_identity::one_time::{self, Purpose};
@@ -8,7 +8,7 @@ use crate::accounts::Accounts;
 use crate::error::AccountError;
 
 impl Accounts {
-    /// Sends another message by which the address can be verified; the one before is then worthless.
+    /// Sends another message by which the address can be verified; the previous one then no longer works.
     pub async fn ask_email_verification(&self, id: UserId) -> Result<(), AccountError> {
         let user = self.active_user(id).await?;
         let user = user.ok_or(AccountError::NoAccount)?;
@@ -21,7 +21,7 @@ impl Accounts {
         }
     }
 
-    /// Whose address a token verifies, if it is still the one that it was sent to.
+    /// The owner of the address that a token verifies, if the token was sent to their present address.
     pub async fn find_email_verification(&self, token: &str) -> Result<UserId, AccountError> {
         let issued = one_time::find(&self.pool, Purpose::EmailVerification, token).await?;
         let issued = issued.ok_or(AccountError::InvalidToken)?;
@@ -33,8 +33,8 @@ impl Accounts {
         }
     }
 
-    /// Uses a token up, once the log says that the address is verified: so it is not lost where the log could not be
-    /// reached.
+    /// Marks a token as used, once the log says that the address is verified. So the token is not lost if the log could
+    /// not be reached.
     pub async fn spend_email_verification(&self, token: &str) -> Result<(), AccountError> {
         match one_time::spend(&self.pool, Purpose::EmailVerification, token).await? {
             true => Ok(()),

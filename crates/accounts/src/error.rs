@@ -8,7 +8,7 @@ use daybook_identity::password::{PasswordError, PasswordRule};
 use daybook_identity::session::SessionError;
 use daybook_processes::outbox::OutboxError;
 
-/// Why something was not done with an account.
+/// Why a use case of accounts failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     #[error("there is no such account, or it cannot be used")]
@@ -24,10 +24,10 @@ pub enum AccountError {
     Deactivated,
     #[error("whoever signed in at the identity provider has no administrator's account")]
     NoStaffAccount,
-    /// The password of an account that is to be opened.
+    /// The password of a new account.
     #[error("the password is not taken")]
     WeakPassword(#[source] PasswordRule),
-    /// A password that is to replace another.
+    /// A password that would replace another.
     #[error("the new password is not taken")]
     WeakNewPassword(#[source] PasswordRule),
     #[error("the one-time token is unknown, used or too old")]

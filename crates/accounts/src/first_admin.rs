@@ -1,4 +1,4 @@
-//! The first administrator, whom Daybook makes by itself.
+//! The first administrator, whom Daybook itself creates.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use daybook_log::DATABASE_REMEDY;
 use sqlx::PgPool;
 use tracing::{info, warn};
 
-/// Why there is no first administrator.
+/// Why the first administrator could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum FirstAdminError {
     #[error("the admin {email} could not be made: {reason}")]
@@ -37,8 +37,8 @@ impl FirstAdminError {
     }
 }
 
-/// Makes the admin unless the e-mail address is somebody's already. Only an admin without a password is
-/// given this one, a new admin or one that came with an imported log: a password that was changed since stays.
+/// Creates the admin unless the e-mail address belongs to somebody already. Only an admin without a password is given
+/// this one: a new admin, or one who came with an imported log. A password that was changed since stays.
 pub async fn ensure_admin(
     bus: &CommandBus,
     pool: &PgPool,
@@ -70,7 +70,7 @@ pub async fn ensure_admin(
         .await?;
     match sent.outcome {
         Ok(_) => info!(user.id = %id, "made the first admin"),
-        // Another process that started with us was faster.
+        // Another process that started at the same time was faster.
         Err(_) if bus.load(StreamId::user(id)).await?.version > 0 => {}
         Err(refusal) => return Err(failed(refusal.code().to_owned())),
     }
@@ -84,8 +84,8 @@ pub fn check_password(email: &str, password: &str) -> Result<(), FirstAdminError
     })
 }
 
-/// The same from every process, so that of several that start at once one makes the admin. Whoever was erased
-/// under such an id stays so, and the next admin has another.
+/// The same id from every process, so that only one of several that start at once creates the admin. A person who was
+/// erased with such an id stays erased, and the next admin gets another id.
 async fn free_id(bus: &CommandBus, address: &Email) -> Result<UserId, FirstAdminError> {
     let mut nth = 0;
     loop {
@@ -103,8 +103,7 @@ pub fn first_admin_id(address: &Email, nth: usize) -> UserId {
     fixed_id(&format!("first admin {}", address.canonical()), nth).into()
 }
 
-/// Stores a password's hash. To be called before the user is registered, so that no account is ever
-/// without one.
+/// Stores a password's hash. Call it before the user is registered, so that no account ever exists without one.
 pub async fn set_password(
     pool: &PgPool,
     id: UserId,

@@ -1,5 +1,5 @@
-//! What can be done with an account, from its opening to its erasure: the use cases that span the log, what proves who
-//! somebody is, the messages that wait to be sent, and what visitors did.
+//! What can be done with an account, from its opening to its erasure: the use cases that span the log, credentials, the
+//! messages that wait to be sent, and usage events.
 //!
 //! Nothing here knows HTTP. Handlers, the command line and a server's start call the same functions and get errors that
 //! say what was wrong, not how to answer it.

@@ -1,5 +1,5 @@
-//! Messages to people about their accounts. Each carries a one-time token, and is written to the outbox in the
-//! transaction that makes the token count.
+//! Messages to people about their accounts. Each contains a one-time token, and is written to the outbox in the
+//! transaction that stores the token.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ use tracing::warn;
 use crate::accounts::Accounts;
 use crate::error::AccountError;
 
-/// Forgotten passwords that may wait; more are turned away, whether or not the address has an account.
+/// How many forgotten passwords may wait; further ones are refused, whether or not the address has an account.
 const WAITING: usize = 1_024;
 
 impl Accounts {
-    /// Writes a message with a token of `purpose` to somebody. Answers whether it did: not if they were sent many
-    /// lately, nor if there is no address to write to.
+    /// Writes a message with a token of `purpose` to somebody. Returns false if it did not: because they got many
+    /// lately, or because there is no address to write to.
     pub(crate) async fn write(
         &self,
         id: UserId,
@@ -48,8 +48,8 @@ impl Accounts {
         Ok(true)
     }
 
-    /// Asks somebody who has just opened an account to verify their address. They can ask for the message again, so they
-    /// have an account whatever becomes of this.
+    /// Asks somebody who has just opened an account to verify their address. If this fails, they have the account all
+    /// the same and can ask for another message.
     pub(crate) async fn welcome(&self, id: UserId) {
         if let Err(error) = self.write_to(id, Purpose::EmailVerification).await {
             warn!(user.id = %id, error = %Report::new(&error), "a new account was not asked to verify its address");
@@ -63,8 +63,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Has a message sent to the owner of an address who has forgotten the password. Whether there is such an account
-    /// is found out later, so that neither the answer nor its time tells.
+    /// Sends a message to the owner of an address who has forgotten the password. Whether there is such an account is
+    /// looked up later, so that neither the answer nor its time tells.
     pub fn ask_password_reset(
         &self,
         email: Email,
@@ -105,7 +105,7 @@ pub(crate) struct Forgotten {
     event: SecurityEvent,
 }
 
-/// Answers those who have forgotten their passwords, one after another.
+/// Processes forgotten passwords, one after another.
 pub struct ForgottenPasswords {
     accounts: Accounts,
     waiting: Receiver<Forgotten>,
@@ -120,7 +120,7 @@ impl ForgottenPasswords {
         ForgottenPasswords { accounts, waiting }
     }
 
-    /// Until `stop`; what was accepted by then is answered.
+    /// Runs until `stop`, and until those accepted by then are done.
     pub async fn answer(mut self, stop: CancellationToken) {
         while let Some(Some(asked)) = stop.run_until_cancelled(self.waiting.recv()).await {
             self.answer_one(asked).await;

@@ -9,20 +9,20 @@ use crate::accounts::Accounts;
 use crate::error::AccountError;
 use crate::sign_in::hash_new;
 
-/// An account whose password is stored, and which the log does not have yet.
+/// An account whose password is stored, but which is not in the log yet.
 #[must_use = "say what became of it"]
 pub struct Opening {
     accounts: Accounts,
     id: UserId,
 }
 
-/// What became of the command that registers the user.
+/// The result of the command that registers the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Opened,
-    /// Refused, or answered once before.
+    /// Refused, or answered earlier.
     NotOpened,
-    /// Nobody knows whether the command was carried out.
+    /// It is unknown whether the command was executed.
     Unknown,
 }
 
@@ -43,7 +43,8 @@ impl Accounts {
 }
 
 impl Opening {
-    /// Welcomes the new user; takes the hash back if there is none. Where nobody knows, the hash stays: it does no harm.
+    /// Welcomes the new user, or deletes the hash if there is none. If that is unknown, the hash stays: it does no
+    /// harm.
     pub async fn end(self, fate: Fate) {
         let Opening { accounts, id } = self;
         match fate {
@@ -51,7 +52,7 @@ impl Opening {
             Fate::Unknown => {}
             Fate::NotOpened => {
                 if let Err(error) = credentials::remove(&accounts.pool, id).await {
-                    warn!(user.id = %id, error = %Report::new(&error), "a password's hash of nobody was left behind");
+                    warn!(user.id = %id, error = %Report::new(&error), "a password's hash without a user was left behind");
                 }
             }
         }

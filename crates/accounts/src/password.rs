@@ -54,7 +54,7 @@ impl Accounts {
             .note(reset.ok_or(AccountError::InvalidToken)?);
         let event = request.event(Kind::PasswordReset);
         self.security.record(event.about(id));
-        // Strangers may be guessing the password at this moment, which must not keep its owner out.
+        // Lets the owner sign in at once, even while strangers are guessing the password.
         self.forgive(request, email, id).await
     }
 }

@@ -54,7 +54,7 @@ impl From<KeptEvent> for SecurityEventAnswer {
 }
 
 impl SecurityEventAnswer {
-    /// As the person may know it whom it concerns: without where somebody else was who did it.
+    /// The event as the person whom it concerns may see it: if somebody else did it, without their address.
     pub fn for_the_person(event: KeptEvent) -> SecurityEventAnswer {
         let mut answer = SecurityEventAnswer::from(event);
         if answer.actor_id.is_some() {

@@ -1,4 +1,4 @@
-//! Sessions: begun, kept up, ended.
+//! Beginning, refreshing and ending sessions.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::accounts::Accounts;
 use crate::error::AccountError;
 use crate::sign_in::Proven;
 
-/// What a client stays signed in with.
+/// The tokens with which a client stays signed in.
 pub struct Tokens {
     pub access_token: String,
-    /// Until the access token expires.
+    /// The time until the access token expires.
     pub expires_in: Duration,
-    /// Good for one use.
+    /// Can be used once.
     pub refresh_token: String,
 }
 
@@ -45,7 +45,7 @@ impl Accounts {
         self.tokens(session).await
     }
 
-    /// Exchanges a refresh token for fresh tokens. One that comes back after its use ends its session.
+    /// Exchanges a refresh token for new tokens. If a used token is presented again, its session ends.
     pub async fn refresh(
         &self,
         request: &RequestContext,
@@ -63,7 +63,7 @@ impl Accounts {
         self.tokens(session?).await
     }
 
-    /// Ends the session of a refresh token. An unknown token is as good as ended.
+    /// Ends the session of a refresh token. An unknown token counts as ended.
     pub async fn sign_out(
         &self,
         request: &RequestContext,
@@ -90,7 +90,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// To be asked only about somebody who has shown that the account is theirs.
+    /// Call it only for somebody who has proven that the account is theirs.
     async fn refuse_deactivated(&self, id: UserId) -> Result<(), AccountError> {
         let loaded = self.commands.load(StreamId::user(id)).await?.state;
         match loaded.as_user().is_some_and(|user| user.deactivated) {
@@ -99,7 +99,7 @@ impl Accounts {
         }
     }
 
-    /// The roles are those of now, as the log has them.
+    /// The roles are the present ones, from the log.
     async fn tokens(&self, session: Session) -> Result<Tokens, AccountError> {
         // They may have been erased or deactivated since they proved who they are.
         let user = self.active_user(session.user_id).await?;

@@ -1,4 +1,4 @@
-//! Proving with a password who somebody is, and how long a guess has to wait.
+//! Proving by a password who somebody is, and how long a guess has to wait.
 
 use std::net::IpAddr;
 
@@ -12,14 +12,14 @@ use uuid::Uuid;
 use crate::accounts::Accounts;
 use crate::error::AccountError;
 
-/// Who has proven who they are, and the generation of their tokens before that.
+/// A user who has proven who they are, and the generation of their tokens before that.
 pub(crate) struct Proven {
     pub(crate) id: UserId,
     pub(crate) generation: i64,
 }
 
 impl Accounts {
-    /// Takes the same time, and the same delays, whether or not there is such a user. `None` for a wrong password.
+    /// Takes the same time, and has the same delays, whether or not there is such a user. `None` for a wrong password.
     pub(crate) async fn authenticate(
         &self,
         request: &RequestContext,
@@ -39,7 +39,7 @@ impl Accounts {
                 return Err(AccountError::Delayed(rest));
             }
         };
-        // The hash of nobody is looked for, too, so that it takes as long.
+        // Also looked up if there is no such user, so that it takes as long.
         let known = self.stored(owner.unwrap_or(Uuid::nil().into())).await?;
         let hash = known.as_ref().map(|(_, hash)| hash.as_str());
         if !attempt.check(password, hash).await? {
@@ -52,8 +52,8 @@ impl Accounts {
         Ok(proven.map(|(id, generation)| Proven { id, generation }))
     }
 
-    /// Lets the owner of an account sign in at once from where they are: they have proven in another way that it is
-    /// theirs, so what strangers have guessed does not delay them any more.
+    /// Lets the owner of an account sign in at once from their network: they have proven in another way that it is
+    /// theirs, so strangers' wrong guesses no longer delay them.
     pub(crate) async fn forgive(
         &self,
         request: &RequestContext,
@@ -75,7 +75,7 @@ impl Accounts {
             .parse::<Email>()
             .map_or_else(|_| email.to_lowercase(), |email| email.canonical());
         let network = |network: IpAddr| {
-            // Together with the account, so that no two accounts show that they share a network.
+            // Combined with the account, so that two accounts do not show that they share a network.
             self.commands
                 .pseudonym("network", &format!("{network} {address}"))
         };
@@ -86,7 +86,7 @@ impl Accounts {
         }
     }
 
-    /// The generation first: a password that is changed after it starts another one.
+    /// Reads the generation first: a password that is changed afterwards starts another generation.
     async fn stored(&self, id: UserId) -> Result<Option<(i64, String)>, sqlx::Error> {
         let generation = session::generation(&self.pool, id).await?;
         let hash = credentials::find(&self.pool, id).await?;
@@ -94,7 +94,7 @@ impl Accounts {
     }
 }
 
-/// The hash of a new password, unless a rule is against it.
+/// The hash of a new password, unless a rule forbids it.
 pub(crate) async fn hash_new(
     password: &str,
     email: &Email,

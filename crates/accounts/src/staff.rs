@@ -12,8 +12,8 @@ use crate::session::Tokens;
 use crate::sign_in::Proven;
 
 impl Accounts {
-    /// Signs in the administrator whom the identity provider has proven: one whose account has signed in there before,
-    /// or whose e-mail address the provider has verified.
+    /// Signs in the administrator whom the identity provider has confirmed: the one whose account has signed in there
+    /// before, or whose e-mail address the provider has verified.
     pub async fn sign_in_staff(
         &self,
         request: &RequestContext,
@@ -24,7 +24,7 @@ impl Accounts {
             None => self.owner_of_verified_email(subject).await?,
         };
         let id = id.ok_or(AccountError::NoStaffAccount)?;
-        // Before it is found out whether the account counts: what is revoked after that starts another generation.
+        // Read before the account is checked: whatever is revoked after that starts another generation.
         let generation = session::generation(&self.pool, id).await?;
         self.active_user(id)
             .await?

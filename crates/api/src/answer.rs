@@ -1,4 +1,4 @@
-//! Answers as bytes: what a command is answered is recorded with its events and repeated as it was.
+//! Answers as bytes: a command's answer is recorded with its events, and repeated exactly.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use crate::problem::{ApiResult, Problem, of_refusal};
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("daybook-position");
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// A resource's representation, before it is known whether it was made or changed.
+/// A resource's representation, before it is known whether the resource was created or changed.
 pub(crate) struct Representation {
     body: Vec<u8>,
     etag: Option<ETag>,
@@ -35,7 +35,7 @@ impl Representation {
         self
     }
 
-    /// Holds personal data of `person`, so that a record of it has to be sealed.
+    /// Marks that it contains personal data of `person`, so that a record of it must be encrypted.
     #[must_use]
     pub(crate) fn about(mut self, person: UserId) -> Representation {
         self.person = Some(person);
@@ -75,7 +75,7 @@ pub(crate) fn no_content() -> Answer {
     }
 }
 
-/// A refusal is an answer too: its record holds the ids of the request that was first refused.
+/// A refusal is an answer too: its record contains the ids of the request that was first refused.
 pub(crate) fn refused(refusal: &Refusal, path: &str, request_id: &str) -> Answer {
     let problem = of_refusal(refusal);
     Answer {
@@ -90,7 +90,7 @@ fn content_type(value: &str) -> (String, String) {
     (header::CONTENT_TYPE.to_string(), value.to_owned())
 }
 
-/// A command's answer on its way out.
+/// Makes the HTTP response of a command's answer.
 pub(crate) fn to_response(answered: Answered) -> Response {
     let Answered {
         answer,
@@ -113,7 +113,7 @@ pub(crate) fn to_response(answered: Answered) -> Response {
     response
 }
 
-/// A query's answer. (axum's own `Json` answers an encoding error with its words.)
+/// A query's answer. (axum's own `Json` reports an encoding error in its own format.)
 pub(crate) fn json(body: &impl Serialize) -> ApiResult {
     let bytes = serde_json::to_vec(body).map_err(|error| {
         error!(%error, "an answer could not be written as JSON");
@@ -130,11 +130,11 @@ pub(crate) fn json(body: &impl Serialize) -> ApiResult {
 }
 
 fn to_bytes(body: &impl Serialize) -> Vec<u8> {
-    // Answers are structs of strings, numbers and exact decimals: nothing in them fails to serialise.
+    // Answers are structs of strings, numbers and exact decimals, which always serialise.
     serde_json::to_vec(body).unwrap_or_default()
 }
 
-/// Whether a command's answer says that it was carried out now, not earlier and not at all.
+/// Whether the command was executed just now: neither earlier nor refused.
 pub(crate) fn carried_out(answered: &Answered) -> bool {
     !answered.replayed && (200..300).contains(&answered.answer.status)
 }

@@ -1,4 +1,4 @@
-//! The application as handlers see it.
+//! The application that handlers use.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -25,19 +25,18 @@ use crate::auth::Callers;
 use crate::background_builds::BackgroundBuilds;
 use crate::cache::{AnswerCache, ProductCache};
 use crate::extract::{BodyLimits, CommandRequest, Waiting};
-use crate::gateway::cors::Origin;
+use crate::gateway::cors::WebOrigin;
 use crate::gateway::{Gateway, Settings};
 use crate::problem::ApiResult;
 use crate::redis::Redis;
 
 pub use crate::gateway::BASE;
 
-/// Everything that handlers work with. Clones share it.
+/// Everything that handlers use. Clones share it.
 #[derive(Clone)]
 pub struct App(Arc<Shared>);
 
-/// What a server is put together from, and what HTTP has of its own: caches, builds that requests have begun, the
-/// gateway's counts.
+/// The parts of a server, and what only HTTP has: caches, builds that requests have begun, the gateway's counts.
 pub struct Shared {
     parts: AppParts,
     pub(crate) products: ProductCache,
@@ -46,24 +45,24 @@ pub struct Shared {
     pub(crate) gateway: Gateway,
 }
 
-/// What an [`App`] is put together from.
+/// The parts that an [`App`] is made of.
 pub struct AppParts {
     pub commands: CommandBus,
     pub read_models: ReadModels,
     pub feed: Feed,
-    /// For credentials, refresh tokens and usage events; queries have the read models' own.
+    /// For credentials, refresh tokens and usage events; queries use the read models' own pool.
     pub pool: PgPool,
     pub usage: UsageStore,
     pub accounts: Accounts,
     pub callers: Callers,
     pub security: SecurityLog,
-    /// What checkpoints of the log are checked with, the newest first.
+    /// The keys that checkpoints of the log are checked with, the newest first.
     pub checkpoint_keys: Vec<VerifierKey>,
-    /// Where staff may sign in, too.
+    /// The identity provider with which staff may sign in, if there is one.
     pub oidc: Option<Provider>,
-    /// Where the servers of a shop share one.
+    /// The Redis that the servers of a shop share, if there is one.
     pub redis: Option<Redis>,
-    /// What `/metrics` shows; none where something else keeps the counts.
+    /// The metrics that `/metrics` shows; `None` if they are recorded elsewhere.
     pub recorder: Option<PrometheusHandle>,
     pub http: HttpConfig,
 }
@@ -71,7 +70,7 @@ pub struct AppParts {
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
     pub gateway: Settings,
-    /// How much of a request's time its body has to arrive.
+    /// The time within which a body must arrive; it is a part of the request's time.
     pub body_timeout: Duration,
     /// How long a query waits for `Daybook-Min-Position`.
     pub read_your_writes_timeout: Duration,
@@ -79,7 +78,7 @@ pub struct HttpConfig {
     /// Of prices that name none.
     pub currency: Currency,
     /// Origins whose pages may use the API.
-    pub cors_origins: Vec<Origin>,
+    pub cors_origins: Vec<WebOrigin>,
 }
 
 impl Default for HttpConfig {
@@ -121,12 +120,13 @@ impl App {
         Trail::new(self.feed.clone(), self.read_models.trail().clone())
     }
 
-    /// To the millisecond, which is what answers show.
+    /// The present time to the millisecond, which is what answers show.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(3)
     }
 
-    /// Carries out a command and answers it: `accept` shapes its outcome, a refusal becomes a problem.
+    /// Executes a command and makes its answer: `accept` makes the representation of its outcome, a refusal becomes a
+    /// problem.
     pub(crate) async fn execute<C: Command>(
         &self,
         command: C,

@@ -1,5 +1,5 @@
-//! Builds of read models that were asked for over HTTP: they go on after the request was answered,
-//! and end with this process.
+//! Builds of read models that were requested over HTTP: they continue after the request was answered, and end with this
+//! process.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -52,25 +52,25 @@ impl BackgroundBuilds {
         self.running.lock().values().any(|running| *running == id)
     }
 
-    /// Cancelled when the process is about to end, so that whoever waits for a build need not wait on.
+    /// Cancelled when the process is about to end, so that clients stop waiting for a build.
     pub(crate) fn closing(&self) -> &CancellationToken {
         &self.closing
     }
 
-    /// Stops the builds; what is live stays as it is.
+    /// Stops the builds; the live read models stay as they are.
     pub fn close(&self) {
         self.closing.cancel();
         self.tasks.close();
     }
 
-    /// Returns when every build has cleared up behind itself.
+    /// Returns when every build has cleaned up.
     pub async fn ended(&self) {
         self.close();
         self.tasks.wait().await;
     }
 }
 
-/// Makes room for the next build, also after a panic.
+/// Lets the next build start, also after a panic.
 struct Ended {
     name: &'static str,
     running: Arc<Mutex<HashMap<&'static str, Uuid>>>,

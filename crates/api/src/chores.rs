@@ -1,4 +1,4 @@
-//! Chores that no request waits for.
+//! Background work that no request waits for.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use tracing::{debug, warn};
 
 use crate::app::App;
 
-/// A database that takes longer has other worries.
+/// If the database takes longer, it is overloaded, and the measurement is skipped.
 const MEASURING: Duration = Duration::from_secs(2);
 
-/// How often what was kept for long enough is dropped.
+/// How often records whose time has passed are deleted.
 const TIDYING: Duration = Duration::from_secs(10 * 60);
 
-/// Until `shutdown`: measures the projections, writes down when API keys
-/// were used, empties the metrics' buffers, forgets idle clients, and now and then what was kept for long enough.
+/// Runs until `shutdown`: measures the projections, records when API keys were used, empties the metrics' buffers,
+/// forgets idle clients, and now and then deletes records whose time has passed.
 pub async fn run(app: App, shutdown: CancellationToken) {
     measure::describe();
     daybook_audit::measure::describe();

@@ -1,6 +1,6 @@
-//! Entity tags: a strong tag is made of the versions of the streams that a body draws on (`"7"`, a product's
-//! `"3.41"`). `If-Match` compares the resource's own part, `If-None-Match` the whole tag. A list, which has no versions,
-//! is tagged with a digest.
+//! Entity tags. A strong tag is made of the versions of the streams that a body depends on (`"7"`, a product's
+//! `"3.41"`). `If-Match` compares the version of the resource's own stream, `If-None-Match` the whole tag. A list has
+//! no versions, so it is tagged with a digest.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::problem::Problem;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ETag {
     pub own: i64,
-    /// The version of a second stream that the body draws on.
+    /// The version of a second stream that the body depends on.
     pub drawn: Option<i64>,
 }
 
@@ -47,12 +47,12 @@ impl fmt::Display for ETag {
 
 impl From<ETag> for HeaderValue {
     fn from(tag: ETag) -> HeaderValue {
-        // Digits, a dot and quotes are always a header value; the fallback names no representation at all.
+        // Digits, a dot and quotes are always a valid header value; the fallback matches no representation.
         HeaderValue::try_from(tag.to_string()).unwrap_or(HeaderValue::from_static("\"\""))
     }
 }
 
-/// What an `If-Match` or `If-None-Match` header asks for.
+/// The condition of an `If-Match` or `If-None-Match` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
     Absent,
@@ -109,7 +109,7 @@ impl Condition {
         self.is_one(current.opaque().as_bytes())
     }
 
-    /// The same of a strong tag as it stands in the header `ETag`.
+    /// The same for a strong tag in the form of the header `ETag`.
     pub(crate) fn names(&self, current: &HeaderValue) -> bool {
         let quoted = current.as_bytes();
         let inner = quoted

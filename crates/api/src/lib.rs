@@ -1,8 +1,8 @@
-//! Daybook over HTTP: the routes, the gateway in front of them, and the OpenAPI document.
+//! Daybook over HTTP: the routes, the gateway before them, and the OpenAPI document.
 //!
-//! Invariants: a handler extracts, builds a command or a query, and answers; it holds no SQL and no rule of the
-//! shop. Every error is a problem (RFC 9457), written out in one place. What a command is answered is bytes
-//! before it is sent, so that it can be recorded with its events and repeated.
+//! Invariants: a handler extracts, builds a command or a query, and answers; it contains no SQL and no rule of the
+//! shop. Every error is a problem (RFC 9457), written in one place. A command's answer is turned into bytes before it
+//! is sent, so that it can be recorded with its events and repeated.
 
 mod answer;
 pub mod app;

@@ -1,5 +1,5 @@
-//! The OpenAPI document: generated from the handlers, then completed with what is true of all of them, so that
-//! it names every status that can be answered and no handler has to repeat it.
+//! The OpenAPI document: generated from the handlers, then completed with what applies to all of them, so that it names
+//! every possible status and no handler has to repeat it.
 
 use axum::http::Method;
 use utoipa::OpenApi as _;

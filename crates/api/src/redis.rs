@@ -1,8 +1,8 @@
-//! The connection to Redis, where one is named: for what the servers of one shop count or keep together.
+//! The connection to Redis, if one is configured: for data that the servers of one shop count or cache together.
 //!
-//! Nothing depends on it. Nobody waits for it to come, at the start or later, and whoever asks it is told within
-//! a moment that it is away and goes on without. After a failure it is not asked again before a task beside the
-//! requests has seen it take a write.
+//! Nothing depends on it. Nothing waits for it to be available, at the start or later, and a request that needs it
+//! learns within a moment that it is away and continues without it. After a failure it is not asked again until a
+//! background task has seen it accept a write.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use tracing::{info, warn};
 const UP: &str = "daybook_redis_up";
 const ERRORS: &str = "daybook_redis_errors_total";
 
-/// Longer than Redis takes, and little beside what a request may take.
+/// Longer than Redis takes, and short compared with a request's time limit.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(100);
-/// Of a connection with its handshake.
+/// The time for a connection with its handshake.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(1);
-/// How soon it is noticed that Redis has gone when nobody asks it anything.
+/// How soon we notice that Redis is gone while nobody uses it.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Clones share one connection.
@@ -37,7 +37,7 @@ pub struct Redis(Arc<Inner>);
 
 struct Inner {
     client: Client,
-    /// Without a password.
+    /// The address, without a password.
     place: String,
     namespace: String,
     names: hmac::Key,
@@ -45,7 +45,7 @@ struct Inner {
     connection: watch::Sender<Connection>,
 }
 
-/// Numbered, so that what fails late on an earlier one does not end its successor.
+/// Numbered, so that a late failure of an earlier connection does not end its successor.
 #[derive(Default)]
 struct Connection {
     number: u64,
@@ -58,24 +58,24 @@ impl Connection {
     }
 }
 
-/// Redis does not answer, or not in time: go on without it. Logged and counted already.
+/// Redis does not answer, or not in time: continue without it. It is already logged and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Redis is away")]
 pub struct Away;
 
-/// Says whether a URL can be used, without connecting.
+/// Checks whether a URL can be used, without connecting.
 pub fn client(url: &str) -> Result<Client, RedisError> {
     Client::open(url)
 }
 
 impl Redis {
-    /// `shop` is the secret that the servers of one database share, so that several shops can use one Redis.
-    /// Connects once [`Redis::run`] does.
+    /// `shop` is the secret that the servers of one database share, so that several shops can use one Redis. Connects
+    /// once [`Redis::run`] runs.
     pub fn new(client: Client, shop: &[u8]) -> Redis {
         Redis::with_patience(client, shop, ANSWERS_WITHIN)
     }
 
-    /// As [`Redis::new`], for machines that are busier than a shop's should be.
+    /// Like [`Redis::new`], for machines that are busier than a shop's should be.
     pub fn with_patience(client: Client, shop: &[u8], answers_within: Duration) -> Redis {
         let place = match client.get_connection_info().addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
@@ -98,22 +98,22 @@ impl Redis {
         self.0.connection.borrow().is_up()
     }
 
-    /// Waits until it is there, for as long as that takes: not for requests.
+    /// Waits until it is available, however long that takes: not for use in requests.
     pub async fn up(&self) {
         let mut connection = self.0.connection.subscribe();
-        // The sender is ours, and lives.
+        // We hold the sender, so waiting does not fail.
         let _ = connection.wait_for(Connection::is_up).await;
     }
 
-    /// The key of something of `kind`, this shop's own. What it is called cannot be told from it, so that names
-    /// may be personal. All keys of a shop are in one slot of a cluster.
+    /// The key of an item of `kind` in this shop. The name cannot be derived from it, so names may be personal data.
+    /// All keys of a shop are in one slot of a cluster.
     pub fn key(&self, kind: &str, name: &[u8]) -> String {
         let tag = hmac::sign(&self.0.names, name);
         let name = URL_SAFE_NO_PAD.encode(&tag.as_ref()[..18]);
         format!("daybook:{{{}}}:{kind}:{name}", self.0.namespace)
     }
 
-    /// Asks one thing, which may be several commands. Costs a round trip; whatever goes wrong is [`Away`].
+    /// Sends one request, which may be several commands. Costs a round trip; every failure is [`Away`].
     pub async fn ask<T, F>(&self, ask: impl FnOnce(MultiplexedConnection) -> F) -> Result<T, Away>
     where
         F: Future<Output = RedisResult<T>>,
@@ -129,14 +129,17 @@ impl Redis {
         }
     }
 
-    /// Keeps it connected until `stop`.
+    /// Keeps the connection open until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         stop.run_until_cancelled(self.keep_connected()).await;
     }
 
     async fn keep_connected(&self) {
         describe_gauge!(UP, "Whether Redis answers.");
-        describe_counter!(ERRORS, "What was asked of Redis and not answered in time.");
+        describe_counter!(
+            ERRORS,
+            "Requests to Redis that failed or were not answered in time."
+        );
         counter!(ERRORS).increment(0);
         gauge!(UP).set(0);
         let mut is_told = false;
@@ -149,7 +152,7 @@ impl Redis {
                 ),
                 Err(_) => {}
             }
-            // Of one that was there, too: when it was lost.
+            // If the connection existed before, its loss was already logged.
             is_told = true;
             sleep(PAUSE).await;
         }
@@ -158,7 +161,7 @@ impl Redis {
     async fn connect(&self) -> Result<(), String> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECTS_WITHIN))
-            // Whoever asks has a patience of their own.
+            // Every caller has a time limit of its own.
             .set_response_timeout(None);
         let client = &self.0.client;
         let connecting = async {
@@ -180,17 +183,17 @@ impl Redis {
         Ok(())
     }
 
-    /// Returns when it is lost.
+    /// Returns when the connection is lost.
     async fn watch(&self) {
         let mut connection = self.0.connection.subscribe();
         let mut lost = pin!(connection.wait_for(|connection| !connection.is_up()));
         while timeout(LOOK, &mut lost).await.is_err() {
-            // What it says is seen by the one who waits.
+            // The caller that waits for the connection sees the failure.
             let _ = self.ask(|open| self.probe(open)).await;
         }
     }
 
-    /// A write, since a replica, or a server whose memory is full, would answer a mere ping.
+    /// Writes, since a replica, or a server whose memory is full, would still answer a ping.
     async fn probe(&self, mut open: MultiplexedConnection) -> RedisResult<()> {
         let key = self.key("probe", b"");
         let mut write = cmd("SET");

@@ -1,4 +1,4 @@
-//! Reports: rows, as JSON or, where `Accept` asks for it, as CSV with the same columns.
+//! Reports: rows as JSON or, if `Accept` asks for it, as CSV with the same columns.
 
 use std::str::FromStr;
 
@@ -16,21 +16,21 @@ use tracing::error;
 use crate::answer::json;
 use crate::problem::{ApiResult, Problem};
 
-/// What a report is answered as. Who accepts neither is answered JSON, as everywhere.
+/// The format of a report. A client that accepts neither gets JSON, as everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Json,
     Csv,
 }
 
-/// A row of a report: an object of plain values.
+/// A row of a report: an object with plain values.
 pub(crate) trait Row: Serialize {
     /// The names of its fields in their order, as in JSON.
     const COLUMNS: &'static [&'static str];
 }
 
 impl Format {
-    /// All the rows there are.
+    /// Answers with all rows.
     pub(crate) fn answer<R: Row>(self, rows: &[R]) -> ApiResult {
         match self {
             Format::Json => json(&rows).map(varying),
@@ -38,7 +38,7 @@ impl Format {
         }
     }
 
-    /// An answer whose JSON is no list of rows.
+    /// Answers with JSON that is not a list of rows.
     pub(crate) fn answer_with<R: Row>(
         self,
         body: &impl Serialize,
@@ -62,14 +62,14 @@ impl Format {
     }
 }
 
-/// Caches tell JSON and CSV apart by what was asked for.
+/// Caches must distinguish JSON from CSV by the `Accept` header.
 fn varying(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("accept"));
     response
 }
 
-/// RFC 4180, with a header even where there are no rows.
+/// RFC 4180, with a header even if there are no rows.
 fn to_csv<R: Row>(rows: &[R]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = WriterBuilder::new()
         .has_headers(false)
@@ -98,14 +98,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Format {
     }
 }
 
-/// JSON unless CSV is preferred to it. A header that cannot be read asks for nothing.
+/// JSON unless CSV is preferred. A header that cannot be read counts as missing.
 fn asked_for(accept: &str) -> Format {
     const AVAILABLE: [MediaType; 2] =
         [MediaType::new(APPLICATION, JSON), MediaType::new(TEXT, CSV)];
     let Ok(accept) = Accept::from_str(accept) else {
         return Format::Json;
     };
-    // Without what else they say, such as a charset: it would have to be ours to the letter.
+    // Without parameters such as a charset, because they would have to match ours exactly.
     let ranges = accept.media_types().map(|range| {
         let mut plain = range.essence();
         if let Some(quality) = range.get_param(Q) {

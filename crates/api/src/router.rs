@@ -1,4 +1,4 @@
-//! All routes with the layers in front of them.
+//! All routes with the layers before them.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -33,7 +33,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.security.clone(), denials))
         .with_state(app);
     match cors {
-        // In front of the gateway: pages must be able to read its refusals, and preflights are no requests of anyone's.
+        // Outside of the gateway: pages must be able to read its refusals, and a preflight belongs to no caller.
         Some(cors) => router.layer(cors).layer(outside),
         None => router,
     }

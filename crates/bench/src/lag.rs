@@ -1,4 +1,4 @@
-//! How long after its acknowledgement a command shows in the read models.
+//! The time from a command's acknowledgement until the read models show it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use super::append::orders::{Customer, customers};
 use super::load::{Client, WARM_UP, open_loop};
 use super::{BenchError, Latencies, Report};
 
-/// Whoever waits longer waits for a projector that isn't there.
+/// After a longer wait there must be no projector.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// More than can be waiting at a time, so that the pace holds.
+/// More than can be waiting at the same time, so that the pace is kept.
 const CLIENTS: usize = 512;
 
-/// From the acknowledgement of an order to its being there to be queried.
+/// The time from an order's acknowledgement until it can be queried.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LagReport {
@@ -33,7 +33,7 @@ pub struct LagReport {
     pub lag: BTreeMap<&'static str, Report>,
 }
 
-/// Places single-unit orders of many products at a steady pace, while projectors are at work.
+/// Places single-unit orders for many products at a steady pace, while projectors work.
 pub async fn run(
     bus: &CommandBus,
     progress: &ProgressTracker,

@@ -1,8 +1,8 @@
-//! Measuring how fast a machine is: the command path by itself, and the whole over HTTP.
+//! Measures how fast a machine is: the command path alone, and the whole stack over HTTP.
 //!
-//! A closed loop (each client sends its next request when the last is answered) finds the peak; an
-//! open one (requests come when they come) finds what clients feel below it. Latencies in the open
-//! loop count from when a request was due, so that a stall is felt by all who had to wait.
+//! A closed loop (each client sends its next request when the last is answered) finds the peak. An open loop (requests
+//! come at their own pace) finds what clients notice below the peak. In the open loop a latency counts from the instant
+//! at which the request was due, so that a stall counts for every request that had to wait.
 
 pub mod append;
 pub mod audit;

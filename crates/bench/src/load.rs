@@ -31,7 +31,7 @@ pub async fn closed_loop<C: Client>(
             }
             client.send().await?;
             let answered_at = Instant::now();
-            // What was answered within the time counts: as many are under way at its begin as at its end.
+            // Requests that were answered within the time count: as many are in progress at its begin as at its end.
             if answered_at >= begin && answered_at < end {
                 latencies.record(answered_at - sent_at);
             }
@@ -40,7 +40,7 @@ pub async fn closed_loop<C: Client>(
     .await
 }
 
-/// `per_second` requests are due each second, evenly, whatever the answers take.
+/// `per_second` requests are due each second, evenly, however long the answers take.
 pub async fn open_loop<C: Client>(
     clients: Vec<C>,
     per_second: f64,
@@ -58,7 +58,7 @@ pub async fn open_loop<C: Client>(
             let mut since = due;
             if Instant::now() < due {
                 sleep_until(due).await;
-                // The timer's own lateness is not the target's.
+                // The timer's own delay is not the target's.
                 since = Instant::now();
             }
             client.send().await?;

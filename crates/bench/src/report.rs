@@ -1,4 +1,4 @@
-//! What was measured.
+//! The figures of a measurement.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::BenchError;
 
-/// Latencies are kept in microseconds, up to a minute, within one per cent.
+/// Latencies in microseconds, up to a minute, within one per cent.
 pub struct Latencies(Histogram<u32>);
 
 impl Latencies {

@@ -14,11 +14,11 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A number as the client wrote it, not yet an amount: the places depend on the currency.
+/// A number as the client wrote it. It is not yet an amount, because its decimal places depend on the currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecimalNumber(String);
 
-/// Why a number is no amount of a currency.
+/// Why a number is not an amount of a currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
     #[error("the number must be written without an exponent")]
@@ -40,7 +40,7 @@ impl DecimalError {
 }
 
 impl DecimalNumber {
-    /// The amount in `currency`'s minor units.
+    /// This number as an amount of `currency`, in minor units.
     pub fn to_money(&self, currency: Currency) -> Result<Money, DecimalError> {
         let mut number = parse(&self.0)?;
         let places = currency.places();
@@ -87,7 +87,7 @@ fn kind_of(json: &str) -> &'static str {
     }
 }
 
-/// An amount on its way out: an exact number with its currency's places.
+/// An amount in an answer: an exact number with its currency's decimal places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount(pub Money);
 

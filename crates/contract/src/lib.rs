@@ -1,4 +1,4 @@
-//! JSON as it leaves the house, the same for HTTP, the command line, webhooks and a broker: amounts as exact decimal
+//! JSON as Daybook sends it, the same for HTTP, the command line, webhooks and a broker: amounts as exact decimal
 //! numbers, instants in UTC.
 
 mod decimal;

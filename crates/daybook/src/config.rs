@@ -1,7 +1,7 @@
-//! What can be configured: each by a flag and by an environment variable, the flag winning.
+//! The configuration: every setting has a flag and an environment variable, and the flag takes precedence.
 //!
-//! Secrets are [`SecretString`]s, which print as `[REDACTED]`. A URL, key or credential that is set
-//! but empty counts as not set, as container descriptions often have them.
+//! Secrets are [`SecretString`]s, which print as `[REDACTED]`. A URL, key or credential that is set but empty counts as
+//! not set, because container descriptions often have such.
 
 mod oidc;
 
@@ -15,15 +15,15 @@ use daybook_domain::Currency;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use daybook_api::gateway::cors::{InvalidOrigin, Origin};
+use daybook_api::gateway::cors::{InvalidOrigin, WebOrigin};
 
 pub(crate) use self::oidc::OidcArguments;
 
-/// Where the log and the read models are.
+/// The database of the log and the read models.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Database")]
 pub(crate) struct DatabaseConfig {
-    /// The PostgreSQL to use; without it a private one is started in the data folder
+    /// The PostgreSQL to use; by default a private one is started in the data folder
     #[arg(
         long,
         env = "DATABASE_URL",
@@ -33,7 +33,7 @@ pub(crate) struct DatabaseConfig {
     )]
     pub(crate) database_url: Option<SecretString>,
 
-    /// The same database as the role that migrates it; by default DATABASE_URL itself
+    /// The same database with the role that migrates it; by default DATABASE_URL itself
     #[arg(
         long,
         env = "DATABASE_MIGRATION_URL",
@@ -55,7 +55,7 @@ pub(crate) struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// `None` where a private server is to be used.
+    /// `None` if a private server is to be used.
     pub(crate) fn server_url(&self) -> Option<&str> {
         given(self.database_url.as_ref())
     }
@@ -65,11 +65,11 @@ impl DatabaseConfig {
     }
 }
 
-/// Where the keys are, and everything else that one machine keeps.
+/// The keys, and everything else that is stored on one machine.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Data and keys")]
 pub(crate) struct DataConfig {
-    /// Folder of the private PostgreSQL and of the keys; made where it is missing
+    /// Folder of the private PostgreSQL and of the keys; created if it is missing
     #[arg(
         long = "data",
         env = "DAYBOOK_DATA",
@@ -78,8 +78,8 @@ pub(crate) struct DataConfig {
     )]
     pub(crate) folder: PathBuf,
 
-    /// 32 bytes in base64 from which the keys of personal data derive; by default the file
-    /// keys/master.key in the data folder, made at the first start. Lose it and personal data is lost
+    /// 32 bytes in base64 from which the keys of personal data derive; by default the file keys/master.key in the data
+    /// folder, created at the first start. If you lose it, personal data is lost
     #[arg(
         long,
         env = "DAYBOOK_MASTER_KEY",
@@ -89,8 +89,8 @@ pub(crate) struct DataConfig {
     )]
     pub(crate) master_key: Option<SecretString>,
 
-    /// The key that signs checkpoints of the log, as `daybook keys` writes it; by default the file
-    /// keys/checkpoint.key in the data folder, made at the first start
+    /// The key that signs checkpoints of the log, as `daybook keys` writes it; by default the file keys/checkpoint.key
+    /// in the data folder, created at the first start
     #[arg(
         long,
         env = "DAYBOOK_CHECKPOINT_KEY",
@@ -100,8 +100,8 @@ pub(crate) struct DataConfig {
     )]
     pub(crate) checkpoint_key: Option<SecretString>,
 
-    /// Where checkpoints are exported to, apart from the database: a folder or s3://BUCKET/PREFIX
-    /// [default: checkpoints in the data folder]
+    /// Where checkpoints are exported to, outside of the database: a folder or s3://BUCKET/PREFIX [default: checkpoints
+    /// in the data folder]
     #[arg(long, env = "DAYBOOK_CHECKPOINTS", value_name = "PLACE")]
     pub(crate) checkpoint_store: Option<String>,
 }
@@ -127,12 +127,12 @@ impl DataConfig {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logging")]
 pub(crate) struct LogConfig {
-    /// What is logged, to stderr: a level, or levels by module ("info,daybook_log=debug")
-    /// [default: info; warn while measuring]
+    /// What is logged to stderr: a level, or levels by module ("info,daybook_log=debug") [default: info; warn while
+    /// measuring]
     #[arg(long = "log", env = "DAYBOOK_LOG", value_name = "FILTER")]
     pub(crate) filter: Option<String>,
 
-    /// How a line of the log looks
+    /// The format of log lines
     #[arg(long = "log-format", env = "DAYBOOK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) format: LogFormat,
 }
@@ -143,10 +143,10 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Everything that `daybook serve` needs to know.
+/// All settings of `daybook serve`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServerConfig {
-    /// What this process does; may be repeated or a list ("api,projector")
+    /// The roles of this process; may be repeated or a list ("api,projector")
     #[arg(
         long = "role",
         env = "DAYBOOK_ROLE",
@@ -168,11 +168,11 @@ pub(crate) struct ServerConfig {
     #[command(flatten)]
     pub(crate) edge: EdgeConfig,
 
-    /// E-mail of the admin that is made at the first start
+    /// E-mail of the admin that is created at the first start
     #[arg(long, env = "DAYBOOK_ADMIN_EMAIL", value_name = "EMAIL")]
     pub(crate) admin_email: Option<String>,
 
-    /// That admin's password; better given by the environment, since flags show in process lists
+    /// That admin's password; better given by the environment, since flags are visible in process lists
     #[arg(
         long,
         env = "DAYBOOK_ADMIN_PASSWORD",
@@ -182,7 +182,7 @@ pub(crate) struct ServerConfig {
     )]
     pub(crate) admin_password: Option<SecretString>,
 
-    /// The currency of products whose creator names none
+    /// The currency of products that are created without one
     #[arg(
         long,
         env = "DAYBOOK_CURRENCY",
@@ -201,12 +201,12 @@ pub(crate) struct ServerConfig {
     )]
     pub(crate) access_token_minutes: u8,
 
-    /// Whether callers are limited in their requests
+    /// Whether the number of requests of each caller is limited
     #[arg(long, env = "DAYBOOK_RATE_LIMITS", value_enum, default_value_t = Switch::On)]
     pub(crate) rate_limits: Switch,
 
-    /// Proxies, as addresses or networks ("10.0.0.0/8,::1"), that are believed when they say in Forwarded or
-    /// X-Forwarded-For whom they ask for
+    /// Trusted proxies, as addresses or networks ("10.0.0.0/8,::1"): their Forwarded or X-Forwarded-For headers tell
+    /// the client's address
     #[arg(
         long,
         env = "DAYBOOK_TRUSTED_PROXIES",
@@ -216,7 +216,7 @@ pub(crate) struct ServerConfig {
     )]
     pub(crate) trusted_proxies: TrustedProxies,
 
-    /// The Redis that the servers of this shop share; without it each counts by itself
+    /// The Redis that the servers of this shop share; without it each server counts on its own
     #[arg(
         long,
         env = "REDIS_URL",
@@ -226,7 +226,7 @@ pub(crate) struct ServerConfig {
     )]
     pub(crate) redis_url: Option<SecretString>,
 
-    /// Whether a private PostgreSQL is given a demo shop at the first start
+    /// Whether a private PostgreSQL gets a demo shop at the first start
     #[arg(long, env = "DAYBOOK_DEMO", value_enum, default_value_t = Switch::On)]
     pub(crate) demo: Switch,
 
@@ -269,8 +269,8 @@ impl ServerConfig {
 /// How clients and their browsers reach the server.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct EdgeConfig {
-    /// PEM file with the server's certificate and those that lead to its root; with it and its key, only TLS is
-    /// served. Both are read again when they change
+    /// PEM file with the server's certificate and those that lead to its root; with it and its key, only TLS is served.
+    /// Both are read again when they change
     #[arg(long, env = "DAYBOOK_TLS_CERT", value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
 
@@ -278,11 +278,11 @@ pub(crate) struct EdgeConfig {
     #[arg(long, env = "DAYBOOK_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
 
-    /// Where clients find the server, if not at its own address; with https:// browsers are told to keep to TLS
+    /// The server's URL as clients see it, if not its own address; with https:// browsers are told to use TLS only
     #[arg(long, env = "DAYBOOK_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub(crate) public_url: Option<PublicUrl>,
 
-    /// Origins whose pages may use the API ("https://shop.example,http://localhost:5173")
+    /// Web origins whose pages may use the API ("https://shop.example,http://localhost:5173")
     #[arg(
         long,
         env = "DAYBOOK_CORS_ORIGINS",
@@ -293,19 +293,19 @@ pub(crate) struct EdgeConfig {
 }
 
 impl EdgeConfig {
-    /// Whether this server itself speaks TLS.
+    /// Whether this server itself serves TLS.
     pub(crate) fn is_over_tls(&self) -> bool {
         let certificate = self.tls_cert.as_ref();
         certificate.is_some_and(|path| !path.as_os_str().is_empty())
     }
 
-    /// Whether clients come over TLS that ends in front of this server.
+    /// Whether clients connect over TLS that ends at a proxy before this server.
     pub(crate) fn is_behind_https(&self) -> bool {
         let url = self.public_url.as_ref();
         url.is_some_and(|PublicUrl(url)| url.starts_with("https://"))
     }
 
-    pub(crate) fn cors_origins(&self) -> Vec<Origin> {
+    pub(crate) fn cors_origins(&self) -> Vec<WebOrigin> {
         let given = self.cors_origins.clone();
         given
             .map(|CorsOrigins(origins)| origins)
@@ -313,7 +313,7 @@ impl EdgeConfig {
     }
 }
 
-/// Without a slash at its end; empty where nothing was given.
+/// Without a slash at its end; empty if none was given.
 #[derive(Clone, Debug)]
 pub(crate) struct PublicUrl(pub String);
 
@@ -326,7 +326,7 @@ fn public_url(text: &str) -> Result<PublicUrl, &'static str> {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct CorsOrigins(pub Vec<Origin>);
+pub(crate) struct CorsOrigins(pub Vec<WebOrigin>);
 
 fn cors_origins(text: &str) -> Result<CorsOrigins, InvalidOrigin> {
     let origins = text.split(',').map(str::trim);
@@ -360,11 +360,11 @@ impl IncompleteError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
-    /// Every role in this one process
+    /// All roles in this one process
     All,
     /// Answers HTTP requests
     Api,
-    /// Keeps the read models up to date
+    /// Updates the read models
     Projector,
     /// Seals the log: hashes what was appended, signs checkpoints and exports them
     Sealer,

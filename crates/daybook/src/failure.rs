@@ -117,7 +117,7 @@ impl Failure {
         let mut cause = self.source();
         while let Some(error) = cause {
             let text = error.to_string();
-            // Libraries differ in whether an error repeats its source.
+            // Some libraries repeat an error's source in its text.
             if !what.contains(&text) {
                 what = format!("{what}: {text}");
             }

@@ -1,7 +1,7 @@
-//! The one binary. What it can do is in [`cli`].
+//! The binary. Its commands are in [`cli`].
 //!
-//! Only here are settings read, arguments parsed, roles started and parts put together; whatever is put together stands
-//! in crates of its own.
+//! Only here are settings read, arguments parsed, roles started and parts put together; the parts themselves are in
+//! crates of their own.
 
 mod cli;
 mod config;

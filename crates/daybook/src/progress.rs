@@ -1,15 +1,15 @@
-//! How far a long command is: a bar on a terminal, a line every few seconds elsewhere. Always on stderr.
+//! Shows how far a long command is: a bar on a terminal, a line every few seconds elsewhere. Always on stderr.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use daybook_import::Progress as ImportProgress;
+use daybook_import::ImportProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
-pub(crate) struct Progress(Mutex<Stage>);
+pub(crate) struct TerminalProgress(Mutex<Stage>);
 
 struct Stage {
     bar: Option<ProgressBar>,
@@ -21,12 +21,12 @@ struct Stage {
     told: Instant,
 }
 
-impl Progress {
-    pub(crate) fn new() -> Progress {
-        Progress(Mutex::new(Stage::begin("", "", 0)))
+impl TerminalProgress {
+    pub(crate) fn new() -> TerminalProgress {
+        TerminalProgress(Mutex::new(Stage::begin("", "", 0)))
     }
 
-    /// A new stage of `total` units.
+    /// Begins a new stage of `total` units.
     pub(crate) fn begin(&self, what: &'static str, unit: &'static str, total: u64) {
         let mut stage = self.0.lock();
         stage.end();
@@ -37,7 +37,7 @@ impl Progress {
         self.0.lock().advance(by);
     }
 
-    /// Of a stage that is told how far it is, and whose end may move.
+    /// Sets how far the stage is, and how much there is in total, which may change.
     pub(crate) fn reach(&self, done: u64, total: u64) {
         let mut stage = self.0.lock();
         stage.total = total;
@@ -53,17 +53,17 @@ impl Progress {
     }
 }
 
-impl ImportProgress for Progress {
+impl ImportProgress for TerminalProgress {
     fn begin(&self, what: &'static str, unit: &'static str, total: u64) {
-        Progress::begin(self, what, unit, total);
+        TerminalProgress::begin(self, what, unit, total);
     }
 
     fn advance(&self, by: u64) {
-        Progress::advance(self, by);
+        TerminalProgress::advance(self, by);
     }
 
     fn end(&self) {
-        Progress::end(self);
+        TerminalProgress::end(self);
     }
 }
 
@@ -115,7 +115,7 @@ fn bar(what: &'static str, unit: &'static str, total: u64) -> ProgressBar {
     );
     let style = ProgressStyle::with_template(&template);
     let bar = ProgressBar::new(total).with_message(what);
-    // A template that cannot be read leaves the usual bar.
+    // If the template is invalid, the default bar is used.
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }

@@ -1,4 +1,4 @@
-//! Nothing that holds a secret shows it when it is printed, by `{:?}` in a log or by a panic.
+//! Tests that no type with a secret shows it when it is printed with `{:?}`, in a log or by a panic.
 
 use std::fmt::Debug;
 use std::path::Path;

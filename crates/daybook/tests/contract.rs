@@ -1,5 +1,5 @@
-//! The OpenAPI document is checked against the running server by Schemathesis: no 5xx, and no answer
-//! that the document does not describe.
+//! Schemathesis checks the OpenAPI document against the running server: no 5xx, and no answer that the document does
+//! not describe.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod process;
@@ -13,7 +13,7 @@ use process::Server;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// Schemathesis pauses read models, too, and what has to be whole then says that it is not.
+/// Schemathesis also pauses read models; an export, which must be complete, then answers 503.
 const SETTINGS: &str = r#"
 [[operations]]
 include-operation-id = "exportUser"
@@ -62,9 +62,9 @@ async fn every_answer_is_one_that_the_document_describes() {
         .args(["--generation-deterministic", "--max-examples", "20"])
         .args(["--phases", "examples,coverage,fuzzing,stateful"])
         .args(["--checks", "all"])
-        // Whether a category exists or a transition is allowed, no schema can tell.
+        // No schema can tell whether a category exists or a transition is allowed.
         .args(["--exclude-checks", "positive_data_acceptance"])
-        // Whoever is signed out can ask for nothing more.
+        // After this operation every further request would be unauthenticated.
         .args(["--exclude-operation-id", "logoutEverywhere"])
         .output();
     let output = timeout(PATIENCE, run)
@@ -85,7 +85,7 @@ async fn every_answer_is_one_that_the_document_describes() {
             .collect::<Vec<_>>()
             .join("\n")
     );
-    // Whoever asked still may. Their own roles may have been given to them anew, which ends what they signed in with.
+    // The admin can still sign in. Their roles may have been granted again, which ends their earlier sessions.
     let token = server.sign_in(email, password).await;
     let request = reqwest::Client::new()
         .get(server.url_of("/projections"))

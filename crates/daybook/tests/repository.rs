@@ -1,4 +1,4 @@
-//! What the repository says of itself is so: which crate uses which, which test holds a promise, where links lead.
+//! Checks what the documents say about the repository: which crate uses which, which tests prove a promise, and links.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The crates below `crates/`, each with those that it names in `[dependencies]`.
+/// The crates below `crates/`, each with the ones that it names in `[dependencies]`.
 fn dependencies() -> BTreeMap<String, Names> {
     let output = Command::new(env!("CARGO"))
         .args([
@@ -90,7 +90,7 @@ fn crates_use_what_the_table_in_the_architecture_says() {
     }
 }
 
-/// Of the lines of Rust below `crates/*/src`.
+/// Counts the lines of Rust below `crates/*/src`.
 #[test]
 fn no_crate_has_more_than_a_quarter_of_the_code() {
     let lines: BTreeMap<String, usize> = dependencies()
@@ -108,7 +108,7 @@ fn no_crate_has_more_than_a_quarter_of_the_code() {
     }
 }
 
-/// A promise names its tests in code spans, and the files that they are in.
+/// A promise names its tests, and the files that they are in, in code spans.
 #[test]
 fn promises_name_tests_that_there_are() {
     let page = fs::read_to_string(root().join("docs/promises.md")).unwrap();

@@ -1,7 +1,7 @@
-//! What a connection is busy with, and for how long that may go on.
+//! What a connection is doing, and the time limits for it.
 //!
-//! hyper has one time for both an idle connection and a head that trickles in, none for an answer that nobody
-//! takes, and none of them before it knows which version of HTTP a client speaks. So they are all kept here.
+//! hyper has one limit for both an idle connection and a head that trickles in, none for an answer that the client does
+//! not read, and none before it knows which version of HTTP a client speaks. So all of them are enforced here.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use axum::http::Version;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-use super::limits::Limits;
+use super::limits::ConnectionLimits;
 
-/// Which of its times a connection has used up.
+/// The time limit that a connection has exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exceeded {
     Idle,
@@ -22,7 +22,7 @@ pub(super) enum Exceeded {
 }
 
 pub(super) struct Activity {
-    limits: Limits,
+    limits: ConnectionLimits,
     state: Mutex<State>,
 }
 
@@ -30,20 +30,20 @@ struct State {
     multiplexed: bool,
     /// Requests that are being answered.
     serving: usize,
-    /// When the last of them was answered.
+    /// When the last of them was answered, or the connection opened.
     rested_at: Instant,
-    /// When the first byte after that came in.
+    /// When the first byte of the next request came in.
     head_began_at: Option<Instant>,
-    /// Since when the socket takes no more bytes.
+    /// Since when the socket accepts no more bytes.
     blocked_at: Option<Instant>,
-    /// Of which streams of HTTP/2 a part was handed over, when, and the next was not asked for yet: their clients
-    /// give no leave to send it.
+    /// Streams of HTTP/2 whose next part was not asked for since a part was handed over, with the instant of that:
+    /// their clients' flow control does not allow to send it.
     untaken: HashMap<u64, Instant>,
     next_stream: u64,
 }
 
 impl Activity {
-    pub(super) fn new(limits: Limits) -> Arc<Activity> {
+    pub(super) fn new(limits: ConnectionLimits) -> Arc<Activity> {
         let state = State {
             multiplexed: false,
             serving: 0,
@@ -59,12 +59,12 @@ impl Activity {
         })
     }
 
-    /// From now on bytes may be something else than the next request's head.
+    /// From now on the bytes received may be something other than the next request's head.
     pub(super) fn multiplexed(&self) {
         self.state.lock().multiplexed = true;
     }
 
-    /// The connection's rest begins now.
+    /// Starts the idle time anew.
     pub(super) fn rest(&self) {
         self.state.lock().rest();
     }
@@ -80,7 +80,7 @@ impl Activity {
         self.state.lock().blocked_at = blocked.then(Instant::now);
     }
 
-    /// A request's head is there; it is being answered until what this returns is dropped.
+    /// A request's head has arrived. The request counts as being answered until the returned value is dropped.
     pub(super) fn serve(self: &Arc<Activity>, version: Version) -> Serving {
         let mut state = self.state.lock();
         state.multiplexed = version == Version::HTTP_2;
@@ -95,9 +95,9 @@ impl Activity {
         }
     }
 
-    /// Returns when one of the connection's times is over.
+    /// Returns when one of the connection's time limits is exceeded.
     pub(super) async fn exceeded(&self) -> Exceeded {
-        // What begins while this sleeps has at least as much time.
+        // Whatever begins during this sleep has at least as much time.
         let shortest = self
             .limits
             .head
@@ -121,18 +121,18 @@ impl State {
         self.head_began_at = None;
     }
 
-    /// What is over first, and when.
-    fn ending(&self, limits: &Limits) -> Option<(Exceeded, Instant)> {
+    /// The limit that will be exceeded first, and when.
+    fn ending(&self, limits: &ConnectionLimits) -> Option<(Exceeded, Instant)> {
         let after = |exceeded, limit: Duration| move |began: Instant| (exceeded, began + limit);
         let untaken = self.untaken.values().min().copied();
         let stalled = [self.blocked_at, untaken].into_iter().flatten();
         let resting = (self.serving == 0).then_some(self.rested_at);
-        // A client that speaks HTTP/2 also sends what is no request.
+        // A client that speaks HTTP/2 also sends bytes that are not part of a request.
         let head = self.head_began_at.filter(|_| !self.multiplexed);
         stalled
             .map(after(Exceeded::Stalled, limits.stall))
             .chain(head.map(after(Exceeded::SlowHead, limits.head)))
-            // Whose head has begun is not idle.
+            // A connection on which a head has begun is not idle.
             .chain(
                 resting
                     .filter(|_| head.is_none())
@@ -151,7 +151,8 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// A part of the answer that is not its last was handed over. For HTTP/1.1 the socket tells whether it is taken.
+    /// A part of the answer was handed over, and it is not the last one. For HTTP/1.1 the socket tells whether the
+    /// client reads it.
     pub(super) fn handed_over(&mut self) {
         if self.multiplexed {
             self.untaken = true;
@@ -160,7 +161,7 @@ impl Serving {
         }
     }
 
-    /// The next part was asked for.
+    /// The connection asked for the next part.
     pub(super) fn asked(&mut self) {
         if self.untaken {
             self.untaken = false;
@@ -184,14 +185,14 @@ impl Drop for Serving {
 mod tests {
     use super::*;
 
-    const LIMITS: fn() -> Limits = || Limits {
+    const LIMITS: fn() -> ConnectionLimits = || ConnectionLimits {
         head: Duration::from_secs(10),
         idle: Duration::from_secs(75),
         stall: Duration::from_secs(30),
-        ..Limits::default()
+        ..ConnectionLimits::default()
     };
 
-    /// After how many seconds which time is over, on a clock that jumps to whatever is slept for.
+    /// The limit that is exceeded and after how many seconds, on a clock that jumps to the end of each sleep.
     async fn over(activity: &Activity, since: Instant) -> (u64, Exceeded) {
         let exceeded = activity.exceeded().await;
         (since.elapsed().as_secs(), exceeded)

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::network::network_of;
 
-/// Says of an address that many clients are behind it.
+/// Whether an address has many clients behind it.
 pub type Exempt = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 /// How many connections each client has open.
@@ -35,7 +35,7 @@ impl Addresses {
         }
     }
 
-    /// `None` where the client has as many as it may.
+    /// `None` if the client already has as many connections as it may.
     pub(super) fn admit(&self, peer: IpAddr) -> Option<Admission> {
         if peer.to_canonical().is_loopback() || (self.exempt)(peer) {
             return Some(Admission { counted: None });

@@ -25,7 +25,7 @@ use tower::Service;
 use tracing::debug;
 
 use super::activity::{Activity, Exceeded};
-use super::limits::Limits;
+use super::limits::ConnectionLimits;
 use super::watched::{AnswerBody, Watched};
 use super::{http2, tls};
 
@@ -33,20 +33,20 @@ use super::{http2, tls};
 #[derive(Clone, Copy, Debug)]
 pub struct OverTls;
 
-/// What all connections share.
+/// What all connections use together.
 pub(super) struct Shared {
     pub(super) router: Router,
     pub(super) acceptor: Option<TlsAcceptor>,
-    pub(super) limits: Limits,
-    /// Cancelled when connections are to end as soon as they have answered.
+    pub(super) limits: ConnectionLimits,
+    /// Cancelled when connections are to end as soon as their requests are answered.
     pub(super) closing: CancellationToken,
-    /// The connections, and what answers the streams of HTTP/2.
+    /// The tasks of the connections and of the streams of HTTP/2.
     pub(super) tasks: TaskTracker,
 }
 
 /// Serves `stream` until one side ends it.
 pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
-    // Answers are written whole: waiting to fill a packet would only delay them.
+    // Answers are written as a whole: waiting to fill a packet would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "could not set TCP_NODELAY");
     }
@@ -64,7 +64,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     };
     let stream = match timeout(shared.limits.handshake, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return debug!(%error, "a client and we did not agree on TLS"),
+        Ok(Err(error)) => return debug!(%error, "the TLS handshake with a client failed"),
         Err(_) => return measure::connection_cut("handshake"),
     };
     let builder = match tls::agreed_on_http2(&stream) {
@@ -86,7 +86,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
 
 fn builder(tasks: &TaskTracker) -> Builder<Tracked> {
     let mut builder = Builder::new(Tracked(tasks.clone()));
-    // A head's time is the activity's matter.
+    // The activity limits the time of a head.
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -125,7 +125,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => {
-                    // A client that goes away or talks nonsense is no concern of the operator's.
+                    // A client that disconnects or sends nonsense does not concern the operator.
                     if let Err(error) = ended {
                         debug!(%error, "a connection ended early");
                     }
@@ -133,7 +133,8 @@ impl Connection {
                 }
                 () = self.is_to_end(opened), if !is_ending => {}
                 exceeded = self.activity.exceeded() => match exceeded {
-                    // A client that speaks HTTP/2 is told, and has as long again to hear it.
+                    // A client that speaks HTTP/2 is told that the connection ends, and has the same time again to
+                    // receive that.
                     Exceeded::Idle if !is_ending => self.activity.rest(),
                     exceeded => return cut(exceeded),
                 },
@@ -175,7 +176,7 @@ async fn answer(
     Ok(answered.map(|body| AnswerBody::new(body, serving)))
 }
 
-/// Runs what answers a stream of HTTP/2 among the connections' tasks.
+/// Runs the futures that answer streams of HTTP/2 among the connections' tasks.
 #[derive(Clone)]
 pub(super) struct Tracked(TaskTracker);
 

@@ -1,29 +1,29 @@
-//! What one connection of HTTP/2 may ask for, where one client can open many requests at once.
+//! The limits of one HTTP/2 connection, where one client can send many requests at once.
 
 use std::time::Duration;
 
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto::Builder;
 
-/// Requests of one connection at once; what RFC 9113 recommends as the least.
+/// Concurrent requests of one connection; RFC 9113 recommends at least this many.
 const STREAMS: u32 = 100;
 
-/// All of a request's head, unpacked; as much as a body may have is plenty.
+/// The whole head of a request, decompressed; as much as a body may have is plenty.
 const HEADERS: u32 = 64 * 1024;
 
-/// Answers kept for streams whose client does not take them, each.
+/// The part of an answer that is buffered for each stream whose client does not read it.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// What a client may send before somebody reads it: for a stream, and for the connection.
+/// How much a client may send before it is read: for a stream, and for the connection.
 const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
-/// Streams that a client opened and reset before we came to them (CVE-2023-44487), and those that we had to reset
-/// for it; after more the connection ends.
+/// Streams that a client opened and reset before we handled them (CVE-2023-44487), and streams that we had to reset
+/// because of the client. After more the connection ends.
 const RESETS: usize = 20;
 const ERRORS: usize = 1024;
 
-/// A client that went away without a word is noticed.
+/// Notices a client that went away without closing the connection.
 const PING: Duration = Duration::from_secs(30);
 const PONG: Duration = Duration::from_secs(20);
 

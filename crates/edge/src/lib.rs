@@ -1,5 +1,5 @@
-//! The edge: connections in the clear or over TLS, HTTP/1.1 and HTTP/2, served until the server is told to stop and
-//! until what it has accepted is answered. Whoever is slow, in whichever direction, is cut off.
+//! The edge: plain or TLS connections, HTTP/1.1 and HTTP/2, served until the server is told to stop and has answered
+//! every request that it accepted. A client that is too slow in sending or in reading is cut off.
 
 mod activity;
 mod addresses;
@@ -27,7 +27,7 @@ use self::addresses::Addresses;
 pub use self::addresses::Exempt;
 pub use self::connection::OverTls;
 use self::connection::Shared;
-pub use self::limits::Limits;
+pub use self::limits::ConnectionLimits;
 pub use self::measure::describe;
 pub use self::network::network_of;
 use self::tls::Certificate;
@@ -35,27 +35,27 @@ use self::tls::Certificate;
 /// After an error such as "too many open files", accepting again at once would only repeat it.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How connections are taken.
+/// How connections are accepted.
 #[derive(Clone)]
 pub struct Edge {
-    pub limits: Limits,
-    /// Where there is one, connections are over TLS only.
+    pub limits: ConnectionLimits,
+    /// If there is one, connections are over TLS only.
     pub certificate: Option<Arc<Certificate>>,
-    /// Peers that may have any number of connections, as many clients are behind them; the machine itself is one.
+    /// Peers that may have any number of connections because many clients are behind them; the machine itself is one.
     pub exempt: Exempt,
 }
 
 impl Default for Edge {
     fn default() -> Edge {
         Edge {
-            limits: Limits::default(),
+            limits: ConnectionLimits::default(),
             certificate: None,
             exempt: Arc::new(|_| false),
         }
     }
 }
 
-/// Returns when every accepted request is answered, or the time for that is over.
+/// Returns when every accepted request is answered, or the time for that has passed.
 pub async fn serve(listener: TcpListener, router: Router, edge: Edge, stop: CancellationToken) {
     let room = Arc::new(Semaphore::new(edge.limits.connections));
     let connections = Connections::new(router, edge);
@@ -105,7 +105,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 struct Connections {
     shared: Arc<Shared>,
     addresses: Addresses,
-    /// Cancelled when whatever is still open is to be dropped.
+    /// Cancelled when the connections that are still open are to be dropped.
     over: CancellationToken,
 }
 
@@ -132,7 +132,7 @@ impl Connections {
         let serving = connection::serve(Arc::clone(&self.shared), stream, peer);
         let over = self.over.clone();
         self.shared.tasks.spawn(async move {
-            // Dropped whole when it is over.
+            // Dropped as a whole when the time is over.
             over.run_until_cancelled_owned(serving).await;
             drop((permit, admission));
         });
@@ -140,7 +140,7 @@ impl Connections {
 
     /// Clients in the kernel's queue believe that they are connected and may have sent a request.
     fn start_queued(&self, listener: TcpListener, room: &Arc<Semaphore>) -> io::Result<()> {
-        // The runtime's listener would have to be told by the system first that there is something.
+        // The runtime's listener would accept only after the system has told it that a client waits.
         let listener = listener.into_std()?;
         while let Ok(permit) = room.clone().try_acquire_owned() {
             let (stream, peer) = match listener.accept() {
@@ -176,7 +176,7 @@ impl Connections {
             "closed connections whose requests took too long"
         );
         self.over.cancel();
-        // What answered their streams ends with them.
+        // The tasks that answer their streams end with them.
         let _ = tokio::time::timeout(limits.linger, tasks.wait()).await;
     }
 }

@@ -1,31 +1,31 @@
 use std::time::Duration;
 
-/// What a client may take of the server before it has asked for anything that can be judged.
+/// How much of the server a client may use before it has sent a request that can be judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// More connections than this wait in the kernel's queue until others are closed.
+pub struct ConnectionLimits {
+    /// Further connections wait in the kernel's queue until others are closed.
     pub connections: usize,
-    /// More from one address are closed at once.
+    /// Further connections from one address are closed at once.
     pub connections_per_address: usize,
-    /// To agree on keys with a client that wants TLS.
+    /// For the TLS handshake.
     pub handshake: Duration,
-    /// From the first byte of a request to the last of its head.
+    /// From the first byte of a request to the last byte of its head.
     pub head: Duration,
-    /// Without a request: longer than the 60 s after which load balancers stop using a connection, so that they
-    /// and not we close it.
+    /// Time without a request. Longer than the 60 s after which load balancers stop using a connection, so that they
+    /// close it and not we.
     pub idle: Duration,
-    /// While there is something to send and the client takes none of it.
+    /// While there is something to send and the client reads none of it.
     pub stall: Duration,
-    /// After the stop, a connection that has sent nothing would be closed at once; this is the time in which what
-    /// its client had sent by then is read.
+    /// After the stop, a connection that has sent nothing would be closed at once; during this time the server still
+    /// reads what the client had sent by then.
     pub linger: Duration,
-    /// For requests after the stop: more than the time that any request has.
+    /// For requests after the stop: more than the time limit of any request.
     pub grace: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for ConnectionLimits {
+    fn default() -> ConnectionLimits {
+        ConnectionLimits {
             connections: 10_000,
             connections_per_address: 1_000,
             handshake: Duration::from_secs(10),

@@ -1,4 +1,4 @@
-//! What Prometheus is told about connections.
+//! The Prometheus metrics about connections.
 
 use chrono::{DateTime, Utc};
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
@@ -7,7 +7,7 @@ use tracing::debug;
 const CUT: &str = "daybook_http_connections_cut_total";
 const CERTIFICATE: &str = "daybook_tls_certificate_expiry_timestamp_seconds";
 
-/// Gives the metrics their help texts. To be called once a recorder is installed.
+/// Describes the metrics. Must be called after a recorder is installed.
 pub fn describe() {
     describe_counter!(CUT, "Connections that were cut off, by reason.");
     describe_gauge!(
@@ -17,13 +17,13 @@ pub fn describe() {
     );
 }
 
-/// A connection that was not to go on.
+/// A connection was cut off.
 pub(crate) fn connection_cut(reason: &'static str) {
     debug!(reason, "cut a connection off");
     counter!(CUT, "reason" => reason).increment(1);
 }
 
-/// The certificate that is shown from now on.
+/// A certificate is used from now on.
 pub(crate) fn certificate(not_after: DateTime<Utc>) {
     gauge!(CERTIFICATE).set(not_after.timestamp() as f64);
 }

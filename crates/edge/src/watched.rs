@@ -1,4 +1,4 @@
-//! A socket and an answer's body that tell the connection's [`Activity`] what happens to them.
+//! A socket and an answer's body that report to the connection's [`Activity`].
 
 use std::io;
 use std::pin::Pin;
@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::activity::{Activity, Serving};
 
-/// Tells when bytes come in, and when the other side takes none. Below TLS, so that a record that trickles in is
-/// seen, too.
+/// Reports when bytes come in, and when the other side reads none. It is below TLS, so that it also notices a record
+/// that trickles in.
 pub(super) struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
@@ -84,7 +84,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
-/// An answer on its way: as long as it lives, its request is being answered.
+/// The body of an answer: as long as it lives, its request is being answered.
 pub(super) struct AnswerBody {
     body: Body,
     serving: Serving,

@@ -1,4 +1,4 @@
-//! The log, read for people: resources as they were ([`past`]), and who changed what ([`trail`]).
+//! The log as people read it: resources as they were ([`past`]), and who changed what ([`trail`]).
 //!
 //! Nothing here writes, and nothing here knows HTTP.
 

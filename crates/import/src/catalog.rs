@@ -1,4 +1,4 @@
-//! The products and customers that orders speak of, made before the orders are.
+//! The products and customers of the orders, created before the orders are.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -16,11 +16,11 @@ use super::error::ImportError;
 use super::orders::Order;
 use super::sender::Sender;
 
-/// Commands on their way at once.
+/// Concurrent commands.
 const AT_ONCE: usize = 512;
 
-/// Of each product and customer that was met some fifty bytes are kept: the only memory that grows with the
-/// file, and by its products and customers, not by its lines.
+/// Keeps some fifty bytes for each product and customer. This is the only memory that grows with the file, and it grows
+/// with the number of products and customers, not of lines.
 pub(crate) struct Catalog {
     sender: Arc<Sender>,
     products: HashMap<Sku, ProductId>,
@@ -29,7 +29,7 @@ pub(crate) struct Catalog {
     customers_made: u64,
 }
 
-/// A SKU's hash, wide enough that no two are alike.
+/// A SKU's hash, wide enough that no two SKUs have the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Sku(u128);
 
@@ -39,7 +39,7 @@ impl Sku {
     }
 }
 
-/// A product as the first line that names it has it.
+/// A product as the first line with its SKU describes it.
 struct NewProduct<'o> {
     sku: &'o str,
     name: &'o str,
@@ -58,7 +58,7 @@ impl Catalog {
         }
     }
 
-    /// Makes what these orders speak of and the shop doesn't have.
+    /// Creates the products and customers of these orders that the shop does not have.
     pub(crate) async fn prepare(&mut self, orders: &[Order]) -> Result<(), ImportError> {
         let products = self.unknown_products(orders);
         let customers = self.unknown_customers(orders);
@@ -75,12 +75,12 @@ impl Catalog {
         Ok(())
     }
 
-    /// None before [`Catalog::prepare`] has seen it.
+    /// `None` if no order with this SKU was given to [`Catalog::prepare`] yet.
     pub(crate) fn product(&self, sku: &str) -> Option<ProductId> {
         self.products.get(&Sku::of(sku)).copied()
     }
 
-    /// Different ones that were met.
+    /// The number of different products and customers so far.
     pub(crate) fn count(&self) -> (u64, u64) {
         (self.products.len() as u64, self.customers.len() as u64)
     }
@@ -131,7 +131,7 @@ impl Catalog {
     }
 }
 
-/// Answers each product's id and whether it is new.
+/// Returns each product's id and whether it is new.
 async fn make_products(
     sender: &Sender,
     products: HashMap<Sku, NewProduct<'_>>,
@@ -176,11 +176,11 @@ async fn make_product(
     };
     match sender.send(product.at, command).await? {
         Ok(_) => Ok((id, true)),
-        // Imported before, and taken out of the shop since.
+        // It was imported before, and removed from the shop since.
         Err(Refusal::Rejected(Rejection::Product(ProductRejection::AlreadyExists))) => {
             Ok((id, false))
         }
-        // Somebody made a product of this SKU in this moment.
+        // Somebody created a product with this SKU at the same moment.
         Err(Refusal::ClaimTaken(ClaimKind::Sku)) => {
             let owner = sender.bus.sku_owners([sku]).await?.remove(sku);
             Ok((owner.unwrap_or(id), false))
@@ -189,7 +189,7 @@ async fn make_product(
     }
 }
 
-/// Answers how many are new.
+/// Returns how many are new.
 async fn make_customers(
     sender: &Sender,
     customers: Vec<(DateTime<Utc>, ImportCustomer)>,

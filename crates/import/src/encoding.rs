@@ -1,4 +1,4 @@
-//! What encoding a file is in, and its text.
+//! Finds a file's encoding, and decodes its text.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
@@ -8,11 +8,11 @@ use encoding_rs::{Encoding, UTF_8};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
 const CHUNK: usize = 64 << 10;
-/// A file with this many characters of UTF-8 for each broken one is in UTF-8, and was damaged somewhere.
+/// If a file has at least this many characters of UTF-8 for each invalid place, it is a UTF-8 file that was damaged.
 const DAMAGED: u64 = 20;
 
-/// Finds the encoding: by its mark at the beginning; UTF-8 where the bytes are that; otherwise the most
-/// likely of the older ones. Reads the whole file once, since the first foreign letter may come late.
+/// Finds the encoding: by the byte order mark; UTF-8 if the bytes are valid UTF-8; otherwise the most likely of the
+/// older encodings. Reads the whole file once, since the first character beyond ASCII may come late.
 pub(crate) fn detect(file: &mut File) -> io::Result<&'static Encoding> {
     file.rewind()?;
     let mut buffer = vec![0; CHUNK];
@@ -47,7 +47,7 @@ pub(crate) fn detect(file: &mut File) -> io::Result<&'static Encoding> {
     })
 }
 
-/// The file's text from its beginning on, whatever it is encoded in. What cannot be decoded becomes U+FFFD.
+/// The file's text from its beginning, decoded. Bytes that cannot be decoded become U+FFFD.
 pub(crate) fn text(mut file: File, encoding: &'static Encoding) -> io::Result<impl BufRead + Send> {
     file.rewind()?;
     let decoded = DecodeReaderBytesBuilder::new()
@@ -66,7 +66,7 @@ struct Survey {
 }
 
 impl Survey {
-    /// Answers how many bytes at the end are the beginning of a character.
+    /// Returns how many bytes at the end are the beginning of an incomplete character.
     fn look_at(&mut self, mut bytes: &[u8]) -> usize {
         loop {
             let error = match std::str::from_utf8(bytes) {

@@ -8,14 +8,14 @@ use super::columns::ColumnsError;
 use super::dates::AmbiguousDates;
 use super::numbers::AmbiguousMark;
 
-/// Why a file was not imported, or not to its end.
+/// Why a file was not imported, or not completely.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error("{} cannot be read", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{} is empty", path.display())]
     Empty { path: PathBuf },
-    #[error("{} has no separator between its fields that is known", path.display())]
+    #[error("{} has no known separator between its fields", path.display())]
     NoSeparator { path: PathBuf },
     #[error(transparent)]
     Columns(#[from] ColumnsError),

@@ -20,7 +20,7 @@ impl Fields {
         }
     }
 
-    /// Takes apart a row that is known to be whole.
+    /// Splits a row that is known to be complete.
     pub(crate) fn split(&mut self, text: &str) {
         self.clear();
         self.feed(text);
@@ -30,7 +30,7 @@ impl Fields {
         self.count
     }
 
-    /// A field without white space around it; empty where there is none.
+    /// A field without the white space around it; empty if there is none.
     pub(crate) fn get(&self, index: usize) -> &str {
         if index >= self.count {
             return "";
@@ -50,13 +50,13 @@ impl Fields {
         self.count = 0;
     }
 
-    /// Reads one more line of a row; answers whether the row is whole.
+    /// Reads one more line of a row; returns whether the row is complete.
     pub(crate) fn feed(&mut self, line: &str) -> bool {
         self.feed_bytes(line.as_bytes()) || self.feed_bytes(b"\n")
     }
 
     fn feed_bytes(&mut self, mut input: &[u8]) -> bool {
-        // No input at all would mean the end of the file.
+        // An empty input would mean the end of the file.
         while !input.is_empty() {
             let (result, read, written, ended) = self.reader.read_record(
                 input,

@@ -1,11 +1,12 @@
-//! A merchant's past: orders from the CSV that another shop exports, brought in as commands like any other.
+//! Imports a merchant's past: orders from the CSV file that another shop exports, brought in by commands like any
+//! other.
 //!
-//! The file is read twice. The first pass learns what only the whole file tells (its encoding, whether days or
-//! months come first, which mark stands before decimals) and sorts the rows by order, in temporary files. The
-//! second reads the sorted rows, makes the products and customers that they speak of, and sends one command for
-//! each order, many at a time. Ids follow from the source and the other shop's own numbers, and an order takes only
-//! lines that it doesn't have, so that a run may be repeated, also after it was killed, and nothing is there twice.
-//! What cannot be taken goes into a file of its own with the reason; nothing is lost in silence.
+//! The file is read twice. The first pass finds out what only the whole file tells (its encoding, whether days or
+//! months come first, which mark comes before decimals) and sorts the rows by order, in temporary files. The second
+//! pass reads the sorted rows, creates their products and customers, and sends one command for each order, many at a
+//! time. Ids are derived from the source and the other shop's own numbers, and an order takes only lines that it does
+//! not have yet. So a run may be repeated, also after it was killed, and nothing is imported twice. Rows that cannot be
+//! imported are written to a file of their own with the reason; none is dropped silently.
 
 mod catalog;
 mod columns;
@@ -42,7 +43,7 @@ pub use error::ImportError;
 use error::panicked;
 pub use numbers::DecimalMark;
 pub use options::Options;
-pub use progress::Progress;
+pub use progress::ImportProgress;
 pub use summary::Summary;
 
 use catalog::Catalog;
@@ -51,14 +52,14 @@ use rejects::Rejects;
 use sender::Sender;
 use summary::Made;
 
-/// Orders that wait to be sent.
+/// How many orders may wait to be sent.
 const FORMED: usize = 64;
 
 /// Imports a file to its end.
 pub async fn run(
     bus: &CommandBus,
     options: Options,
-    progress: Arc<dyn Progress>,
+    progress: Arc<dyn ImportProgress>,
 ) -> Result<Summary, ImportError> {
     let began = Instant::now();
     let rejects = Arc::new(Rejects::new(rejects_path(&options)?));

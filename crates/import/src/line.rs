@@ -1,4 +1,4 @@
-//! A row read as a line of an order.
+//! Reads a row as a line of an order.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -16,18 +16,18 @@ use super::reason::Reason;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     pub placed_at: DateTime<Utc>,
-    /// What the customer is called in the other shop; empty for a guest.
+    /// The customer's identifier in the other shop; empty for a guest.
     pub customer: String,
     pub country: String,
     pub sku: String,
-    /// The description, or the SKU where there is none.
+    /// The description, or the SKU if there is none.
     pub name: String,
-    /// Below zero: came back.
+    /// Negative for a return.
     pub quantity: i64,
     pub price: Money,
 }
 
-/// How a file's rows are read, once all of them have been seen.
+/// How to read a file's rows, known once all of them have been seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     pub columns: Columns,
@@ -91,7 +91,7 @@ impl Reading {
     }
 }
 
-/// As the shop wants SKUs.
+/// Checks a SKU by the shop's rule.
 fn sku(sku: &str) -> Result<&str, Reason> {
     if sku.is_empty() {
         return Err(Reason::NoSku);
@@ -103,7 +103,7 @@ fn sku(sku: &str) -> Result<&str, Reason> {
     Ok(sku)
 }
 
-/// One line; breaks and tabs within it become spaces.
+/// The name in one line; line breaks and tabs within it become spaces.
 fn name(description: &str, sku: &str) -> Result<String, Reason> {
     if description.is_empty() {
         return Ok(sku.to_owned());
@@ -119,7 +119,7 @@ fn name(description: &str, sku: &str) -> Result<String, Reason> {
     })
 }
 
-/// What identifies something must have come through whole.
+/// A text that identifies something must be undamaged.
 fn name_like(text: &str, most: usize, otherwise: Reason) -> Result<(), Reason> {
     if text.contains(char::REPLACEMENT_CHARACTER) {
         return Err(Reason::Undecodable);

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::reason::Reason;
 
-/// Units of one product on one line; what is more is another column's number.
+/// The most units of one product on one line; a larger number comes from another column.
 const MOST_UNITS: i64 = Order::MAX_IMPORTED_QUANTITY;
 
-/// Which of the two marks stands before the decimals; the other one groups thousands.
+/// Which of the two marks comes before the decimals; the other one groups thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DecimalMark {
@@ -31,7 +31,7 @@ impl fmt::Display for DecimalMark {
     }
 }
 
-/// Watches numbers go by, to tell which mark is which.
+/// Looks at all numbers, to find out which mark comes before decimals.
 #[derive(Debug, Default)]
 pub(crate) struct MarkSurvey {
     point: u64,
@@ -39,7 +39,7 @@ pub(crate) struct MarkSurvey {
     either: Option<String>,
 }
 
-/// Why a file's numbers cannot be told for certain.
+/// Why a file's numbers cannot be read with certainty.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0} may have thousands or decimals after its mark, and so may every number of the file that has one; \
@@ -57,7 +57,7 @@ impl MarkSurvey {
         let (same, other) = if is_point { ('.', ',') } else { (',', '.') };
         let whole = before.trim_start_matches(['-', '+', ' ']);
         let decimal = if whole.contains(other) {
-            // Thousands come before decimals.
+            // The mark that groups thousands comes first, so this one comes before the decimals.
             true
         } else if whole.contains(same) {
             false
@@ -75,7 +75,7 @@ impl MarkSurvey {
         }) += 1;
     }
 
-    /// What most of the numbers say; the point where none has a mark.
+    /// The mark that most of the numbers use; the point if no number has a mark.
     pub(crate) fn decide(self) -> Result<DecimalMark, AmbiguousMark> {
         match (self.point, self.comma, self.either) {
             (0, 0, Some(text)) => Err(AmbiguousMark(text)),
@@ -85,7 +85,7 @@ impl MarkSurvey {
     }
 }
 
-/// Whole units, not zero; below zero is what came back.
+/// Whole units, not zero; negative for a return.
 pub(crate) fn quantity(text: &str, mark: DecimalMark) -> Result<i64, Reason> {
     if text.is_empty() {
         return Err(Reason::NoQuantity);
@@ -96,7 +96,7 @@ pub(crate) fn quantity(text: &str, mark: DecimalMark) -> Result<i64, Reason> {
     }
 }
 
-/// Minor units. More decimals than the currency has are fine as long as they are zeros.
+/// The price in minor units. More decimals than the currency has are accepted if they are zeros.
 pub(crate) fn price(text: &str, mark: DecimalMark, currency: Currency) -> Result<i64, Reason> {
     if text.is_empty() {
         return Err(Reason::NoPrice);

@@ -7,10 +7,10 @@ use daybook_domain::Currency;
 use super::columns::NamedColumn;
 use super::numbers::DecimalMark;
 
-/// What a file is, as far as it is said; the rest is found out.
+/// What the user says about a file; the rest is found out.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// None for stdin.
+    /// `None` for stdin.
     pub input: Option<PathBuf>,
     pub columns: Vec<NamedColumn>,
     pub has_header: bool,
@@ -18,10 +18,10 @@ pub struct Options {
     pub encoding: Option<&'static encoding_rs::Encoding>,
     pub decimal_mark: Option<DecimalMark>,
     pub date_format: Option<String>,
-    /// Of times without an offset.
+    /// The time zone of times without an offset.
     pub zone: Tz,
     pub currency: Currency,
-    /// What the other shop is called here; order numbers, SKUs and customers are its own.
+    /// The name of the other shop; its order numbers, SKUs and customers are identified within it.
     pub source: String,
     pub rejects: Option<PathBuf>,
     pub now: DateTime<Utc>,

@@ -1,8 +1,8 @@
-//! The second pass: sorted rows become orders.
+//! The second pass: makes orders of the sorted rows.
 
 use std::mem;
 
-use crate::progress::Progress;
+use super::progress::ImportProgress;
 use tokio::sync::mpsc;
 
 use super::error::ImportError;
@@ -12,25 +12,25 @@ use super::reason::Reason;
 use super::rejects::Rejects;
 use super::sort::{Entry, Sorted};
 
-/// Lines of one order that are held in memory. With more, the column of the order's number is another one's.
+/// How many lines of one order are held in memory, at most. If there are more, the number comes from a wrong column.
 const MOST_LINES: usize = 100_000;
 
-/// An order and its lines that can be taken; there is at least one.
+/// An order with those of its lines that can be read; there is at least one.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     pub number: String,
     pub lines: Vec<Line>,
-    /// Where each line stood, and how: for those that the shop's own rules reject.
+    /// The position and the text of each line, for those that the shop's own rules reject.
     pub rows: Vec<(u64, String)>,
 }
 
-/// Blocks. Ends early, without an error, when nobody wants more orders.
+/// Blocks. Returns early, without an error, if the receiver takes no more orders.
 pub(crate) fn form(
     rows: Sorted,
     separator: u8,
     reading: &Reading,
     rejects: &Rejects,
-    progress: &dyn Progress,
+    progress: &dyn ImportProgress,
     orders: &mpsc::Sender<Order>,
 ) -> Result<(), ImportError> {
     let mut fields = Fields::separated_by(separator);
@@ -75,7 +75,7 @@ pub(crate) fn form(
 }
 
 impl Order {
-    /// An order has one customer, whom some exports name on its first line only.
+    /// Whether a line names another customer. An order has one customer, whom some exports name on its first line only.
     fn is_anothers(&self, line: &Line) -> bool {
         let first = self.lines.first();
         !line.customer.is_empty() && first.is_some_and(|first| first.customer != line.customer)

@@ -1,7 +1,7 @@
-//! How far an import is, for whoever shows it.
+//! Reports how far an import is.
 
 /// Is told how far an import is. An import has stages, one after another.
-pub trait Progress: Send + Sync {
+pub trait ImportProgress: Send + Sync {
     /// A new stage of `total` units begins.
     fn begin(&self, what: &'static str, unit: &'static str, total: u64);
 

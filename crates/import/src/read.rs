@@ -1,10 +1,10 @@
-//! The first pass: all rows are seen once, sorted by order, and what the file as a whole tells is learnt.
+//! The first pass: looks at all rows, sorts them by order, and finds out what only the file as a whole tells.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use crate::progress::Progress;
+use super::progress::ImportProgress;
 
 use super::columns::{Columns, Field};
 use super::dates::{DateSurvey, Format};
@@ -17,26 +17,26 @@ use super::rows::Rows;
 use super::sort::{Entry, Sorted, Sorter};
 use super::{Options, encoding, separator};
 
-/// Of the text, to find the separator in.
+/// How much of the text is used to find the separator.
 const BEGINNING: u64 = 64 << 10;
 
-/// A file as it was found.
+/// The file after the first pass.
 pub(crate) struct Table {
     pub rows: Sorted,
     pub reading: Reading,
     pub separator: u8,
     pub encoding: &'static str,
-    /// Without the headers.
+    /// Lines read, without the headers.
     pub lines_read: u64,
-    /// Those of them that belong to an order.
+    /// The lines of these that belong to an order.
     pub sorted: u64,
 }
 
-/// Blocks. Nothing has been imported when it fails.
+/// Blocks. If it fails, nothing has been imported.
 pub(crate) fn read(
     options: &Options,
     rejects: &Rejects,
-    progress: &dyn Progress,
+    progress: &dyn ImportProgress,
 ) -> Result<Table, ImportError> {
     let input = Input::open(options.input.as_deref())?;
     input.read(options, rejects, progress)
@@ -48,7 +48,7 @@ struct Input {
 }
 
 impl Input {
-    /// A pipe cannot be read twice, so it goes to a file first.
+    /// A pipe cannot be read twice, so it is copied to a file first.
     fn open(path: Option<&Path>) -> Result<Input, ImportError> {
         let Some(path) = path else {
             let copied = tempfile::tempfile().and_then(|mut file| {
@@ -77,7 +77,7 @@ impl Input {
         mut self,
         options: &Options,
         rejects: &Rejects,
-        progress: &dyn Progress,
+        progress: &dyn ImportProgress,
     ) -> Result<Table, ImportError> {
         let path = self.path.clone();
         let unreadable = |source| ImportError::Unreadable {

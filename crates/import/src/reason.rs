@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Why a row could not be taken. As it stands in the file of rejects and in the summary: stable, kebab-case.
+/// Why a row was rejected, as written in the rejects file and in the summary: stable, kebab-case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reason {
     WrongNumberOfFields,
@@ -27,7 +27,7 @@ pub(crate) enum Reason {
     DescriptionTooLong,
     OrderTooLong,
     OtherCustomer,
-    /// The shop's own rules, by their code.
+    /// Rejected by the shop's own rules, with their code.
     Refused(&'static str),
 }
 

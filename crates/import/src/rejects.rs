@@ -1,4 +1,4 @@
-//! The file of rows that could not be taken: each as it came, after the line that it stood on and the reason.
+//! The file of rejected rows: each as it came, after its line number and the reason.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use tracing::warn;
 use super::error::ImportError;
 use super::reason::Reason;
 
-/// Headers of the two columns that go before the file's own.
+/// The headers of the two columns that come before the file's own.
 const HEADERS: [&str; 2] = ["rejected_line", "rejected_reason"];
 
 pub(crate) struct Rejects {
@@ -26,7 +26,7 @@ struct State {
 }
 
 impl Rejects {
-    /// The file is made with the first row that goes into it.
+    /// The file is created when the first row is rejected.
     pub(crate) fn new(path: PathBuf) -> Rejects {
         let state = State {
             file: None,
@@ -39,7 +39,7 @@ impl Rejects {
         }
     }
 
-    /// Begins the file; what an earlier run left there is gone.
+    /// Begins the file; a file from an earlier run is removed.
     pub(crate) fn begin(&self, separator: u8, header: Option<&str>) -> Result<(), ImportError> {
         let mut state = self.state.lock();
         state.separator = char::from(separator);
@@ -67,8 +67,7 @@ impl Rejects {
         Ok(())
     }
 
-    /// Ends the file, of which nothing is left where no row went into it. Answers how many rows there
-    /// are for each reason.
+    /// Completes the file; if no row was rejected, there is none. Returns how many rows there are for each reason.
     pub(crate) fn end(&self) -> Result<BTreeMap<&'static str, u64>, ImportError> {
         let mut state = self.state.lock();
         let ended = match state.file.take() {
@@ -85,7 +84,7 @@ impl Rejects {
             .collect())
     }
 
-    /// Leaves nothing of a file that was begun: what was to be imported was refused as a whole.
+    /// Removes a file that was begun, because the import was refused as a whole.
     pub(crate) fn discard(&self) {
         if self.state.lock().file.take().is_some()
             && let Err(error) = fs::remove_file(&self.path)
@@ -106,8 +105,8 @@ impl Rejects {
     }
 }
 
-/// `sales.csv` has its rejects in `sales.rejects.csv` beside it, or in the current folder where that one is
-/// not for writing.
+/// `sales.csv` has its rejects in `sales.rejects.csv` beside it, or in the current folder if its own folder is
+/// read-only.
 pub(crate) fn usual_path(input: Option<&Path>) -> PathBuf {
     let Some(input) = input else {
         return PathBuf::from("orders.rejects.csv");
@@ -118,7 +117,7 @@ pub(crate) fn usual_path(input: Option<&Path>) -> PathBuf {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // Asked of the folder's own mode: an administrator may write where nobody should.
+    // Looks at the folder's own mode, because an administrator may write even to a read-only folder.
     let read_only = fs::metadata(folder).is_ok_and(|folder| folder.permissions().readonly());
     if read_only || folder == Path::new(".") {
         name.into()

@@ -1,4 +1,4 @@
-//! A table's rows, each with its text as it came, so that one that cannot be taken is handed back as it was.
+//! A table's rows, each with its original text, so that a rejected row is written out as it was.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
@@ -8,12 +8,12 @@ use memchr::memchr2;
 use super::fields::Fields;
 use super::reason::Reason;
 
-/// In bytes; what is longer is no line of an order.
+/// The longest row in bytes; a longer one cannot be a line of an order.
 const LONGEST_ROW: usize = 64 << 10;
-/// Lines that one row may go over. Beyond that its quote was never meant to be closed.
+/// The most lines that one row may span. If there are more, a closing quote is missing.
 const MOST_LINES: usize = 100;
 
-/// A row, or what could not be read as one.
+/// A row, or a line that could not be read as one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     /// The line of the file that it begins on, from 1.
@@ -22,12 +22,12 @@ pub(crate) struct Row {
     pub broken: Option<Reason>,
 }
 
-/// Blank lines are no rows.
+/// Reads the rows. Blank lines do not count as rows.
 pub(crate) struct Rows<R> {
     input: R,
     lines_read: u64,
     after_return: bool,
-    /// Lines that were read too far, to be read again.
+    /// Lines that were read too early, to be read again.
     pending: VecDeque<Row>,
     fields: Fields,
     /// How many fields a row has, once that is known.
@@ -46,13 +46,13 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    /// From now on a row over several lines that has another number of fields is taken for one whose quote was
-    /// forgotten, and happened to be closed by a later row's.
+    /// From now on, if a row over several lines has another number of fields, its closing quote is taken to be missing,
+    /// and to have been closed by a later row's quote.
     pub(crate) fn expect_width(&mut self, width: usize) {
         self.width = Some(width);
     }
 
-    /// The fields of the row that was answered last; of a broken one none that could be relied on.
+    /// The fields of the row that `next` returned last. Do not use those of a broken row.
     pub(crate) fn fields(&self) -> &Fields {
         &self.fields
     }
@@ -74,8 +74,8 @@ impl<R: BufRead> Rows<R> {
         Ok(Some(first))
     }
 
-    /// A quoted field goes on in the next line, or a quote was forgotten: then that line alone is broken, and those
-    /// after it are read again.
+    /// A quoted field continues in the next line, or a closing quote is missing: then only this line is broken, and the
+    /// lines after it are read again.
     fn go_on(&mut self, first: &mut Row) -> io::Result<()> {
         let mut further = Vec::new();
         let mut length = first.text.len();
@@ -103,7 +103,7 @@ impl<R: BufRead> Rows<R> {
         Ok(())
     }
 
-    /// The next line, ended by any of the usual ends of lines, without it.
+    /// The next line, without its line ending of whatever kind.
     fn line(&mut self) -> io::Result<Option<Row>> {
         if let Some(line) = self.pending.pop_front() {
             return Ok(Some(line));
@@ -147,7 +147,7 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
-/// What was cut may end within a character.
+/// A line that was cut may end within a character.
 fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

@@ -1,8 +1,7 @@
-//! Orders on their way into the log, many at once, so that they are committed in groups.
+//! Sends orders to the log, many at once, so that they are committed in groups.
 
 use std::sync::Arc;
 
-use crate::progress::Progress;
 use chrono::{DateTime, Utc};
 use daybook_commands::{ImportOrder, OrderImported, OrderToImport, fixed_id};
 use daybook_domain::OrderId;
@@ -13,14 +12,15 @@ use tokio::task::{JoinError, JoinSet};
 use super::catalog::Catalog;
 use super::error::{ImportError, panicked};
 use super::orders::Order;
+use super::progress::ImportProgress;
 use super::reason::Reason;
 use super::rejects::Rejects;
 use super::sender::Sender;
 use super::summary::Tally;
 
-/// Orders whose products and customers are made together.
+/// How many orders have their products and customers created together.
 const WINDOW: usize = 64;
-/// Lines on their way at once: a batch that is being written, and one that is being made meanwhile.
+/// Lines being sent at once: a batch that is being written, and one that is prepared meanwhile.
 const LINES_AT_ONCE: usize = 8_192;
 
 /// Sends all orders; answers what became of them.
@@ -29,7 +29,7 @@ pub(crate) async fn all(
     sender: &Arc<Sender>,
     catalog: &mut Catalog,
     rejects: &Arc<Rejects>,
-    progress: &Arc<dyn Progress>,
+    progress: &Arc<dyn ImportProgress>,
 ) -> Result<Tally, ImportError> {
     let mut tally = Tally::default();
     let room = Arc::new(Semaphore::new(LINES_AT_ONCE));
@@ -42,11 +42,11 @@ pub(crate) async fn all(
             let Ok(place) = Arc::clone(&room).acquire_many_owned(lines).await else {
                 break;
             };
-            let one = One::of(order, sender, catalog);
+            let order = OrderInFlight::of(order, sender, catalog);
             let (sender, rejects) = (Arc::clone(sender), Arc::clone(rejects));
             let progress = Arc::clone(progress);
             sending.spawn(async move {
-                let sent = one.send(&sender, &rejects).await;
+                let sent = order.send(&sender, &rejects).await;
                 progress.advance(u64::from(lines));
                 drop(place);
                 sent
@@ -63,32 +63,32 @@ pub(crate) async fn all(
 }
 
 fn settle(
-    sent: Result<Result<Sent, ImportError>, JoinError>,
+    sent: Result<Result<SentOrder, ImportError>, JoinError>,
     to: &mut Tally,
 ) -> Result<(), ImportError> {
     sent.map_err(panicked)??.add_to(to);
     Ok(())
 }
 
-/// An order on its way.
-struct One {
+/// An order that is being sent.
+struct OrderInFlight {
     command: ImportOrder,
     rows: Vec<(u64, String)>,
     placed_at: DateTime<Utc>,
 }
 
-/// What became of it.
-struct Sent {
+/// An order that was sent, with the result.
+struct SentOrder {
     order: Arc<OrderToImport>,
-    /// By the first of the commands that it took.
+    /// The result of the first of the commands that it took.
     first: OrderImported,
     taken: usize,
-    /// In the order of the lines.
+    /// Indices of the refused lines, in ascending order.
     refused: Vec<usize>,
 }
 
-impl One {
-    fn of(order: Order, sender: &Sender, catalog: &Catalog) -> One {
+impl OrderInFlight {
+    fn of(order: Order, sender: &Sender, catalog: &Catalog) -> OrderInFlight {
         let customer = sender.customer(&order).map(|(id, _)| id);
         let mut countries = order.lines.iter().map(|line| &line.country);
         let country = countries.find(|country| !country.is_empty()).cloned();
@@ -112,7 +112,7 @@ impl One {
             currency,
             lines,
         };
-        One {
+        OrderInFlight {
             command: ImportOrder {
                 id,
                 order: Arc::new(order_to_import),
@@ -122,8 +122,8 @@ impl One {
         }
     }
 
-    async fn send(self, sender: &Sender, rejects: &Rejects) -> Result<Sent, ImportError> {
-        let One {
+    async fn send(self, sender: &Sender, rejects: &Rejects) -> Result<SentOrder, ImportError> {
+        let OrderInFlight {
             command,
             rows,
             placed_at,
@@ -139,7 +139,7 @@ impl One {
                 rejects.add(*line, text, Reason::Refused(outcome.why))?;
             }
             if outcome.left == 0 {
-                return Ok(Sent {
+                return Ok(SentOrder {
                     order,
                     first,
                     taken,
@@ -165,7 +165,7 @@ async fn attempt(
     }))
 }
 
-impl Sent {
+impl SentOrder {
     fn add_to(self, tally: &mut Tally) {
         tally.taken += self.taken as u64;
         tally.already_there += self.first.known as u64;

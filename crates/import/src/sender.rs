@@ -1,4 +1,4 @@
-//! How an import's commands reach the bus.
+//! Sends an import's commands to the bus.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::orders::Order;
 
-/// Sends as `system:import`, all under one correlation id.
+/// Sends as `system:import`, all with one correlation id.
 pub(crate) struct Sender {
     pub bus: CommandBus,
     pub source: String,
@@ -29,7 +29,7 @@ impl Sender {
         }
     }
 
-    /// Sends a command with its events dated `at`; answers once they are durable.
+    /// Sends a command with its events dated `at`; returns once they are durable.
     pub(crate) async fn send<C: Command>(
         &self,
         at: DateTime<Utc>,
@@ -40,12 +40,12 @@ impl Sender {
         Ok(sent.outcome)
     }
 
-    /// A read model at this position has seen all that was sent.
+    /// A read model at this position has everything that was sent.
     pub(crate) fn position(&self) -> Position {
         self.position.load(Ordering::Relaxed)
     }
 
-    /// Whose order it is: the first of its lines that names somebody tells.
+    /// The customer of an order: the first one that one of its lines names.
     pub(crate) fn customer<'o>(&self, order: &'o Order) -> Option<(UserId, &'o str)> {
         let named = order.lines.iter().find(|line| !line.customer.is_empty())?;
         let id = self.bus.imported_customer(&self.source, &named.customer);

@@ -1,25 +1,25 @@
-//! Which character separates a table's fields.
+//! Finds the character that separates a table's fields.
 
 use super::rows::Rows;
 
 const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// Rows that are looked at.
+/// How many rows are looked at.
 const SAMPLE: usize = 50;
 
-/// The character by which the first rows fall into the most fields, and into equally many; none where
-/// there is but one field by any of them.
+/// The character that splits the first rows into the most fields, and into the same number of fields each. `None` if
+/// every candidate leaves a single field.
 pub(crate) fn find(beginning: &str) -> Option<u8> {
     CANDIDATES
         .into_iter()
         .map(|separator| (score(beginning, separator), separator))
         .filter(|(score, _)| *score > 0)
-        // Of equals the first.
+        // Of equal scores the first wins.
         .rev()
         .max_by_key(|(score, _)| *score)
         .map(|(_, separator)| separator)
 }
 
-/// Fields of the first row times the rows that have as many.
+/// The number of fields in the first row, times the number of rows that have as many.
 fn score(beginning: &str, separator: u8) -> usize {
     let mut rows = Rows::new(beginning.as_bytes(), separator);
     let mut first = 0;

@@ -1,7 +1,7 @@
-//! Rows brought together by order, in as little memory as one likes: sorted runs in temporary files, merged.
+//! Groups rows by order in little memory: sorted runs in temporary files, which are then merged.
 //!
-//! By hand, because the crates for this bound the number of rows and not their bytes, and extsort 0.5.0 loses all
-//! rows when the last run happens to be full.
+//! Written by hand, because the crates for this limit the number of rows and not their bytes, and extsort 0.5.0 loses
+//! all rows when the last run happens to be full.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,15 +9,15 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::mem;
 
-/// Rows in memory before they are sorted into a run.
+/// Bytes of rows in memory before they are sorted into a run.
 const RUN_BYTES: usize = 16 << 20;
 /// Runs that are merged at once; each takes a buffer and an open file.
 const MOST_RUNS: usize = 64;
 const BUFFER: usize = 64 << 10;
-/// What an entry takes beside its texts.
+/// The size of an entry without its texts.
 const ENTRY: usize = mem::size_of::<Entry>();
 
-/// A row and the order that it belongs to. Sorts by order, and within one as in the file.
+/// A row and the order that it belongs to. Sorts by order, and within an order as in the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub order: String,
@@ -25,7 +25,7 @@ pub(crate) struct Entry {
     pub text: String,
 }
 
-/// Its files have no names, so that nothing is left of them however the process ends.
+/// Its files have no names, so that none is left however the process ends.
 pub(crate) struct Sorter {
     run_bytes: usize,
     entries: Vec<Entry>,
@@ -56,7 +56,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// All rows in their order.
+    /// All rows, sorted.
     pub(crate) fn sorted(mut self) -> io::Result<Sorted> {
         if self.runs.is_empty() {
             self.entries.sort_unstable();
@@ -148,7 +148,7 @@ fn written(entries: impl Iterator<Item = io::Result<Entry>>) -> io::Result<File>
     file.into_inner().map_err(io::IntoInnerError::into_error)
 }
 
-/// The next entry; none at the end of the run.
+/// The next entry; `None` at the end of the run.
 fn read(run: &mut BufReader<File>) -> io::Result<Option<Entry>> {
     let line = match number(run) {
         Ok(line) => line,
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     fn entry(line: u64) -> Entry {
-        // Each order's lines are far apart.
+        // The lines of one order are far apart.
         Entry {
             order: format!("A{}", line % 97),
             line,

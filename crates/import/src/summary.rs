@@ -1,4 +1,4 @@
-//! What an import did, for people and for programs.
+//! The result of an import, for people and for programs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,27 +11,27 @@ use serde::Serialize;
 
 use super::numbers::DecimalMark;
 
-/// `lines_read` is the sum of `taken`, `already_there` and what was rejected.
+/// `lines_read` is the sum of `taken`, `already_there` and all in `rejected`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     pub lines_read: u64,
-    /// By this run.
+    /// Lines taken by this run.
     pub taken: u64,
-    /// Taken by an earlier run.
+    /// Lines taken by an earlier run.
     pub already_there: u64,
     pub rejected: BTreeMap<&'static str, u64>,
     pub rejects_file: Option<PathBuf>,
-    /// What the shop has of this file now, by whichever run.
+    /// What the shop now has of this file, from all runs together.
     #[serde(flatten)]
     pub figures: Figures,
-    /// What was not there before this run.
+    /// What this run created.
     pub made: Made,
-    /// A read model at this position of the log has seen it all.
+    /// A read model at this position of the log has everything that was imported.
     pub position: Position,
     pub encoding: &'static str,
     pub separator: char,
-    /// As it was found, or given.
+    /// The mark that was found or given.
     pub decimal_mark: DecimalMark,
     /// How dates were read: `day first`, `month first`, or the format that was given.
     pub dates: String,

@@ -1,6 +1,6 @@
 //! The keys that sign access tokens: a folder of files, each named by the instant from which it signs
-//! (`20261127T053000Z.der`). A rotation puts a file there whose instant is a little ahead; servers look at the folder
-//! every few seconds, so they all trust a key before one of them signs with it.
+//! (`20261127T053000Z.der`). A rotation puts a file there whose instant is a little ahead. Servers read the folder
+//! every few seconds, so all of them trust a key before one of them signs with it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,14 +17,14 @@ use tracing::{info, warn};
 use super::{KeyError, files, folder};
 
 const NAMES: &str = "%Y%m%dT%H%M%SZ";
-/// Data folders of before there was a rotation have a single key here. It signs from the beginning.
+/// Data folders from before rotations existed have a single key here. It signs from the beginning.
 const FIRST: &str = "jwt-ed25519.der";
 
-/// From a rotation until the new key signs: long enough for every server to have looked.
+/// Time from a rotation until the new key signs: long enough for every server to have read the folder.
 const AHEAD: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// What came of a rotation.
+/// The result of a rotation.
 #[derive(Debug)]
 pub enum Rotation {
     Made {
@@ -33,14 +33,14 @@ pub enum Rotation {
         /// How many files were removed.
         removed: usize,
     },
-    /// An earlier one is not over yet: its key does not sign before that instant.
+    /// An earlier rotation is not finished: its key does not sign before that instant.
     UnderWay {
         kid: String,
         signs_from: DateTime<Utc>,
     },
 }
 
-/// The keys in the data folder, where one is made if there is none.
+/// The keys in the data folder. Creates one if there is none.
 pub fn token_keys(data: &Path) -> Result<TokenKeys, KeyError> {
     let folder = KeyFolder::lock(data)?;
     let mut keys = read(data)?;
@@ -51,7 +51,7 @@ pub fn token_keys(data: &Path) -> Result<TokenKeys, KeyError> {
     ring(data, keys).map(TokenKeys::new)
 }
 
-/// The keys that there are; makes none.
+/// The existing keys; creates none.
 pub fn known_token_keys(data: &Path) -> Result<Option<KeyRing>, KeyError> {
     let keys = read(data)?;
     match keys.is_empty() {
@@ -60,8 +60,8 @@ pub fn known_token_keys(data: &Path) -> Result<Option<KeyRing>, KeyError> {
     }
 }
 
-/// Makes a key that signs from soon on, and removes those that no token can be of any more. `at_once`: it signs from
-/// now on, and all others are removed.
+/// Creates a key that will sign soon, and removes those that no valid token can be signed with any more. With `at_once`
+/// it signs from now on, and all others are removed.
 pub fn rotate_token_key(
     data: &Path,
     now: DateTime<Utc>,
@@ -89,7 +89,7 @@ pub fn rotate_token_key(
     })
 }
 
-/// The files of keys that are trusted no longer, or of all.
+/// The files of keys that are no longer trusted, or of all keys.
 fn removable(known: Vec<KeyFile>, now: DateTime<Utc>, all: bool) -> Vec<PathBuf> {
     let (paths, keys): (Vec<_>, Vec<_>) = known
         .into_iter()
@@ -104,7 +104,7 @@ fn removable(known: Vec<KeyFile>, now: DateTime<Utc>, all: bool) -> Vec<PathBuf>
     outlived.map(|(path, _)| path).collect()
 }
 
-/// Keeps `keys` at what is in the data folder, until `stop`. What cannot be read changes nothing.
+/// Keeps `keys` equal to the keys in the data folder, until `stop`. A folder that cannot be read changes nothing.
 pub async fn follow_token_keys(data: PathBuf, keys: TokenKeys, stop: CancellationToken) {
     let mut has_failed = false;
     while stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_some() {
@@ -136,7 +136,7 @@ struct KeyFile {
     key: Key,
 }
 
-/// Those that there are, the first to sign first.
+/// The existing keys, in the order in which they sign.
 fn read(data: &Path) -> Result<Vec<KeyFile>, KeyError> {
     let mut keys = Vec::new();
     for path in files::in_folder(&token_folder(data), "der")? {
@@ -148,7 +148,7 @@ fn read(data: &Path) -> Result<Vec<KeyFile>, KeyError> {
     Ok(keys)
 }
 
-/// `None` where it is gone: a rotation may remove it at this moment.
+/// `None` if the file is gone: a rotation may remove it at any moment.
 fn read_one(path: PathBuf, signs_from: DateTime<Utc>) -> Result<Option<KeyFile>, KeyError> {
     let Some(pkcs8) = files::read_if_there(&path)? else {
         return Ok(None);
@@ -183,7 +183,7 @@ fn token_folder(data: &Path) -> PathBuf {
     folder(data).join("access-tokens")
 }
 
-/// The folder, which nobody else adds to or takes from meanwhile.
+/// The folder, locked so that nobody else changes it meanwhile.
 struct KeyFolder {
     path: PathBuf,
     _lock: File,

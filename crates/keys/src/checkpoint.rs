@@ -1,9 +1,8 @@
-//! The keys that checkpoints are signed and checked with.
+//! The keys that sign checkpoints and check them.
 //!
-//! `checkpoint.key` holds the signing keys in their text form, a line each, the newest first; `checkpoint.pub`
-//! every public key that was ever good, also those whose signing keys are gone. All have one name: that of the
-//! log. After a rotation there are two signing keys until a checkpoint bears the signatures of both; then the
-//! older one is retired.
+//! `checkpoint.key` holds the signing keys in their text form, a line each, the newest first. `checkpoint.pub` holds
+//! every public key that was ever valid, also those whose signing keys are gone. All keys have the log's name. After a
+//! rotation there are two signing keys until a checkpoint has the signatures of both; then the older one is retired.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,17 +13,17 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{KeyError, files, folder};
 
-/// The keys that the next checkpoint is to be signed with, the newest first: those given (text forms with white
-/// space between them), or those in the data folder, where one is made if there is none.
+/// The keys that sign the next checkpoint, the newest first: the given ones (text forms separated by white space), or
+/// those in the data folder, where one is created if there is none.
 pub fn checkpoint_signers(data: &Path, given: Option<&str>) -> Result<Vec<SigningKey>, KeyError> {
     match given {
         Some(text) => signers_in(text, "DAYBOOK_CHECKPOINT_KEY"),
-        None => KeyRing::lock(data)?.signers_or_new(),
+        None => CheckpointKeyFiles::lock(data)?.signers_or_new(),
     }
 }
 
-/// The public keys that checkpoints are trusted by, the newest first: those of the keys given, and all that are
-/// known in the data folder. Empty where there is neither; makes none.
+/// The public keys that checkpoints are checked with, the newest first: those of the given keys, and all that are in
+/// the data folder. Empty if there are neither; creates none.
 pub fn checkpoint_verifiers(
     data: &Path,
     given: Option<&str>,
@@ -37,40 +36,41 @@ pub fn checkpoint_verifiers(
     Ok(verifiers)
 }
 
-/// Makes a new signing key of the same log, and answers its public part. Older ones stay for one checkpoint more.
+/// Creates a new signing key for the same log and returns its public part. The older ones stay until the next
+/// checkpoint.
 pub fn rotate_checkpoint_key(data: &Path) -> Result<VerifierKey, KeyError> {
-    let ring = KeyRing::lock(data)?;
-    let mut signers = ring.signers_or_new()?;
+    let files = CheckpointKeyFiles::lock(data)?;
+    let mut signers = files.signers_or_new()?;
     let new = generate(signers.first().map(SigningKey::name))?;
     let verifier = new.verifier().clone();
     signers.insert(0, new);
-    ring.keep(&signers)?;
+    files.keep(&signers)?;
     Ok(verifier)
 }
 
-/// Lets go of all signing keys in the data folder but the newest; answers how many. To be called once a checkpoint
-/// that is signed by all of them is durable.
+/// Deletes all signing keys in the data folder but the newest, and returns how many. Call it once a checkpoint that is
+/// signed by all of them is durable.
 pub fn retire_checkpoint_signers(data: &Path) -> Result<usize, KeyError> {
-    let ring = KeyRing::lock(data)?;
-    let mut signers = ring.signers()?;
+    let files = CheckpointKeyFiles::lock(data)?;
+    let mut signers = files.signers()?;
     let older = signers.split_off(signers.len().min(1));
     if !older.is_empty() {
-        ring.keep(&signers)?;
+        files.keep(&signers)?;
     }
     Ok(older.len())
 }
 
-/// The files in the data folder, which nobody else changes meanwhile.
-struct KeyRing {
+/// The files in the data folder, locked so that nobody else changes them meanwhile.
+struct CheckpointKeyFiles {
     secret: PathBuf,
     public: PathBuf,
     _lock: File,
 }
 
-impl KeyRing {
-    fn lock(data: &Path) -> Result<KeyRing, KeyError> {
+impl CheckpointKeyFiles {
+    fn lock(data: &Path) -> Result<CheckpointKeyFiles, KeyError> {
         let folder = folder(data);
-        Ok(KeyRing {
+        Ok(CheckpointKeyFiles {
             _lock: files::lock(&folder)?,
             secret: folder.join("checkpoint.key"),
             public: public_file(data),
@@ -84,7 +84,7 @@ impl KeyRing {
         signers_in(&text(&content, &self.secret)?, &origin(&self.secret))
     }
 
-    /// Where the signing key was lost but not what it was checked by, the new one is of the same log.
+    /// If the signing key was lost but its public key was not, the new one gets the same log's name.
     fn signers_or_new(&self) -> Result<Vec<SigningKey>, KeyError> {
         let mut signers = self.signers()?;
         if signers.is_empty() {
@@ -95,7 +95,7 @@ impl KeyRing {
         Ok(signers)
     }
 
-    /// The public keys first, so that nothing is ever signed that cannot be checked.
+    /// Writes the public keys first, so that nothing is ever signed that cannot be checked.
     fn keep(&self, signers: &[SigningKey]) -> Result<(), KeyError> {
         let known = verifiers_in(&self.public)?;
         let mut verifiers = public_keys(signers);

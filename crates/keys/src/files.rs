@@ -1,4 +1,4 @@
-//! Files that hold a key.
+//! Reading, creating and replacing files that hold a key.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::KeyError;
 
-/// For `map_err`.
+/// Makes a `KeyError` about this file, for `map_err`.
 pub(super) fn failed(path: &Path) -> impl Fn(io::Error) -> KeyError {
     move |source| KeyError::File {
         path: path.to_owned(),
@@ -43,7 +43,7 @@ pub(super) fn read_or_create(
     read(path)
 }
 
-/// Puts `content` in the place of what is there, if anything, whole or not at all.
+/// Replaces the file, if there is one, by `content`: completely or not at all.
 pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), KeyError> {
     let replace = || {
         let (folder, draft) = draft_beside(path)?;
@@ -57,7 +57,7 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), KeyError> {
     replace().map_err(failed(path))
 }
 
-/// Gives a file the name of another, which is gone then.
+/// Renames a file, replacing the file that had that name.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), KeyError> {
     let rename = || {
         fs::rename(from, to)?;
@@ -74,7 +74,7 @@ pub(super) fn remove(path: &Path) -> Result<(), KeyError> {
     remove().map_err(failed(path))
 }
 
-/// The files of a folder that have this ending; none where there is no folder.
+/// The files in a folder that have this ending; none if there is no folder.
 pub(super) fn in_folder(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, KeyError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -101,8 +101,8 @@ pub(super) fn lock(folder: &Path) -> Result<File, KeyError> {
     lock().map_err(failed(folder))
 }
 
-/// Writes under a name of its own, then links to the one that counts, which fails where another
-/// process was faster: its key is the one.
+/// Writes under a temporary name, then links the file to its real name. The link fails if another process was faster:
+/// then that process's key is used.
 fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
     let (folder, draft) = draft_beside(path)?;
     let written = write_private(&draft, content).and_then(|()| match fs::hard_link(&draft, path) {
@@ -124,8 +124,8 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// Only the last folder is closed to others: the one above also holds a private PostgreSQL, which
-/// may run as another user.
+/// Only the last folder is closed to other users: the one above also holds a private PostgreSQL, which may run as
+/// another user.
 fn make_private_folder(folder: &Path) -> io::Result<()> {
     if let Some(above) = folder.parent() {
         fs::create_dir_all(above)?;

@@ -1,9 +1,9 @@
-//! The keys that live beside the database, never in it: the master key, from which the keys of
-//! personal data derive, the Ed25519 keys that sign access tokens, and those that sign checkpoints.
+//! The keys that are stored outside of the database: the master key, from which the keys of personal data derive, the
+//! Ed25519 keys that sign access tokens, and those that sign checkpoints.
 //!
-//! Each is a file of mode 0600 in `<data>/keys`, made at the first start. It appears under its name
-//! whole or not at all, and of two processes that start at once both end up with the same key. The
-//! checkpoints' public keys are a file there too, which may be given to anybody.
+//! Each is a file of mode 0600 in `<data>/keys`, created at the first start. A file appears under its name completely
+//! or not at all, and two processes that start at once end up with the same key. The checkpoints' public keys are also
+//! a file there, which may be given to anybody.
 
 mod access_token;
 mod checkpoint;

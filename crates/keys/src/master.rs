@@ -1,4 +1,4 @@
-//! The master key, and the one that is to follow it.
+//! The master key, and the one that will replace it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,21 +10,21 @@ use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
 use super::weak::is_made_up;
 use super::{KeyError, files, folder};
 
-/// The key of keys. Prints as `[REDACTED]`.
+/// The key from which other keys derive. Prints as `[REDACTED]`.
 #[derive(Debug)]
 pub struct MasterKey(SecretBox<[u8; 32]>);
 
-/// A master key that the database is about to belong to. Where it is a file, that has a name of its own until
-/// the database does, so that a rotation that was interrupted finds it again.
+/// A master key that will replace the present one. If it is a file, it has a different name until the database uses it,
+/// so that an interrupted rotation finds it again.
 pub struct NextMasterKey {
     key: MasterKey,
-    /// Where it waits, and where it goes.
+    /// Its file now, and the file that it will become.
     files: Option<(PathBuf, PathBuf)>,
 }
 
 impl MasterKey {
-    /// The given key, or the one in the data folder, made there where it is missing. One that somebody has made up
-    /// is refused.
+    /// The given key, or the one in the data folder, which is created if it is missing. A key that was made up and not
+    /// drawn at random is refused.
     pub fn obtain(data: &Path, given: Option<&str>) -> Result<MasterKey, KeyError> {
         let key = MasterKey::take(data, given, |path| files::read_or_create(path, generate))?;
         key.drawn_at_random(|| match given {
@@ -33,13 +33,13 @@ impl MasterKey {
         })
     }
 
-    /// The same for commands that only look, or give the database another one: makes no key, and takes any.
+    /// The same for commands that only read, or give the database another key: creates no key, and accepts any.
     pub fn existing(data: &Path, given: Option<&str>) -> Result<MasterKey, KeyError> {
         MasterKey::take(data, given, files::read)
     }
 
-    /// The key that is to follow: the given one, or one that is made. Where the present key was given
-    /// (`present_is_given`), files have no part in it, and so the next one must be given too: `None` if not.
+    /// The key that will replace the present one: the given one, or a new one. If the present key was given
+    /// (`present_is_given`), no files are used, and so the next one must be given too: otherwise the result is `None`.
     pub fn next(
         data: &Path,
         given: Option<&str>,
@@ -59,7 +59,7 @@ impl MasterKey {
                 None => generate(),
             })
         })?;
-        // The database may belong to the one that waits already.
+        // The database may already use the key that waits.
         if given.is_some_and(|given| given.expose() != key.expose()) {
             return Err(KeyError::AnotherMasterKeyWaits { path: waiting });
         }
@@ -104,7 +104,7 @@ impl MasterKey {
         self.0.expose_secret()
     }
 
-    /// What the servers of one database know of each other, and nobody else does.
+    /// A secret that only the servers of one database know.
     pub fn shared_secret(&self, database: &str) -> [u8; 32] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.expose());
         let tag = hmac::sign(
@@ -116,10 +116,10 @@ impl MasterKey {
         secret
     }
 
-    /// A password for the demo shop's accounts: the same at every start, another in every shop, so
-    /// that a demo that is reachable from outside isn't open to whoever knows the source.
+    /// A password for the demo shop's accounts: the same at every start, another in every shop, so that a demo that is
+    /// reachable from outside is not open to everybody who knows the source.
     pub fn demo_password(&self, account: &str) -> SecretString {
-        // Without characters that are mistaken for one another.
+        // Leaves out characters that are mistaken for one another.
         const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.expose());
         let tag = hmac::sign(&key, format!("demo password of {account}").as_bytes());
@@ -137,7 +137,7 @@ impl NextMasterKey {
         &self.key
     }
 
-    /// The database belongs to it: takes the place of the key before.
+    /// The database uses this key now: replaces the previous one.
     pub fn take_over(self) -> Result<MasterKey, KeyError> {
         if let Some((waiting, file)) = &self.files {
             files::rename(waiting, file)?;
@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    /// As good as random.
+    /// Looks random enough.
     fn drawn(n: u8) -> [u8; 32] {
         digest(&SHA256, &[n]).as_ref().try_into().unwrap()
     }

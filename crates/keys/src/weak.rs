@@ -1,12 +1,12 @@
-//! Keys that nobody has drawn at random.
+//! Keys that were not drawn at random.
 
 use std::collections::BTreeSet;
 
-/// Whether 32 bytes were made up: a byte over and over, a pattern, a count, a text. Of random keys one in 50 million
-/// million is refused, most of these for being a text: each byte is printable with 95 chances in 256.
+/// Whether 32 bytes were made up: one byte repeated, a pattern, a count, a text. It refuses one random key in 50
+/// million million, mostly because it looks like text: each byte is printable with 95 chances in 256.
 pub(super) fn is_made_up(key: &[u8; 32]) -> bool {
     let distinct: BTreeSet<u8> = key.iter().copied().collect();
-    // Random bytes are 30 different ones on average; 16 or fewer with a chance of 2 in 10^15.
+    // Random bytes have 30 different values on average; 16 or fewer with a probability of 2 in 10^15.
     let repeats = distinct.len() <= 16;
     let step = key[1].wrapping_sub(key[0]);
     let counts = key

@@ -1,9 +1,9 @@
-//! Erased persons: forgotten at once by every process, and cleared away wherever something of them is left.
+//! Erased persons: every process forgets them at once, and their remaining data is removed everywhere.
 //!
-//! The append that erases a person destroys the key of their data. It announces the erasure, and each process
-//! then drops what it has in memory ([`Erasures`]); what is beside the log is swept up by one task ([`Sweeper`]),
-//! which may be killed at any point and does not mind doing a thing twice. Erasures are exported to where
-//! checkpoints are, so that a database that was restored from before one is erased again ([`repeat`]).
+//! The append that erases a person destroys the key of their data. It announces the erasure, and each process then
+//! drops what it has in memory ([`Erasures`]). One task removes the data outside of the log ([`Sweeper`]); it may be
+//! killed at any point and may do a thing twice. Erasures are exported to the store of checkpoints, so that persons in
+//! a database that was restored from an older backup are erased again ([`repeat`]).
 
 mod restored;
 mod sweep;
@@ -25,25 +25,25 @@ use uuid::Uuid;
 pub use self::restored::{RepeatError, repeat};
 pub use self::sweep::Sweeper;
 
-/// Longer than any access token is good for.
+/// Longer than any access token is valid.
 const KNOWN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often the database is asked although nothing was announced.
+/// How often the database is asked even though nothing was announced.
 const POLL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Who was erased lately, as this process knows it. Clones share what they know.
+/// The persons who were erased lately, as far as this process knows. Clones share them.
 #[derive(Clone)]
 pub struct Erasures(Arc<Known>);
 
 struct Known {
     commands: CommandBus,
     erased: Cache<UserId, ()>,
-    /// Told whenever there may be something to sweep.
+    /// Notified whenever there may be something to sweep.
     wake: Notify,
 }
 
 impl Erasures {
-    /// Knows nothing until [`Erasures::run`] does.
+    /// Knows nothing until [`Erasures::run`] runs.
     pub fn new(commands: CommandBus) -> Erasures {
         Erasures(Arc::new(Known {
             commands,
@@ -52,7 +52,7 @@ impl Erasures {
         }))
     }
 
-    /// Whether a token of theirs counts no longer.
+    /// Whether the person's tokens no longer count.
     pub fn contains(&self, person: UserId) -> bool {
         self.0.erased.contains_key(&person)
     }
@@ -64,8 +64,8 @@ impl Erasures {
         self.0.wake.notify_one();
     }
 
-    /// Hears of erasures, whichever process carries them out, until `stop`. Occupies one connection of `pool`,
-    /// and a second one now and then.
+    /// Listens to erasures, whichever process executes them, until `stop`. Uses one connection of `pool`, and a second
+    /// one now and then.
     pub async fn run(&self, pool: PgPool, stop: CancellationToken) {
         let touch = Touch {
             pool: &pool,

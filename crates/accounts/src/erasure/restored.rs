@@ -1,4 +1,4 @@
-//! Erasing again whom a restored database has brought back.
+//! Erases persons again whom a restored database has brought back.
 
 use chrono::{SubsecRound, Utc};
 use daybook_audit::store::{CheckpointStore, StoreError};
@@ -6,7 +6,7 @@ use daybook_commands::{CommandBus, CommandError, EraseUser};
 use daybook_domain::{StreamId, UserId};
 use tracing::warn;
 
-/// Why somebody whom a restored database has brought back was not erased again.
+/// Why a person whom a restored database has brought back was not erased again.
 #[derive(Debug, thiserror::Error)]
 pub enum RepeatError {
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! Clearing away what is left of erased persons beside the log.
+//! Removes what is left of erased persons outside of the log.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -18,13 +18,13 @@ use tracing::{info, warn};
 
 use super::Erasures;
 
-/// What was on its way when somebody was erased (a sign-in, a usage event, a build) has come after so long.
+/// After this time, operations that were in progress at the erasure (a sign-in, a usage event, a build) have ended.
 const ARRIVED_AFTER: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// Sweeps twice: as soon as somebody is erased, and once more when what was on its way has come. Several at once,
-/// of several processes, do no harm.
+/// Sweeps twice: as soon as somebody is erased, and once more when operations that were in progress have ended. Several
+/// processes may sweep at once.
 pub struct Sweeper {
     pool: PgPool,
     usage: UsageStore,
@@ -33,7 +33,7 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// `pool` is one without a limit on the time of a statement.
+    /// `pool` must not have a statement timeout.
     pub fn new(pool: PgPool, store: CheckpointStore) -> Sweeper {
         Sweeper {
             usage: UsageStore::new(pool.clone()),
@@ -48,7 +48,7 @@ impl Sweeper {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while !stop.is_cancelled() {
             match stop.run_until_cancelled(self.sweep(&mut swept_once)).await {
-                // What cannot be done now is tried less and less often.
+                // Failed sweeps are repeated less and less often.
                 Some(Ok(Left::Stuck)) => backoff.lengthen(),
                 Some(Ok(Left::Nothing | Left::Waiting)) => backoff.reset(),
                 Some(Err(error)) => warn!(
@@ -65,7 +65,7 @@ impl Sweeper {
         }
     }
 
-    /// One round over all of whom something may be left.
+    /// One round over all persons of whom something may be left.
     async fn sweep(&self, swept_once: &mut HashSet<Erased>) -> Result<Left, LogError> {
         let mut left = Left::Nothing;
         for (erased, is_last) in erasure::unswept(&self.pool, self.arrived_after).await? {
@@ -87,7 +87,7 @@ impl Sweeper {
         Ok(left)
     }
 
-    /// Each step whatever becomes of the others; answers whether all are done.
+    /// Takes each step even if another one fails; returns whether all succeeded.
     async fn sweep_one(&self, erased: Erased) -> bool {
         let Erased {
             person,
@@ -112,13 +112,13 @@ impl Sweeper {
     }
 }
 
-/// What a round has left, from the best to the worst.
+/// What is left after a round, from the best to the worst.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Left {
     Nothing,
-    /// The second sweep of somebody.
+    /// Somebody's second sweep is still to come.
     Waiting,
-    /// Something that failed or that something else is in the way of.
+    /// Something failed or is blocked.
     Stuck,
 }
 

@@ -1,4 +1,4 @@
-//! What a person did, wherever it was.
+//! A person's actions, in whichever stream.
 
 use daybook_contract::Timestamp;
 use daybook_history::trail::TrailError;

@@ -1,4 +1,4 @@
-//! What happened to one of a person's streams.
+//! The events of one of a person's streams.
 
 use daybook_domain::StreamId;
 use daybook_history::trail::Entry;
@@ -6,7 +6,7 @@ use futures::{Stream, stream};
 
 use super::{ExportError, Source};
 
-/// The first events of the account, as many as are said, the oldest first.
+/// The events of the account up to `version`, the oldest first.
 pub(super) fn of_account(
     source: Source,
     version: i64,

@@ -1,4 +1,4 @@
-//! A JSON object piece by piece: its first fields, then arrays of any length.
+//! A JSON object in pieces: its first fields, then arrays of any length.
 
 use std::future::ready;
 
@@ -10,7 +10,7 @@ use super::ExportError;
 
 type Piece = Result<Bytes, ExportError>;
 
-/// An object that more fields follow.
+/// The opening of an object that more fields follow.
 pub(super) fn opening<T: Serialize>(object: &T) -> impl Stream<Item = Piece> + Send + use<T> {
     let written = serde_json::to_vec(object).map(|mut text| {
         text.pop();
@@ -19,7 +19,7 @@ pub(super) fn opening<T: Serialize>(object: &T) -> impl Stream<Item = Piece> + S
     stream::once(ready(written.map_err(ExportError::from)))
 }
 
-/// A further field, an array whose elements come by the page.
+/// A further field, an array whose elements come page by page.
 pub(super) fn array<T: Serialize>(
     name: &'static str,
     pages: impl Stream<Item = Result<Vec<T>, ExportError>> + Send,

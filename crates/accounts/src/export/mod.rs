@@ -1,10 +1,10 @@
 //! Everything about a person as one JSON document (Regulation (EU) 2016/679, articles 15 and 20).
 //!
-//! It tells how things stand at one position of the log, and is written as it is read, so that it takes the same memory
-//! whatever its size. What is in it: the account with its events, orders with their addresses, histories and events,
-//! what the person did elsewhere (without the data of what they did it to, which may be somebody else's), the events
-//! that their browsers sent, their sign-ins, and what else happened to the account. What proves who somebody is, such as
-//! hashes, is not. Of who was erased there is what the log still tells: that there was somebody.
+//! It shows the state at one position of the log, and is written while it is read, so that it takes the same memory
+//! whatever its size. It contains the account with its events, orders with their addresses, histories and events, the
+//! person's actions elsewhere (without the data of these, which may be somebody else's), the events that their browsers
+//! sent, their sign-ins, and the other security events of the account. It does not contain credentials, such as hashes.
+//! Of an erased person there is what the log still tells: that the account existed.
 
 mod actions;
 mod events;
@@ -34,7 +34,7 @@ pub use self::usage::VisitorEvent;
 use self::summary::Summary;
 use crate::accounts::Accounts;
 
-/// Why a document could not be begun, or broke off. Whoever receives one that broke off finds that it is not whole.
+/// Why a document could not be begun, or broke off. A recipient notices if it is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     #[error("too many exports are under way")]
@@ -57,27 +57,27 @@ pub enum ExportError {
     Encode(#[from] serde_json::Error),
 }
 
-/// A document that can be written.
+/// A document that is ready to be written.
 pub struct PersonExport {
     source: Source,
-    /// Of the account, at the position.
+    /// The account's version at the position.
     version: i64,
     summary: Summary,
 }
 
-/// Whose data is looked for, and up to where.
+/// Whose data is exported, and up to which position.
 #[derive(Clone)]
 struct Source {
     accounts: Accounts,
     id: UserId,
     /// Nothing later is in it.
     position: Position,
-    /// Kept until the document has been written.
+    /// Held until the document has been written.
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
 impl Accounts {
-    /// `None`: there never was such a person. Waits until the read models are as far as the log.
+    /// `None` if there never was such a person. Waits until the read models have reached the end of the log.
     pub async fn export(&self, id: UserId) -> Result<Option<PersonExport>, ExportError> {
         let position = self.feed.head().await?;
         let Some(account) = user_at(&self.feed, id, position).await? else {

@@ -1,4 +1,4 @@
-//! A person's orders, each with where it was shipped to, its history and its events.
+//! A person's orders, each with its shipping address, its history and its events.
 
 use daybook_contract::Timestamp;
 use daybook_domain::order::OrderStatus;
@@ -60,7 +60,7 @@ pub(super) fn of_person(
 }
 
 impl Source {
-    /// `None`: it was placed later than the export tells of.
+    /// `None` if it was placed after the export's position.
     async fn order(&self, id: OrderId) -> Result<Option<OrderExport>, ExportError> {
         let Some(past) = order_at(&self.accounts.feed, id, self.position).await? else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What happened to the person's account.
+//! The security events of the person's account.
 
 use daybook_identity::security;
 use futures::{Stream, stream};

@@ -1,4 +1,4 @@
-//! What is said of a person at once: the account, and what they can sign in with.
+//! The first part of the export: the account, and the ways to sign in to it.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use daybook_contract::Timestamp;

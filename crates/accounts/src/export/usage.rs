@@ -1,4 +1,4 @@
-//! What a person's browsers and apps sent.
+//! The events that a person's browsers and apps sent.
 
 use daybook_contract::Timestamp;
 use daybook_usage::{KeptEvent, Mark};

@@ -1,4 +1,4 @@
-//! Who may use a route: declared where it is added, and asked before its handler runs.
+//! Who may use a route: declared where the route is added, and checked before its handler runs.
 
 use axum::extract::Request;
 use axum::http::Method;
@@ -14,29 +14,29 @@ use super::identify::Caller;
 use crate::operation::may_answer;
 use crate::problem::ApiResult;
 
-/// The name under which the OpenAPI document has it.
+/// The name of this extension in the OpenAPI document.
 pub const EXTENSION: &str = "x-daybook-access";
 
-/// Who may use a route, and on whose things.
+/// Who may use a route, and for whose resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Whoever asks.
+    /// Every caller.
     Anyone,
-    /// Whoever is signed in; they are shown nothing but what is theirs, and administrators everything.
+    /// Callers who are signed in. They see only what is theirs, administrators everything.
     SignedIn,
-    /// Whose the thing in the path is, and administrators. To others it is not there, which is for the handler to
-    /// say, since it takes a look at the thing.
+    /// The owner of the resource in the path, and administrators. To others it does not exist; the handler checks that,
+    /// because it reads the resource.
     Owner,
     /// Administrators.
     Admin,
-    /// Like [`Access::SignedIn`], but people only, no API keys. What concerns credentials is for people, or a key that
-    /// leaked could make itself at home.
+    /// Like [`Access::SignedIn`], but only people, not API keys. Credentials are for people only, because a leaked key
+    /// could otherwise make itself permanent.
     InPerson,
-    /// Like [`Access::Owner`], but people only.
+    /// Like [`Access::Owner`], but only people.
     OwnerInPerson,
-    /// Like [`Access::Admin`], but people only.
+    /// Like [`Access::Admin`], but only people.
     AdminInPerson,
-    /// The person in the path and nobody else, no administrator either.
+    /// The person in the path and nobody else, not even administrators.
     Oneself,
 }
 

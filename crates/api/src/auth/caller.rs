@@ -1,4 +1,4 @@
-//! Callers as handlers take them.
+//! Extractors for the caller of a request.
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -10,14 +10,14 @@ use daybook_log::Actor;
 use super::identify::Caller;
 use crate::problem::{ApiResult, Problem};
 
-/// Anyone who is signed in.
+/// A caller who is signed in.
 #[derive(Clone, Copy, Debug)]
 pub struct Customer {
     pub id: UserId,
     pub is_admin: bool,
 }
 
-/// Someone who runs the shop.
+/// A caller who is an administrator.
 #[derive(Clone, Copy, Debug)]
 pub struct Admin {
     pub id: UserId,
@@ -28,7 +28,7 @@ impl Customer {
         Actor::User(self.id)
     }
 
-    /// What is someone else's is not there.
+    /// Somebody else's resource is answered as if it did not exist.
     pub fn may_see(self, owner: UserId) -> ApiResult<()> {
         if self.is_admin || self.id == owner {
             Ok(())
@@ -37,7 +37,8 @@ impl Customer {
         }
     }
 
-    /// Oneself, whatever else one may do: what only the owner of an account can prove or ask for.
+    /// Accepts only the user themself, not even administrators: for what only the owner of an account can prove or ask
+    /// for.
     pub fn must_be(self, id: UserId) -> ApiResult<()> {
         match self.id == id {
             true => Ok(()),
@@ -45,7 +46,7 @@ impl Customer {
         }
     }
 
-    /// Oneself, or for administrators anyone but oneself.
+    /// Accepts the user themself, or an administrator if it is somebody else's account.
     pub fn may_erase(self, id: UserId) -> ApiResult<()> {
         self.may_see(id)?;
         match self.is_admin {
@@ -60,7 +61,7 @@ impl Admin {
         Actor::User(self.id)
     }
 
-    /// A command that counts only if they are an administrator still when it is written.
+    /// Makes a command that only succeeds if the caller is still an administrator when it is written.
     pub fn gives<C>(self, command: C) -> ByAdmin<C> {
         ByAdmin {
             admin: self.id,
@@ -68,7 +69,7 @@ impl Admin {
         }
     }
 
-    /// Whoever takes the role from somebody keeps it, so that a shop is never without.
+    /// An administrator cannot take the role from themself, so that a shop always has one.
     pub fn may_dismiss(self, id: UserId) -> ApiResult<()> {
         if self.id != id {
             return Ok(());

@@ -4,13 +4,13 @@ use daybook_identity::Revocations;
 use daybook_identity::access_token::TokenKeys;
 use daybook_identity::api_key::ApiKeys;
 
-/// What it takes to find out who is asking.
+/// The parts that identify a caller.
 #[derive(Clone)]
 pub struct Callers {
     pub api_keys: ApiKeys,
     pub token_keys: TokenKeys,
     pub revocations: Revocations,
     pub erasures: Erasures,
-    /// The log knows who is an administrator.
+    /// The log tells who is an administrator.
     pub commands: CommandBus,
 }

@@ -1,4 +1,4 @@
-//! Who is asking, found out once for each request, before anything else is done for them.
+//! Finds out who sends a request, once for each request, before anything else is done for them.
 
 use axum::http::{Extensions, HeaderMap, header};
 use daybook_domain::user::Role;
@@ -10,20 +10,20 @@ use uuid::Uuid;
 use super::callers::Callers;
 use crate::problem::{ApiResult, Problem};
 
-/// Who a request comes from.
+/// The sender of a request.
 #[derive(Clone, Debug)]
 pub enum Caller {
-    /// Who has not said who they are.
+    /// The request has no credentials.
     Anonymous,
     Known(Known),
-    /// Who has tried to, with something that proves nothing.
+    /// The request has credentials that are not valid.
     Refused(Problem),
 }
 
 #[derive(Clone, Debug)]
 pub struct Known {
     pub principal: Principal,
-    /// By the log, not by what they came with: who was one then may no longer be one now.
+    /// As the log says now, not as the credentials say: they may have lost the role since.
     pub is_admin: bool,
 }
 
@@ -37,7 +37,7 @@ impl Known {
 }
 
 impl Caller {
-    /// Whoever the headers prove to be; it is not known yet whether they are an administrator still.
+    /// The caller that the headers prove. Whether they are still an administrator is not known yet.
     pub async fn identify(callers: &Callers, headers: &HeaderMap) -> Caller {
         match identify(callers, headers).await {
             Ok(None) => Caller::Anonymous,
@@ -49,9 +49,9 @@ impl Caller {
         }
     }
 
-    /// Asks the log who is an administrator. A token is good for minutes: whoever lost the role must not use what is
-    /// left of it to give it back to themselves. An API key is good for months, and reaches no further than whoever
-    /// made it.
+    /// Asks the log whether the caller is an administrator. A token is valid for minutes: somebody who lost the role
+    /// must not use the remaining time to give it back to themself. An API key is valid for months, and has no more
+    /// rights than its creator has now.
     pub async fn confirm(&mut self, callers: &Callers) {
         let Caller::Known(known) = self else { return };
         let key = known.api_key_id();
@@ -77,12 +77,12 @@ impl Caller {
         }
     }
 
-    /// Everyone is anonymous of whom the gateway has said nothing.
+    /// Without an entry by the gateway, the caller is anonymous.
     pub fn of(extensions: &Extensions) -> &Caller {
         extensions.get().unwrap_or(&Caller::Anonymous)
     }
 
-    /// Whoever it is known to be.
+    /// The caller's id, if it is known.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
             Caller::Known(known) => Some(known.principal.user_id),
@@ -109,7 +109,7 @@ impl Caller {
         }
     }
 
-    /// Somebody who signed in, as opposed to a machine that acts for them.
+    /// Accepts a person who signed in, but not a machine that acts for them.
     pub fn in_person(&self) -> ApiResult<&Known> {
         let known = self.known()?;
         match known.api_key_id() {

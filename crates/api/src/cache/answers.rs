@@ -1,22 +1,21 @@
-//! Lists, facets and categories as ready answers.
+//! Lists, facets and categories as finished answers.
 //!
-//! An answer is kept under what was asked and where the catalog stood, by what this process had heard when it was
-//! asked ([`ProgressTracker::stand`]): its generation, and the last position that changed any of its rows. Nothing ever
-//! has to be removed; what a change outdates is not asked for again. Why nobody is given an answer from before a
-//! change that they waited for:
+//! An answer is stored under the question and the state of the catalog (its stand), as this process knew it when the
+//! question came ([`ProgressTracker::stand`]): the catalog's generation, and the last position that changed any of its
+//! rows. Nothing ever has to be removed: after a change the old stand is never looked up again. A client that waited
+//! for a change never gets an answer from before it, because:
 //!
-//! - A change counts in the stand before its position is published to whoever waits. The stand is taken after the
+//! - A change counts in the stand before its position is published to those who wait. The stand is taken after the
 //!   wait, so it is that of the last change up to there, or of a later one.
-//! - What is kept under a stand was read from rows that hold it: where they stand is read before them, over the
-//!   same connection, and what does not cover the stand is answered to who asked and not kept. Rows can be newer
-//!   than what they are kept under, never older. That the tracker heard of a commit is not enough: a database that
-//!   crashes loses its last ones, and gives out the same positions again.
-//! - Who comes while an answer is being made shares it only if they came with the same stand.
+//! - An answer that is stored under a stand was read from rows that include it. Before the rows, their own stand is
+//!   read over the same connection; if it does not cover the stand, the answer is sent to the client but not stored.
+//!   Rows can be newer than the stand they are stored under, never older. It is not enough that the tracker heard of a
+//!   commit: a database that crashes loses its last commits, and assigns the same positions again.
+//! - A request that comes while an answer is being made shares it only if it has the same stand.
+//! - An answer from another process contains the stand of its rows, and is used only if that covers the stand.
 //!
-//! - What another process shares says where its rows stand, and counts only if that covers the stand.
-//!
-//! An answer also ends by itself after some seconds, in case a change should ever go unheard. While changes may be
-//! missed (the connection broke, rows were just exchanged for others) nothing is looked up and nothing is kept.
+//! An answer also expires after some seconds, in case a notification of a change is ever lost. While changes may be
+//! missed (the connection broke, rows were just exchanged for others) nothing is looked up and nothing is stored.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -33,11 +32,11 @@ use crate::problem::{ApiResult, Problem};
 use crate::redis::Redis;
 
 const CAPACITY_BYTES: u64 = 64 * 1024 * 1024;
-/// A hundred products with all that can be written about them take more; they are answered and not kept.
+/// A hundred products with the longest texts are larger; such answers are sent but not stored.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 const TTL: Duration = Duration::from_secs(10);
 
-/// Clones share what is kept.
+/// Clones share the stored answers.
 #[derive(Clone)]
 pub(crate) struct AnswerCache {
     progress: ProgressTracker,
@@ -51,7 +50,7 @@ struct Key {
     question: Question,
 }
 
-/// What came of reading, for all who waited for it.
+/// The result of reading, for all requests that waited for it.
 enum Unkept {
     Answer(Arc<CachedAnswer>),
     Failed(Problem),
@@ -62,7 +61,7 @@ impl AnswerCache {
         let kept = Cache::builder()
             .max_capacity(CAPACITY_BYTES)
             .weigher(weight)
-            // What was asked for often before a change is asked for no more after it.
+            // Questions that were frequent before a change are never asked again with the old stand.
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(TTL)
             .build();
@@ -73,8 +72,8 @@ impl AnswerCache {
         }
     }
 
-    /// The answer to `question`, kept or read. Call it after the wait for `Daybook-Min-Position`. However many ask
-    /// the same at once, one of them reads.
+    /// The answer to `question`, from the cache or freshly read. Call it after the wait for `Daybook-Min-Position`. If
+    /// many requests ask the same at once, only one of them reads.
     pub(crate) async fn get(
         &self,
         question: Question,
@@ -170,7 +169,7 @@ mod tests {
         AnswerCache::new(ProgressTracker::new(), None)
     }
 
-    /// Rows that stand at `stand`, all of them `value`.
+    /// Rows with this stand, all of them `value`.
     async fn read(stand: Stand, value: &str) -> ApiResult<At<CachedAnswer>> {
         let rows = CachedAnswer::of(&value)?;
         Ok(At { stand, rows })
@@ -226,7 +225,7 @@ mod tests {
         assert_eq!(reads.into_inner(), 1);
     }
 
-    /// Whoever has waited for a change must not be given what was being read before it.
+    /// A client that waited for a change must not get what was being read before it.
     #[tokio::test]
     async fn who_knows_of_a_change_does_not_wait_for_who_does_not() {
         let (cache, both_read) = (cache(), Barrier::new(2));

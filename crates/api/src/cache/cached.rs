@@ -9,21 +9,21 @@ use tracing::error;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::etag::ETag;
-use crate::extract::{Asked, TOTAL_COUNT, links};
+use crate::extract::{CacheDirectives, TOTAL_COUNT, links};
 use crate::problem::{ApiResult, Problem};
 
-/// Ready to be sent to whoever asks. Its neighbours are kept as cursors, since their links repeat what was asked
-/// in the spelling in which it was asked.
+/// An answer that is ready to be sent. Its links are stored as cursors, since each link repeats the query in the
+/// client's own spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CachedAnswer {
     head: Head,
     body: Bytes,
 }
 
-/// All but the body.
+/// The answer without its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {
-    /// With its quotes.
+    /// Includes the quotes.
     etag: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<i64>,
@@ -64,8 +64,8 @@ impl CachedAnswer {
         Ok(CachedAnswer { head, body })
     }
 
-    /// The digest is of all that is answered: a page can stay as it is while there come to be more of them, and
-    /// who holds it is to hear of that.
+    /// The digest covers the whole answer. A page can stay the same while the total changes, and a client that has the
+    /// page must notice that.
     fn digested(mut head: Head, body: &impl Serialize) -> ApiResult<CachedAnswer> {
         let body = to_bytes(body)?;
         let mut digest = Xxh3::new();
@@ -87,7 +87,7 @@ impl CachedAnswer {
         &self.body
     }
 
-    /// In memory, roughly.
+    /// The approximate size in memory.
     pub(super) fn size(&self) -> usize {
         let Head {
             etag, next, prev, ..
@@ -98,10 +98,10 @@ impl CachedAnswer {
             + texts.into_iter().flatten().map(String::len).sum::<usize>()
     }
 
-    /// The answer to who asked for `uri`, or that they have it.
-    pub(crate) fn respond(&self, uri: &Uri, asked: &Asked) -> ApiResult {
+    /// The answer for a client that asked for `uri`, or 304 if the client already has it.
+    pub(crate) fn respond(&self, uri: &Uri, directives: &CacheDirectives) -> ApiResult {
         let etag = HeaderValue::try_from(&self.head.etag).map_err(|error| {
-            error!(%error, "an answer's tag is no header");
+            error!(%error, "an answer's tag is not a valid header value");
             Problem::internal()
         })?;
         let mut headers = HeaderMap::with_capacity(3);
@@ -112,7 +112,7 @@ impl CachedAnswer {
         if let Some(links) = links(uri, next, prev) {
             headers.insert(header::LINK, links);
         }
-        let mut response: Response = asked.answer(etag, self.body.clone());
+        let mut response: Response = directives.answer(etag, self.body.clone());
         response.headers_mut().extend(headers);
         Ok(response)
     }

@@ -1,4 +1,4 @@
-//! What the caches tell of themselves.
+//! The metrics of the caches.
 
 use std::sync::LazyLock;
 
@@ -11,12 +11,12 @@ const BYTES: &str = "daybook_cache_bytes";
 /// Where an answer to a public query came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// This process had it, or somebody else was just getting it.
+    /// From this process's cache, or from a read that another request had begun.
     Kept,
-    /// Another process had read it.
+    /// From the shared cache, where another process had stored it.
     Shared,
     Read,
-    /// Read, since none may be kept just now.
+    /// Read, because nothing may be cached at the moment.
     Bypass,
 }
 
@@ -27,7 +27,11 @@ pub(super) fn answered(source: Source) {
             "Public queries on lists and categories, by where their answers came from."
         );
         describe_gauge!(ENTRIES, "Answers to public queries kept in this process.");
-        describe_gauge!(BYTES, metrics::Unit::Bytes, "What they take.");
+        describe_gauge!(
+            BYTES,
+            metrics::Unit::Bytes,
+            "The memory that these answers take."
+        );
         ["kept", "shared", "read", "bypass"].map(|source| counter!(ANSWERS, "source" => source))
     });
     COUNTERS[source as usize].increment(1);

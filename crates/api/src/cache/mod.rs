@@ -1,8 +1,8 @@
-//! Ready answers to what anyone may ask of the catalog.
+//! Finished answers to public queries on the catalog.
 //!
-//! Invariant of both caches: whoever may rely on the catalog being at a position (`Daybook-Min-Position`) is not
-//! given an answer from before a change up to there. Products are forgotten one by one as they change; any other
-//! answer may draw on any row, so that each change of the catalog outdates them all.
+//! Invariant of both caches: a client that may rely on the catalog being at a position (`Daybook-Min-Position`) never
+//! gets an answer from before a change up to there. Products are removed one by one as they change. Any other answer
+//! may depend on any row, so each change of the catalog invalidates all of them.
 
 mod answers;
 mod cached;

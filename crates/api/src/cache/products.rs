@@ -1,11 +1,11 @@
-//! Products as ready answers, kept in this process.
+//! Products as finished answers, cached in this process.
 //!
-//! Invariant: once a reader may rely on the catalog being at a position (`Daybook-Min-Position`), no answer
-//! from before a change up to there is found here. The catalog's progress reports a change to the cache before
-//! it publishes the change's position, and an answer that was read before a change is not let in after it:
-//! recent changes are remembered with their positions for longer than any request takes.
+//! Invariant: once a reader may rely on the catalog being at a position (`Daybook-Min-Position`), the cache has no
+//! answer from before a change up to there. The catalog's progress reports a change to the cache before it publishes
+//! the change's position, and an answer that was read before a change is not stored after it: recent changes are
+//! remembered with their positions for longer than any request takes.
 //!
-//! An answer also ends by itself after some seconds, in case a change should ever go unheard.
+//! An answer also expires after some seconds, in case a notification of a change is ever lost.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 
 const CAPACITY: u64 = 100_000;
 const TTL: Duration = Duration::from_secs(10);
-/// Longer than a request may take from reading a row to keeping its answer.
+/// Longer than a request may take from reading a row to storing its answer.
 const CHANGES_REMEMBERED: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub(crate) struct CachedProduct {
     pub etag: HeaderValue,
 }
 
-/// Taken before a row is read; shows whether everything was forgotten since.
+/// Taken before a row is read; tells whether the cache was cleared since.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket {
     epoch: u64,
@@ -67,7 +67,7 @@ impl ProductCache {
         }
     }
 
-    /// Keeps an answer that was read when the catalog was at `position`, unless it is out of date by now.
+    /// Stores an answer that was read when the catalog was at `position`, unless it is outdated by now.
     pub(crate) fn keep(
         &self,
         ticket: Ticket,
@@ -85,7 +85,7 @@ impl ProductCache {
         }
     }
 
-    /// Must have returned before the change's position is published.
+    /// Must return before the change's position is published.
     pub(crate) fn follow(&self, change: &Change) {
         match change {
             Change::Advanced {
@@ -115,7 +115,7 @@ impl ProductCache {
     }
 }
 
-/// Where products last changed, in two generations: the older one is dropped as a whole.
+/// The last change of each product, in two generations; the older one is dropped as a whole.
 struct RecentChanges {
     epoch: u64,
     recent: HashMap<ProductId, Position>,

@@ -1,17 +1,17 @@
-//! What is asked, in one spelling.
+//! A query in a normalised spelling.
 
 use axum::http::Uri;
 
-/// Longer ones are nobody else's.
+/// Longer queries are not cached, because nobody else asks them.
 const MAX_BYTES: usize = 2_048;
 
-/// Two are equal only if they ask the same.
+/// Two questions are equal only if they ask the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Question(String);
 
 impl Question {
-    /// Of a path and parameters that a handler has taken, so that each is known and there once. Their order and
-    /// how they are escaped make no difference; names and values are escaped here, so that none reads as another.
+    /// Made of a path and parameters that a handler has accepted, so each is known and occurs once. Their order and
+    /// escaping make no difference; names and values are escaped here, so that no two of them can be confused.
     pub(crate) fn of(uri: &Uri) -> Question {
         let mut parameters: Vec<_> =
             form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).collect();
@@ -23,7 +23,7 @@ impl Question {
         Question(spelled.extend_pairs(parameters).finish())
     }
 
-    /// Of a path alone, where parameters are without effect.
+    /// Made of a path alone, if parameters have no effect.
     pub(crate) fn of_path(uri: &Uri) -> Question {
         Question(uri.path().to_owned())
     }

@@ -1,8 +1,8 @@
-//! Answers that the servers of a shop share in Redis, where one is named.
+//! Answers that the servers of a shop share in Redis, if one is configured.
 //!
-//! Each says itself where its rows stand, which means the same in every process: whoever finds one that does not
-//! cover what they know of has found nothing. So it does not matter who overwrites whom, or whether Redis comes
-//! back with what is old.
+//! Each answer contains the stand of its rows, which means the same in every process: a process that finds an answer
+//! which does not cover its own stand ignores it. So it does not matter who overwrites an answer, or whether Redis
+//! comes back with old ones.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -18,11 +18,11 @@ use super::cached::{CachedAnswer, Head};
 use super::question::Question;
 use crate::redis::Redis;
 
-/// Counts up when answers are written in another way.
+/// Must change with the format of answers.
 const KIND: &str = "answer-1";
 const TTL: Duration = Duration::from_secs(10);
-/// What one process brings, so that nobody fills Redis by asking for ever new things: what is there at most is this
-/// times the seconds that it stays, and the burst.
+/// How much one process may store a second, so that nobody can fill Redis with ever new queries: Redis holds at most
+/// this times the seconds that an answer is stored, plus the burst.
 const BYTES_A_SECOND: NonZeroU32 = NonZeroU32::new(4 * 1024 * 1024).unwrap();
 const BURST_BYTES: NonZeroU32 = NonZeroU32::new(16 * 1024 * 1024).unwrap();
 
@@ -31,7 +31,7 @@ pub(super) struct SharedAnswers {
     budget: DefaultDirectRateLimiter,
 }
 
-/// The first line of what is in Redis. The rest is the body.
+/// The first line of the value in Redis. The rest is the body.
 #[derive(Serialize, Deserialize)]
 struct Label {
     generation: i64,
@@ -49,7 +49,7 @@ impl SharedAnswers {
         }
     }
 
-    /// One whose rows cover `least`, if there is one and Redis answers.
+    /// An answer whose rows cover `least`, if there is one and Redis answers.
     pub(super) async fn get(&self, question: &Question, least: Stand) -> Option<CachedAnswer> {
         let key = self.key(question);
         let asked = self.redis.ask(|mut open| async move {
@@ -60,7 +60,7 @@ impl SharedAnswers {
         stand.covers(least).then_some(rows)
     }
 
-    /// For the others. Where Redis does not answer they read for themselves.
+    /// Stores an answer for the other servers. If Redis does not answer, they read for themselves.
     pub(super) async fn put(&self, question: &Question, answer: At<&CachedAnswer>) {
         let Some(text) = encode(answer) else { return };
         if !self.within_budget(text.len()) {
@@ -72,7 +72,7 @@ impl SharedAnswers {
             set.arg(key).arg(text).arg("PX").arg(TTL.as_millis() as u64);
             set.query_async::<()>(&mut open).await
         });
-        // That it is away was logged and counted there.
+        // A failure was already logged and counted there.
         let _ = asked.await;
     }
 

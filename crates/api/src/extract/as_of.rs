@@ -25,10 +25,10 @@ pub(crate) struct AsOfParam {
     as_of: Option<String>,
 }
 
-/// The moment that a query asks about, where it is not now.
+/// The moment that a query asks about; `None` means now.
 pub(crate) struct AsOf(pub Option<Moment>);
 
-/// [`AsOf`], for what everyone sees, but only administrators see the past of.
+/// Like [`AsOf`], for resources that everyone sees but whose past only administrators see.
 pub(crate) struct AdminAsOf(pub Option<Moment>);
 
 impl<S: Send + Sync> FromRequestParts<S> for AsOf {
@@ -55,7 +55,7 @@ impl<S: Send + Sync> FromRequestParts<S> for AdminAsOf {
     }
 }
 
-/// The moment that a query parameter names.
+/// The moment in a query parameter.
 pub(crate) fn moment(pointer: &str, text: &str) -> ApiResult<Moment> {
     let detail = "Give a position of the log, 1234, or an RFC 3339 instant, 2011-12-09T12:50:00Z; \
                   in a URL, + is written %2B.";
@@ -63,7 +63,7 @@ pub(crate) fn moment(pointer: &str, text: &str) -> ApiResult<Moment> {
         .map_err(|NoMoment| invalid_parameter(pointer, "invalid-value", detail))
 }
 
-/// The last position that belongs to what the parameter `asOf` names.
+/// The last position that belongs to the moment of the parameter `asOf`.
 pub(crate) async fn position_as_of<S>(
     state: &S,
     moment: Moment,
@@ -76,7 +76,7 @@ where
     position_of(state, moment, "/asOf").await
 }
 
-/// The last position that belongs to a moment, or a problem with the parameter that named it.
+/// The last position that belongs to a moment, or a problem with the parameter that contained it.
 pub(crate) async fn position_of<S>(
     state: &S,
     moment: Moment,

@@ -1,4 +1,4 @@
-//! JSON bodies whose parts are judged one by one: an array, its elements left as they came.
+//! JSON bodies whose parts are checked one by one: an array whose elements stay as they came.
 
 use axum::extract::{FromRef, FromRequest, Request};
 use serde::de::IgnoredAny;
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::json::{BodyLimits, malformed, receive};
 use crate::problem::Problem;
 
-/// From one to `MOST` elements in at most `BYTES` bytes. Well-formed, and nothing else is said of them.
+/// From one to `MOST` elements in at most `BYTES` bytes. They are well-formed JSON; nothing else has been checked.
 pub(crate) struct Elements<const MOST: usize, const BYTES: usize>(pub Vec<Box<RawValue>>);
 
 impl<S, const MOST: usize, const BYTES: usize> FromRequest<S> for Elements<MOST, BYTES>
@@ -38,7 +38,7 @@ where
 fn read(bytes: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| malformed("The body is not UTF-8."))?;
     serde_json::from_str(text).map_err(|error| {
-        // What is no array may be no JSON either, further on.
+        // If it is not an array, the rest of it may not be JSON either.
         match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) if error.classify() == Category::Data => {
                 misfit("invalid-type", "The body is an array.".to_owned())

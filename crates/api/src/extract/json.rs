@@ -1,4 +1,4 @@
-//! JSON bodies: strict about their shape, exact about what is wrong with it.
+//! JSON bodies: strict about their shape, exact about what is wrong with them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -49,7 +49,7 @@ where
 /// The bytes of a JSON body within these limits.
 pub(super) async fn receive(mut request: Request, limits: BodyLimits) -> Result<Bytes, Problem> {
     require_json(request.headers())?;
-    // Told at once, before the client sends what nobody will read.
+    // Refused at once, before the client sends bytes that nobody will read.
     if declared_length(request.headers()) > limits.bytes {
         return Err(too_large());
     }
@@ -60,7 +60,7 @@ pub(super) async fn receive(mut request: Request, limits: BodyLimits) -> Result<
     }
 }
 
-/// Unlike a request that takes too long, this one has begun nothing.
+/// Unlike a request that takes too long, this one has changed nothing.
 fn slow() -> Problem {
     let detail = "The body did not arrive in time; nothing was done. Send it again.";
     Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", detail)
@@ -109,10 +109,10 @@ fn unreadable(rejection: BytesRejection) -> Problem {
     }
 }
 
-/// Reads one JSON object: 400 for what is no JSON, 422 for what is not a `T`.
+/// Reads one JSON object: 400 if it is not JSON, 422 if it is not a `T`.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| malformed("The body is not UTF-8."))?;
-    // The whole text first: whether it is JSON at all must not depend on which field is looked at when.
+    // Checks the whole text first: whether it is JSON must not depend on the order in which fields are read.
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(error.to_string()))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -130,7 +130,7 @@ pub(super) fn malformed(detail: impl Into<Cow<'static, str>>) -> Problem {
     Problem::bad_request("malformed-json", detail)
 }
 
-/// PostgreSQL cannot hold a NUL in text, and nobody types one.
+/// PostgreSQL cannot store a NUL in text, and nobody types one.
 fn refuse_nul(text: &str) -> Result<(), Problem> {
     if !text.contains("\\u0000") {
         return Ok(());
@@ -166,8 +166,8 @@ fn pointer_to_nul(value: &serde_json::Value) -> Option<String> {
     }
 }
 
-/// Well-formed, but not what the endpoint takes. serde tells the kinds of misfit apart only in words; a test
-/// holds on to each of them.
+/// The body is well-formed, but does not fit the endpoint. serde distinguishes the kinds of errors only by their texts;
+/// a test covers each of them.
 fn misfit(path: &Path, message: &str) -> Problem {
     let message = message
         .rsplit_once(" at line ")
@@ -222,7 +222,7 @@ pub(super) fn pointer(path: &Path) -> String {
     pointer
 }
 
-/// A `T` that is written as a JSON object. Derived `Deserialize` would take `["a", 1]` for a struct, too.
+/// A `T` that must be written as a JSON object. A derived `Deserialize` would also accept `["a", 1]` for a struct.
 #[derive(Clone, Debug)]
 pub(crate) struct Object<T>(pub T);
 

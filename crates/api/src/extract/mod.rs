@@ -1,7 +1,7 @@
-//! What handlers take from a request. Each extractor refuses what it cannot take with the contract's answer.
+//! Extractors. Each refuses a request that it cannot read with the answer that the contract describes.
 
 mod as_of;
-mod asked;
+mod cache_directives;
 mod elements;
 mod json;
 mod page;
@@ -12,7 +12,7 @@ mod query;
 mod submission;
 
 pub(crate) use as_of::{AdminAsOf, AsOf, AsOfParam, moment, position_as_of, position_of};
-pub(crate) use asked::Asked;
+pub(crate) use cache_directives::CacheDirectives;
 pub(crate) use elements::Elements;
 pub(crate) use json::{BodyLimits, Json, Object, misfit_code};
 pub(crate) use page::{TOTAL_COUNT, limit, links, list, page_headers, paging};

@@ -11,12 +11,12 @@ use crate::problem::{ApiResult, Problem};
 
 const DEFAULT_LIMIT: u32 = 10;
 pub(crate) const MAX_LIMIT: u32 = 100;
-/// Deeper than anyone leafs; a cursor goes on from there at no cost.
+/// Larger than anybody needs; beyond it a cursor continues at no cost.
 pub(crate) const MAX_PAGE: u32 = 1_000_000;
 
 pub(crate) const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// The page that a list's parameters ask for. A cursor, which a `Link` carries, stands above a page's number.
+/// The page that a list's parameters ask for. A cursor, which comes from a `Link`, takes precedence over a page number.
 pub(crate) fn paging(
     page: Option<u32>,
     limit: Option<u32>,
@@ -37,7 +37,7 @@ pub(crate) fn paging(
     })
 }
 
-/// How much of a list is asked for.
+/// The size of a page.
 pub(crate) fn limit(limit: Option<u32>) -> ApiResult<u32> {
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
@@ -57,7 +57,7 @@ pub(crate) fn list<T, A: Serialize>(uri: &Uri, page: Page<T>, shape: impl Fn(T) 
     Ok((headers, json(&items)?).into_response())
 }
 
-/// How many there are on all pages, and how to get to the neighbours of this one.
+/// The headers with the total of all pages, and the links to the neighbours of this page.
 pub(crate) fn page_headers<T>(uri: &Uri, page: &Page<T>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(TOTAL_COUNT, HeaderValue::from(page.total));
@@ -80,7 +80,7 @@ pub(crate) fn links(uri: &Uri, next: Option<&str>, prev: Option<&str>) -> Option
     HeaderValue::try_from(links.join(", ")).ok()
 }
 
-/// The same list from `cursor` on: every other parameter stays.
+/// The URI of the same list from `cursor` on: every other parameter stays.
 fn with_cursor(uri: &Uri, cursor: &str) -> String {
     let given = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let kept = given.filter(|(name, _)| name != "page" && name != "cursor");
@@ -91,7 +91,7 @@ fn with_cursor(uri: &Uri, cursor: &str) -> String {
     format!("{}?{query}", uri.path())
 }
 
-/// A query that failed: a cursor of someone's own making, or no database.
+/// A query that failed: because of a forged cursor, or because of the database.
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Problem {
         match error {

@@ -9,7 +9,7 @@ use uuid::fmt::Hyphenated;
 
 use crate::problem::Problem;
 
-/// The one id in a route's path. What is no UUID names nothing: 404.
+/// The id in a route's path. A text that is not a UUID is answered with 404, because nothing has such an id.
 pub(crate) struct Id<T>(pub T);
 
 impl<S: Send + Sync, T: From<Uuid>> FromRequestParts<S> for Id<T> {

@@ -1,4 +1,4 @@
-//! `Daybook-Min-Position`: a query that must see one's own writes.
+//! `Daybook-Min-Position`: a query that must see the client's own writes.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) const HEADER: &str = "daybook-min-position";
 #[derive(Clone, Copy)]
 pub(crate) struct MinPosition(pub Option<Position>);
 
-/// Where queries wait for a position, and how long.
+/// The read models in which queries wait for a position, and how long they wait.
 #[derive(Clone)]
 pub(crate) struct Waiting {
     pub(crate) read_models: ReadModels,
@@ -47,7 +47,7 @@ impl MinPosition {
         })
     }
 
-    /// For what is read from the log itself, which is behind only if the position is not there yet.
+    /// For queries on the log itself, which is behind only if it does not have the position yet.
     pub(crate) async fn reached_by_the_log<S>(self, state: &S) -> ApiResult<()>
     where
         Feed: FromRef<S>,

@@ -14,14 +14,14 @@ use crate::answer::json;
 use crate::etag::{Condition, ETag, Tag};
 use crate::problem::{ApiResult, Problem};
 
-/// Which versions of a resource a change is meant for.
+/// The versions of a resource that a change is meant for.
 pub(crate) struct IfMatch(Condition);
 
 /// A version that no stream ever has.
 const NEVER: i64 = -1;
 
 impl IfMatch {
-    /// The version that a command may expect of `stream`; `None` when any will do.
+    /// The version of `stream` that a command must expect; `None` if any will do.
     pub(crate) async fn expected(
         self,
         commands: &CommandBus,
@@ -54,7 +54,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// Which representations the client already has.
+/// The representations that the client already has.
 pub(crate) struct IfNoneMatch(Condition);
 
 impl IfNoneMatch {
@@ -63,7 +63,7 @@ impl IfNoneMatch {
     }
 }
 
-/// A malformed condition is none: the client is then answered in full.
+/// A malformed condition counts as none: the client then gets the full answer.
 impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
@@ -74,7 +74,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     }
 }
 
-/// A single resource, or 304 where the client has it already.
+/// A single resource, or 304 if the client already has this version.
 pub(crate) fn tagged(body: &impl Serialize, etag: ETag, held: &IfNoneMatch) -> ApiResult {
     let tag = [(header::ETAG, HeaderValue::from(etag))];
     if held.holds(etag) {

@@ -1,4 +1,4 @@
-//! Query strings: every parameter known, each at most once.
+//! Query strings: every parameter must be known, and may occur once.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -47,7 +47,7 @@ fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     })
 }
 
-/// A query parameter that cannot be what it is meant to be.
+/// A query parameter whose value is not valid.
 pub(crate) fn invalid(
     pointer: impl Into<String>,
     code: &'static str,

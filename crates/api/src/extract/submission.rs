@@ -1,4 +1,4 @@
-//! What a command's request brings along beside the command: where it came from, and its idempotency key.
+//! The context of a command's request: where it came from, and its idempotency key.
 
 use axum::extract::{FromRef, FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::HeaderMap;
@@ -17,14 +17,14 @@ use crate::problem::{ApiResult, Problem};
 const KEY_HEADER: &str = "idempotency-key";
 const MAX_KEY_LENGTH: usize = 255;
 
-/// The circumstances of a request that commands something.
+/// The context of a request for a command.
 pub(crate) struct CommandRequest {
     pub request_id: String,
-    /// The path that was asked for, without its query.
+    /// The request's path, without its query.
     pub path: String,
     correlation_id: Uuid,
     trace_parent: Option<String>,
-    /// The API key that it came with.
+    /// The API key that authenticated the request.
     api_key_id: Option<Uuid>,
     keyed: Option<Keyed>,
 }
@@ -41,7 +41,7 @@ impl CommandRequest {
             Actor::Anonymous => None,
             Actor::User(_) | Actor::System(_) => Some(actor.to_string()),
         };
-        // Whoever acts anonymously does so whatever they send along.
+        // For an anonymous actor the API key is ignored, even if one was sent.
         let api_key_id = self.api_key_id.filter(|_| principal.is_some());
         let key = self.keyed.map(|keyed| keyed.of(principal));
         let metadata = Metadata {
@@ -92,7 +92,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandRequest {
     }
 }
 
-/// W3C Trace Context's `traceparent`, where it has its form.
+/// W3C Trace Context's `traceparent`, if it is well-formed.
 fn trace_parent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("traceparent")?.to_str().ok()?;
     let hexadecimal =
@@ -100,7 +100,7 @@ fn trace_parent(headers: &HeaderMap) -> Option<String> {
     (value.len() == 55 && value.bytes().all(hexadecimal)).then(|| value.to_owned())
 }
 
-/// A command's body together with its circumstances, `Idempotency-Key` included.
+/// A command's body together with its context, `Idempotency-Key` included.
 pub(crate) struct Submission<T> {
     pub body: T,
     pub request: CommandRequest,
@@ -157,7 +157,7 @@ fn idempotency_key(headers: &HeaderMap) -> ApiResult<Option<String>> {
     }
 }
 
-/// The request in a form that spaces and the order of fields don't change: serde_json sorts an object's keys.
+/// The request in a form that spaces and the order of fields do not change: serde_json sorts an object's keys.
 fn canonical(named: String, body: &[u8]) -> ApiResult<Vec<u8>> {
     let mut request = named.into_bytes();
     let value: serde_json::Value = serde_json::from_slice(body).map_err(|_| Problem::internal())?;

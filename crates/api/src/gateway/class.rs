@@ -1,12 +1,12 @@
-//! Requests come in classes, so that a flood of one leaves the others alone.
+//! The classes of requests. Each has its own limits, so that a flood of one class does not affect the others.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Whatever tries a password or asks for a message: signing in, and what changes who can.
+    /// Requests that try a password or ask for a message: signing in, and changes to who can sign in.
     SignIn,
     Command,
     Query,
-    /// Batches of usage events: of little weight each, and from anyone.
+    /// Batches of usage events: each is cheap, and anybody may send them.
     Usage,
 }
 

@@ -1,9 +1,9 @@
-//! Where a request comes from: the other end of the connection or, where that is a proxy that is trusted, what the
-//! proxy says.
+//! The address of a request's client: the other end of the connection or, if that is a trusted proxy, the address that
+//! the proxy reports.
 //!
-//! `Forwarded` (RFC 7239) and `X-Forwarded-For` are lists to which every proxy appends the address that it was asked
-//! from. Anybody can begin one, so it is read from its end, for as long as the one who appended is trusted. What
-//! cannot be read ends the walk at the proxy who passed it on.
+//! `Forwarded` (RFC 7239) and `X-Forwarded-For` are lists to which every proxy appends the address that it got the
+//! request from. Anybody can send such a list, so it is read from its end, as long as the proxy that appended an entry
+//! is trusted. At an unreadable entry the walk stops, and the proxy that passed it on counts as the client.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,20 +16,20 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Who a request comes from, for everyone who handles it. Missing where there is no connection.
+/// The client's address, for everyone who handles the request. Missing if there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress {
     pub address: IpAddr,
-    /// Connected from this machine itself, for nobody else.
+    /// Connected from this machine itself, and not on behalf of another client.
     pub is_local: bool,
 }
 
-/// Proxies whose word is taken for where a request comes from.
+/// The proxies that are trusted to report a client's address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl ClientAddress {
-    /// Of whoever connected, speaking for themselves.
+    /// A client that connected directly.
     pub(crate) fn direct(peer: IpAddr) -> ClientAddress {
         let address = peer.to_canonical();
         ClientAddress {
@@ -56,7 +56,7 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// `None` where nobody trusted says that the request is another's.
+    /// `None` if no trusted proxy says that the request comes from somebody else.
     fn forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         if !self.contains(peer) {
             return None;
@@ -64,9 +64,9 @@ impl TrustedProxies {
         let by = |name: &str, node_of: fn(&str) -> Option<&str>| {
             let lines = headers.get_all(name);
             let is_there = lines.iter().next().is_some();
-            // Several lines are one list.
+            // Several header lines are one list.
             let elements = lines.iter().rev().flat_map(|line| {
-                // An empty element is none, one that is no text cannot be read.
+                // An empty element is skipped; one that is not text is unreadable.
                 let text = line.to_str().unwrap_or("?");
                 text.rsplit(',')
                     .map(str::trim)
@@ -76,7 +76,7 @@ impl TrustedProxies {
         };
         let forwarded = by(FORWARDED.as_str(), forwarded_for);
         match (forwarded, by(X_FORWARDED_FOR, |node| Some(node))) {
-            // A proxy that appends to the one passes on what a client says in the other.
+            // A proxy that appends to one of the headers passes the other on as a client sent it.
             (Some(one), Some(other)) if one != other => Some(peer),
             (one, other) => one.or(other),
         }
@@ -95,8 +95,8 @@ impl TrustedProxies {
     }
 }
 
-/// The `for` of one element. Lists are split at every comma, also within quotes: the halves of a quoted string are
-/// no well-formed elements, so what a client has smuggled into one is not believed.
+/// The `for` of one element. Lists are split at every comma, also within quotes: the halves of a quoted string are not
+/// well-formed elements, so whatever a client hides in one is ignored.
 fn forwarded_for(element: &str) -> Option<&str> {
     let mut node = None;
     for pair in element.split(';') {
@@ -115,7 +115,7 @@ fn forwarded_for(element: &str) -> Option<&str> {
     node
 }
 
-/// With or without a port, IPv6 in brackets where it has one. `None` for `unknown` and for obfuscated identifiers.
+/// With or without a port; IPv6 is in brackets if there is one. `None` for `unknown` and for obfuscated identifiers.
 fn address_of(node: &str) -> Option<IpAddr> {
     let address = if let Some(rest) = node.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
@@ -130,7 +130,7 @@ fn address_of(node: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Nothing, or a colon and a number or an obfuscated name.
+/// Empty, or a colon and a number or an obfuscated name.
 fn is_port(text: &str) -> bool {
     let Some(port) = text.strip_prefix(':') else {
         return text.is_empty();
@@ -152,7 +152,7 @@ pub struct NotANetwork(String);
 impl FromStr for TrustedProxies {
     type Err = NotANetwork;
 
-    /// Addresses and networks with commas between them.
+    /// Parses addresses and networks that are separated by commas.
     fn from_str(list: &str) -> Result<Self, NotANetwork> {
         let network = |text: &str| {
             let address = text.parse::<IpAddr>();
@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// What a server behind 10.0.0.0/8 and 2001:db8::1 makes of a request.
+    /// The result for a request at a server behind 10.0.0.0/8 and 2001:db8::1.
     fn found(peer: &str, headers: &[(&'static str, &str)]) -> ClientAddress {
         let proxies = "10.0.0.0/8, 2001:db8::1,127.0.0.1".parse().unwrap();
         let mut request = Request::new(Body::empty());

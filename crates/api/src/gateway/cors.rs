@@ -1,4 +1,4 @@
-//! Which other origins' pages may use the API from a browser.
+//! The web origins whose pages may use the API from a browser.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::CorsLayer;
 use url::Url;
 
-/// The longest that any browser keeps a preflight's answer.
+/// The longest time that any browser caches a preflight's answer.
 const MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 
 const METHODS: [Method; 5] = [
@@ -21,7 +21,7 @@ const METHODS: [Method; 5] = [
     Method::DELETE,
 ];
 
-/// Beside those that a browser lets every page send. None of them is a cookie: who somebody is, a page says by an
+/// Headers beyond those that a browser lets every page send. Cookies are not among them: a page authenticates by an
 /// access token, so credentials are not allowed.
 const SENT: [HeaderName; 10] = [
     ACCEPT,
@@ -49,15 +49,13 @@ const SHOWN: [HeaderName; 10] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// `https://shop.example`: what browsers send as `Origin`, to the letter.
+/// A web origin, `https://shop.example`, exactly as browsers send it in `Origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(HeaderValue);
+pub struct WebOrigin(HeaderValue);
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOrigin {
-    #[error(
-        "any page on the web could then use the API in the name of whoever looks at it; list the origins"
-    )]
+    #[error("any page on the web could then use the API in its visitors' name; list the origins")]
     Any,
     #[error(
         "an origin is a scheme and a host, and a port where it isn't the usual one: https://shop.example"
@@ -67,10 +65,10 @@ pub enum InvalidOrigin {
     Unusual(String),
 }
 
-impl FromStr for Origin {
+impl FromStr for WebOrigin {
     type Err = InvalidOrigin;
 
-    fn from_str(text: &str) -> Result<Origin, InvalidOrigin> {
+    fn from_str(text: &str) -> Result<WebOrigin, InvalidOrigin> {
         if text == "*" {
             return Err(InvalidOrigin::Any);
         }
@@ -85,12 +83,12 @@ impl FromStr for Origin {
             return Err(InvalidOrigin::Unusual(origin));
         }
         let value = HeaderValue::from_str(text).map_err(|_| InvalidOrigin::Malformed)?;
-        Ok(Origin(value))
+        Ok(WebOrigin(value))
     }
 }
 
-/// Answers preflights, and tells browsers which pages may see the other answers; `None` where no page may.
-pub(crate) fn layer(origins: &[Origin]) -> Option<CorsLayer> {
+/// Answers preflights, and tells browsers which pages may read the other answers; `None` if no page may.
+pub(crate) fn layer(origins: &[WebOrigin]) -> Option<CorsLayer> {
     let allowed: Vec<HeaderValue> = origins.iter().map(|origin| origin.0.clone()).collect();
     (!allowed.is_empty()).then(|| {
         CorsLayer::new()
@@ -113,21 +111,21 @@ mod tests {
             "http://localhost:5173",
             "https://[::1]:8443",
         ] {
-            assert!(origin.parse::<Origin>().is_ok(), "{origin}");
+            assert!(origin.parse::<WebOrigin>().is_ok(), "{origin}");
         }
         for (text, wanted) in [
             ("https://shop.example/", "https://shop.example"),
             ("https://Shop.example", "https://shop.example"),
             ("https://shop.example:443", "https://shop.example"),
         ] {
-            let refused = text.parse::<Origin>().unwrap_err();
+            let refused = text.parse::<WebOrigin>().unwrap_err();
             assert_eq!(refused, InvalidOrigin::Unusual(wanted.to_owned()), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_origin_is_refused_and_everybody_is_none() {
-        assert_eq!("*".parse::<Origin>(), Err(InvalidOrigin::Any));
+        assert_eq!("*".parse::<WebOrigin>(), Err(InvalidOrigin::Any));
         for text in [
             "",
             "null",
@@ -141,7 +139,7 @@ mod tests {
             "file:///etc",
         ] {
             assert_eq!(
-                text.parse::<Origin>(),
+                text.parse::<WebOrigin>(),
                 Err(InvalidOrigin::Malformed),
                 "{text}"
             );

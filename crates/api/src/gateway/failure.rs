@@ -1,5 +1,5 @@
-//! How requests fail: a panic is a 500, a request that takes too long a 503, and whatever went wrong is written
-//! out as a problem.
+//! How requests fail: a panic becomes a 500, a request that takes too long a 503, and every error is written as a
+//! problem.
 
 use std::any::Any;
 use std::future::Future;
@@ -15,7 +15,7 @@ use tracing::{error, warn};
 
 use crate::problem::{self, Problem};
 
-/// Runs `answer` within `limit`. A command that was begun may still be carried out after that.
+/// Runs `answer` within `limit`. A command that was begun may still be executed after that.
 pub(super) async fn contained(limit: Duration, answer: impl Future<Output = Response>) -> Response {
     match timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await {
         Ok(Ok(response)) => response,
@@ -34,7 +34,7 @@ pub(super) async fn contained(limit: Duration, answer: impl Future<Output = Resp
     }
 }
 
-/// The code of the problem that an answer is, for whoever looks at it from outside.
+/// The code of the problem in an answer, for the outer layers.
 #[derive(Clone)]
 struct Code(String);
 
@@ -48,8 +48,8 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("not a text")
 }
 
-/// Gives a problem its body. Headers that the answer already has, such as `Allow`, stay. An error that some
-/// library answered in its own words becomes a problem, too.
+/// Gives a problem its body. Headers that the answer already has, such as `Allow`, stay. An error in a library's own
+/// format becomes a problem, too.
 pub(crate) fn written_out(mut response: Response, path: &str, request_id: &str) -> Response {
     let problem = response
         .extensions_mut()

@@ -1,4 +1,4 @@
-//! What every answer tells browsers to keep to.
+//! The security headers of every answer.
 
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -16,11 +16,11 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
-/// An answer of the API is no page: shown as one, it loads and runs nothing.
+/// An answer of the API is not a page: if a browser shows it as one, it must load and run nothing.
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// Pages are made of what this server has. Swagger UI styles its elements one by one, hence inline styles; its
-/// icons are data.
+/// Pages use only resources of this server. Swagger UI sets styles on its elements, so inline styles are allowed; its
+/// icons are `data:` URLs.
 const OWN: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
@@ -35,14 +35,14 @@ const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000; includeS
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 
-/// What of a request decides on the headers of its answer.
+/// The properties of a request that determine the headers of its answer.
 pub(super) struct Guard {
     is_secure: bool,
     is_private: bool,
 }
 
 impl Guard {
-    /// `https`: whoever is in front of this server takes requests over TLS.
+    /// `https`: a proxy before this server accepts requests over TLS.
     pub(super) fn of(request: &Request, https: bool) -> Guard {
         Guard {
             is_secure: https || request.extensions().get::<OverTls>().is_some(),
@@ -51,9 +51,9 @@ impl Guard {
         }
     }
 
-    /// What a handler has set itself stays, but for what no answer may do without.
+    /// Headers that a handler has set stay, except for those that every answer must have.
     pub(super) fn secure(self, response: &mut Response) {
-        // Browsers give what they have kept the headers of the answer that says that it is still good.
+        // Browsers apply the headers of a 304 to the answer that they have cached.
         let is_whole = response.status() != StatusCode::NOT_MODIFIED;
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -86,7 +86,7 @@ fn is_page(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
 }
 
-/// For what is answered before the gateway.
+/// For requests that are answered before they reach the gateway.
 pub(crate) async fn secured(
     State(gateway): State<Gateway>,
     request: Request,

@@ -1,4 +1,4 @@
-//! What Prometheus is told about requests.
+//! The Prometheus metrics about requests.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode};
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 use parking_lot::RwLock;
 
-/// Of histograms whose names end in `_seconds`: from a cached answer to the request timeout.
+/// For histograms whose names end in `_seconds`: from a cached answer to the request timeout.
 pub const LATENCY_BUCKETS: [f64; 14] = [
     0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
@@ -16,7 +16,7 @@ pub const LATENCY_BUCKETS: [f64; 14] = [
 const REQUESTS: &str = "daybook_http_requests_total";
 const DURATION: &str = "daybook_http_request_duration_seconds";
 
-/// Gives the metrics their help texts. To be called once a recorder is installed.
+/// Describes the metrics. Must be called after a recorder is installed.
 pub fn describe() {
     describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
     describe_histogram!(
@@ -26,7 +26,7 @@ pub fn describe() {
     );
 }
 
-/// One answered request.
+/// Records one answered request.
 pub(super) fn request(method: &Method, route: &str, status: StatusCode, took: Duration) {
     static SERIES: LazyLock<RwLock<Routes>> = LazyLock::new(RwLock::default);
     let series = (method_label(method), status.as_u16());
@@ -45,7 +45,7 @@ pub(super) fn request(method: &Method, route: &str, status: StatusCode, took: Du
         .record(took);
 }
 
-/// Looking a series up by its labels in the recorder costs more than all the rest of a cached answer.
+/// Cached, because looking up a series by its labels in the recorder costs more than all the rest of a cached answer.
 type Routes = HashMap<String, HashMap<(&'static str, u16), Series>>;
 
 struct Series {
@@ -72,7 +72,7 @@ impl Series {
     }
 }
 
-/// A client's invention must not become a time series of its own.
+/// A method that a client invented must not become a time series of its own.
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,8 +1,9 @@
-//! The gateway: what happens to every request, whatever its route. One layer around the router does it in this
-//! order: name the request and where it comes from, admit it (rate limit of the address, then room), run it within
-//! its time and catch its panics, write out the problem it ended in, tell browsers what to keep to, count and log it.
-//! Inside, a second one finds out who is asking, and a third one whether they may ask as often. One outside tells the
-//! security log of whoever was turned away, and another, only where it is asked for, lets other origins' pages in.
+//! The gateway: what happens to every request, whatever its route. One layer around the router does this in order: give
+//! the request an id and find its client's address, admit it (the address's rate limit, then room), run it within its
+//! time limit and catch its panics, write the body of a problem, set the security headers, count and log it. Inside of
+//! it, a second layer identifies the caller, and a third one applies the caller's rate limit. Outside of it, one layer
+//! records refused requests in the security log, and another, only if it is configured, lets pages of other web origins
+//! in.
 
 mod class;
 mod classes;
@@ -32,15 +33,15 @@ pub(crate) use self::failure::problem_code;
 use self::headers::Guard;
 pub(crate) use self::headers::secured;
 use self::observe::Observation;
-pub(crate) use self::origin::Origin;
-use self::rate_limit::{Asked, RateLimiter, Verdict};
+pub(crate) use self::origin::RequestOrigin;
+use self::rate_limit::{AdmittedRequest, RateLimiter, Verdict};
 pub use self::request_id::RequestId;
 pub use self::room::Capacity;
 use self::room::Room;
 pub use self::settings::Settings;
 use crate::redis::Redis;
 
-/// Where the API's paths begin.
+/// The prefix of all paths of the API.
 pub const BASE: &str = "/api/v1";
 
 #[derive(Clone)]
@@ -82,10 +83,13 @@ impl Gateway {
         }
     }
 
-    /// What an outer layer has found out about a request, for the layer that limits callers.
-    pub(crate) fn take_asked(&self, extensions: &mut Extensions) -> Option<(&RateLimiter, Asked)> {
-        let asked = extensions.remove::<Asked>()?;
-        Some((self.0.rate_limiter.as_ref()?, asked))
+    /// What the outer layer knows of a request, for the layer that limits callers.
+    pub(crate) fn take_admitted(
+        &self,
+        extensions: &mut Extensions,
+    ) -> Option<(&RateLimiter, AdmittedRequest)> {
+        let admitted = extensions.remove::<AdmittedRequest>()?;
+        Some((self.0.rate_limiter.as_ref()?, admitted))
     }
 
     fn guard(&self, request: &Request) -> Guard {
@@ -117,7 +121,7 @@ impl Gateway {
             verdict.write(response.headers_mut());
             return response;
         }
-        request.extensions_mut().insert(Asked {
+        request.extensions_mut().insert(AdmittedRequest {
             class,
             client,
             verdict: verdict.clone(),
@@ -126,7 +130,7 @@ impl Gateway {
         if let Some(client) = client.filter(|_| only_failures && response.status().is_success()) {
             limiter.signed_in(client).await;
         }
-        // What was found out further inside, if the request came so far.
+        // The verdict of the inner layers, if the request got that far.
         let found = response.extensions_mut().remove::<Verdict>();
         found.unwrap_or(verdict).write(response.headers_mut());
         response
@@ -134,7 +138,7 @@ impl Gateway {
 
     async fn run_in_room(&self, class: Class, request: Request, next: Next) -> Response {
         match self.0.rooms.get(class).enter().await {
-            Ok(_place) => self.run(request, next).await,
+            Ok(_slot) => self.run(request, next).await,
             Err(full) => full.into_response(),
         }
     }
@@ -157,7 +161,7 @@ pub async fn gateway(State(front): State<Front>, mut request: Request, next: Nex
     let response = gateway.serve(counting, request, next).await;
     let mut response = failure::written_out(response, observation.path(), observation.request_id());
     if let Some(client) = client {
-        // For those outside who tell of whoever was turned away.
+        // For outer layers that record who was refused.
         response.extensions_mut().insert(client);
     }
     guard.secure(&mut response);

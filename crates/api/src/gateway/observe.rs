@@ -1,5 +1,5 @@
-//! Every request leaves one line in the log and one count in the metrics. Neither holds a query string, a body
-//! or anything else that a person typed.
+//! Every request leaves one line in the log and one count in the metrics. Neither contains a query string, a body or
+//! anything else that a person typed.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ pub(super) struct Observation {
 }
 
 impl Observation {
-    /// Names the request, for everyone who handles it from here on.
+    /// Gives the request its id, for everyone who handles it from here on.
     pub(super) fn begin(request: &mut Request) -> Observation {
         let request_id = RequestId::take_or_make(request.headers());
         request.extensions_mut().insert(request_id.clone());

@@ -1,4 +1,4 @@
-//! Where a request comes from, as security events tell it.
+//! Where a request comes from, for security events.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use super::client_address::ClientAddress;
 use super::request_id::RequestId;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
+pub(crate) struct RequestOrigin {
     /// `None` where requests do not come over connections.
     address: Option<IpAddr>,
     method: Method,
@@ -21,9 +21,9 @@ pub(crate) struct Origin {
     request_id: Option<RequestId>,
 }
 
-impl Origin {
-    pub(crate) fn of(method: &Method, extensions: &Extensions) -> Origin {
-        Origin {
+impl RequestOrigin {
+    pub(crate) fn of(method: &Method, extensions: &Extensions) -> RequestOrigin {
+        RequestOrigin {
             address: extensions
                 .get::<ClientAddress>()
                 .map(|client| client.address),
@@ -33,7 +33,7 @@ impl Origin {
         }
     }
 
-    /// The same in the terms of security events.
+    /// The same in the form that security events have.
     pub(crate) fn context(&self) -> RequestContext {
         let path = self.path.as_ref().map_or("unmatched", MatchedPath::as_str);
         RequestContext {
@@ -45,10 +45,10 @@ impl Origin {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Origin {
+impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Origin::of(&parts.method, &parts.extensions))
+        Ok(RequestOrigin::of(&parts.method, &parts.extensions))
     }
 }

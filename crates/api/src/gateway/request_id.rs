@@ -1,4 +1,4 @@
-//! `X-Request-Id`: the client's where it is sane, a fresh one otherwise.
+//! `X-Request-Id`: the client's if it is valid, a new one otherwise.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl RequestId {
     fn fresh() -> RequestId {
         let mut buffer = Uuid::encode_buffer();
         let text = Uuid::now_v7().as_hyphenated().encode_lower(&mut buffer);
-        // Hexadecimal digits and hyphens are a header value.
+        // Hexadecimal digits and hyphens are a valid header value.
         RequestId(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown")))
     }
 

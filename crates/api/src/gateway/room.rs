@@ -1,6 +1,6 @@
-//! Room for requests: of each class so many are worked on at once, so many more wait for their turn, a moment at
-//! most, and the rest is turned away at once. Classes do not take each other's room, so that a flood of queries
-//! leaves commands alone, and the reverse.
+//! Room for requests. In each class a limited number is executed at once, a limited number waits for a moment at most,
+//! and all others are refused at once. Classes do not share their room, so that a flood of queries does not affect
+//! commands, and vice versa.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ const REFUSED: &str = "daybook_gateway_refused_total";
 
 #[derive(Clone, Copy, Debug)]
 pub struct Capacity {
-    /// Requests that are worked on at once.
+    /// Requests that are executed at once.
     pub running: usize,
     /// Requests that may wait for their turn.
     pub waiting: usize,
-    /// How long they may.
+    /// How long a request may wait.
     pub patience: Duration,
 }
 
@@ -37,8 +37,8 @@ impl Capacity {
 }
 
 impl Default for ByClass<Capacity> {
-    /// Commands and queries mostly wait for the database, which batches the ones and has few connections for the
-    /// others. A password costs a core for a moment, a batch of usage events up to 1 MiB of memory.
+    /// Commands and queries mostly wait for the database, which batches commands and has few connections for queries. A
+    /// password occupies a core for a moment, a batch of usage events up to 1 MiB of memory.
     fn default() -> ByClass<Capacity> {
         ByClass {
             sign_in: Capacity::new(64, 256),
@@ -58,13 +58,13 @@ pub(super) struct Room {
     refused: Counter,
 }
 
-/// A place among those that are worked on, until it is dropped.
-pub(super) struct Place<'a> {
+/// The right of a request to be executed, until it is dropped.
+pub(super) struct Slot<'a> {
     _running: SemaphorePermit<'a>,
-    _in_flight: Counted<'a>,
+    _in_flight: GaugeGuard<'a>,
 }
 
-/// There is no room, and none came in time. Nothing was done.
+/// There is no room, and none became free in time. Nothing was done.
 #[derive(Debug)]
 pub(super) struct Full {
     patience: Duration,
@@ -72,9 +72,12 @@ pub(super) struct Full {
 
 impl Room {
     pub(super) fn new(class: Class, capacity: &Capacity) -> Room {
-        describe_gauge!(IN_FLIGHT, "Requests that are worked on, by class.");
+        describe_gauge!(IN_FLIGHT, "Requests that are being executed, by class.");
         describe_gauge!(QUEUED, "Requests that wait for their turn, by class.");
-        describe_counter!(REFUSED, "Requests turned away for want of room, by class.");
+        describe_counter!(
+            REFUSED,
+            "Requests refused because there was no room, by class."
+        );
         let class = class.as_str();
         Room {
             running: Semaphore::new(capacity.running),
@@ -86,12 +89,12 @@ impl Room {
         }
     }
 
-    /// In the order of their coming.
-    pub(super) async fn enter(&self) -> Result<Place<'_>, Full> {
+    /// Admits requests in the order in which they come.
+    pub(super) async fn enter(&self) -> Result<Slot<'_>, Full> {
         match self.find().await {
-            Some(running) => Ok(Place {
+            Some(running) => Ok(Slot {
                 _running: running,
-                _in_flight: Counted::new(&self.in_flight),
+                _in_flight: GaugeGuard::new(&self.in_flight),
             }),
             None => {
                 self.refused.increment(1);
@@ -103,12 +106,12 @@ impl Room {
     }
 
     async fn find(&self) -> Option<SemaphorePermit<'_>> {
-        // Nobody gets past those who wait: what is given back is theirs before it can be tried for.
+        // Nobody overtakes those who wait: a permit that is given back goes to them before it can be tried for.
         if let Ok(running) = self.running.try_acquire() {
             return Some(running);
         }
         let _waiting = self.waiting.try_acquire().ok()?;
-        let _queued = Counted::new(&self.queued);
+        let _queued = GaugeGuard::new(&self.queued);
         timeout(self.patience, self.running.acquire())
             .await
             .ok()?
@@ -116,24 +119,24 @@ impl Room {
     }
 }
 
-struct Counted<'a>(&'a Gauge);
+struct GaugeGuard<'a>(&'a Gauge);
 
-impl<'a> Counted<'a> {
-    fn new(gauge: &'a Gauge) -> Counted<'a> {
+impl<'a> GaugeGuard<'a> {
+    fn new(gauge: &'a Gauge) -> GaugeGuard<'a> {
         gauge.increment(1);
-        Counted(gauge)
+        GaugeGuard(gauge)
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for GaugeGuard<'_> {
     fn drop(&mut self) {
         self.0.decrement(1);
     }
 }
 
 impl IntoResponse for Full {
-    /// Whoever waits now has been served or turned away when their patience is over, so that there is a place in
-    /// the queue again: that is how long to wait before trying anew.
+    /// Every request that waits now has been served or refused when its patience is over, so there is room in the queue
+    /// again: that is how long to wait before another attempt.
     fn into_response(self) -> Response {
         let seconds = u32::try_from(self.patience.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
         Problem::unavailable(

@@ -1,18 +1,18 @@
 use std::time::Duration;
 
-use super::rate_limit::Limits;
+use super::rate_limit::RateLimits;
 use super::{ByClass, Capacity, TrustedProxies};
 
-/// What the gateway keeps to.
+/// The settings of the gateway.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub request_timeout: Duration,
-    /// How many requests are served at once and how many wait; more are answered 503.
+    /// How many requests are executed at once and how many may wait; further ones are answered with 503.
     pub capacity: ByClass<Capacity>,
     pub trusted_proxies: TrustedProxies,
     pub rate_limits: bool,
-    pub limits: Limits,
-    /// Whether clients come over TLS that ends in front of this server.
+    pub limits: RateLimits,
+    /// Whether clients connect over TLS that ends at a proxy before this server.
     pub https: bool,
 }
 
@@ -23,7 +23,7 @@ impl Default for Settings {
             capacity: ByClass::default(),
             trusted_proxies: TrustedProxies::default(),
             rate_limits: true,
-            limits: Limits::default(),
+            limits: RateLimits::default(),
             https: false,
         }
     }

@@ -1,4 +1,4 @@
-//! What the use cases of accounts refuse, as answers.
+//! The answers to errors of the use cases of accounts.
 
 use axum::http::StatusCode;
 use daybook_accounts::{AccountError, ExportError, TooManyForgotten};
@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::Problem;
 
-/// After so long, every message that was sent has been forgotten.
+/// After this time, every message that was sent has been forgotten.
 const AN_HOUR_S: u32 = 3_600;
 
 impl From<AccountError> for Problem {
@@ -135,7 +135,7 @@ fn wrong_credentials() -> Problem {
     Problem::unauthorized("invalid-credentials", detail, "Bearer")
 }
 
-/// The same for an address that nobody has.
+/// The same for an address without an account.
 fn delayed(seconds: f64) -> Problem {
     let detail = "Too many wrong passwords for this account: wait as long as Retry-After says, or reset the password.";
     // A quarter of an hour at most.

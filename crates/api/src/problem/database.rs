@@ -1,4 +1,4 @@
-//! The database's errors as answers.
+//! The answers to errors of the database.
 
 use daybook_database::is_passing;
 use error_reporter::Report;
@@ -6,7 +6,7 @@ use tracing::{error, warn};
 
 use super::{Problem, unreachable_database};
 
-/// An error that a query met. It is logged here, as nobody else handles it.
+/// A query's database error. It is logged here, because nobody else handles it.
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Problem {
         let report = Report::new(&error);
@@ -18,7 +18,7 @@ impl From<sqlx::Error> for Problem {
             sqlx::Error::Database(_) => {
                 warn!(error = %report, "the database could not answer a query");
             }
-            _ => warn!(error = %report, "a query found no database"),
+            _ => warn!(error = %report, "the database could not be reached for a query"),
         }
         unreachable_database()
     }

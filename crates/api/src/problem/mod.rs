@@ -1,6 +1,6 @@
-//! Errors as RFC 9457 answers: the one place that knows their shape. Handlers and extractors return a [`Problem`];
-//! the gateway, which knows the request's id and path, writes it out. `refusal` gives the commands' refusals
-//! their status.
+//! Errors as RFC 9457 answers, in the one place that knows their shape. Handlers and extractors return a [`Problem`];
+//! the gateway, which knows the request's id and path, writes its body. `refusal` gives the commands' refusals their
+//! status.
 
 mod accounts;
 mod database;
@@ -20,7 +20,7 @@ pub(crate) const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("applicati
 
 pub(crate) type ApiResult<T = Response> = Result<T, Problem>;
 
-/// An error on its way to the client. Reveals nothing but what it was given.
+/// An error for the client. It contains only what it was given.
 #[derive(Clone, Debug)]
 pub struct Problem(Box<Inner>);
 
@@ -101,7 +101,7 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    /// No token, or one that proves nothing.
+    /// No token, or one that is not valid.
     pub fn unauthorized(
         code: &'static str,
         detail: &'static str,
@@ -134,7 +134,7 @@ impl Problem {
         )
     }
 
-    /// Also for what is someone else's.
+    /// Also for resources of somebody else.
     pub fn nothing_here() -> Problem {
         Problem::not_found("Nothing that you may see has this id.")
     }
@@ -143,7 +143,7 @@ impl Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
 
-    /// A single bad field, also stated as the problem's detail.
+    /// A single invalid field, which is also the problem's detail.
     pub fn invalid_field(
         pointer: impl Into<String>,
         code: impl Into<Cow<'static, str>>,
@@ -161,7 +161,7 @@ impl Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_retry_after(retry_after_s)
     }
 
-    /// Reveals nothing: the cause is logged where this is made.
+    /// Tells the client nothing about the cause; the caller logs that.
     pub fn internal() -> Problem {
         let detail = "Something went wrong on our side. Mention the requestId when you report it.";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal-error", detail)
@@ -199,7 +199,7 @@ impl Problem {
         &self.0.code
     }
 
-    /// The body's bytes, for the request `request_id` to the path `instance`.
+    /// The bytes of the body, for the request `request_id` to the path `instance`.
     pub fn render(&self, instance: &str, request_id: &str) -> Vec<u8> {
         let body = ProblemBody {
             kind: format!("/problems/{}", self.0.code),
@@ -212,7 +212,7 @@ impl Problem {
             errors: &self.0.errors,
             products: &self.0.products,
         };
-        // Strings and numbers only: there is nothing in it that could fail to serialise.
+        // Strings and numbers only, which always serialise.
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
@@ -226,7 +226,7 @@ impl Problem {
     }
 }
 
-/// The code in words: `out-of-stock` is "Out of stock". The same for every occurrence, as RFC 9457 asks.
+/// The code in words: `out-of-stock` becomes "Out of stock". The same for every occurrence, as RFC 9457 requires.
 fn title(code: &str) -> String {
     let mut words = code.replace('-', " ");
     if let Some(first) = words.get_mut(..1) {
@@ -235,7 +235,7 @@ fn title(code: &str) -> String {
     words
 }
 
-/// Without a body: the gateway takes the problem out of the answer and writes it out.
+/// Without a body: the gateway takes the problem out of the answer and writes the body.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.0.status.into_response();

@@ -1,4 +1,4 @@
-//! The one table from what commands refuse to what clients are answered.
+//! The one table from commands' refusals to the answers that clients get.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use tracing::{error, warn};
 
 use super::{FieldError, Problem, ShortProduct};
 
-/// What a rule's "no" is to the client. It may be recorded under an idempotency key and repeated.
+/// How the client is told that a rule refused. The answer may be recorded under an idempotency key and repeated.
 pub(crate) fn of_refusal(refusal: &Refusal) -> Problem {
     let problem = Problem::new(
         status(refusal),
@@ -62,7 +62,7 @@ fn rejection_status(rejection: &Rejection) -> StatusCode {
         Rejection::User(UserRejection::NotFound)
         | Rejection::Category(CategoryRejection::NotFound)
         | Rejection::Product(ProductRejection::NotFound)
-        // A retired product is no longer there to be read, so it is not there to be changed either.
+        // A retired product can no longer be read, so it is answered as if it did not exist.
         | Rejection::Product(ProductRejection::Retired)
         | Rejection::Order(OrderRejection::NotFound) => StatusCode::NOT_FOUND,
         Rejection::User(
@@ -100,7 +100,7 @@ fn code(refusal: &Refusal) -> &'static str {
     }
 }
 
-/// A refusal's words as the contract's `detail`: a sentence.
+/// A refusal's text as the contract's `detail`: a sentence.
 fn sentence(text: &str) -> Cow<'static, str> {
     let mut characters = text.chars();
     let Some(first) = characters.next() else {
@@ -148,7 +148,7 @@ fn short_product(shortage: &Shortage) -> ShortProduct {
     }
 }
 
-/// Why there is no answer at all. Logged here, once, as nobody else handles it.
+/// Why a command has no answer. Logged here, once, because nobody else handles it.
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Problem {
         match &error {
@@ -174,7 +174,7 @@ impl From<CommandError> for Problem {
                 Problem::unavailable("shutting-down", "The server is stopping; nothing was done.", 1)
             }
             CommandError::Unavailable(_) => {
-                warn!(error = %Report::new(&error), "a command found no database");
+                warn!(error = %Report::new(&error), "the database could not be reached for a command");
                 unreachable_database()
             }
             CommandError::Internal(_) => {
@@ -185,7 +185,7 @@ impl From<CommandError> for Problem {
     }
 }
 
-/// The database cannot be reached: what was asked for may or may not have been done.
+/// The database cannot be reached: the command may or may not have been executed.
 pub(crate) fn unreachable_database() -> Problem {
     let detail = "The database cannot be reached. Repeat the request, a command with the same Idempotency-Key.";
     Problem::unavailable("unavailable", detail, 2)

@@ -18,7 +18,7 @@ use crate::auth::{Access, Admin, Effect, Routes};
 use crate::cache::{CachedAnswer, Question};
 use crate::etag::ETag;
 use crate::extract::{
-    Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
+    CacheDirectives, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
 };
 use crate::problem::{ApiResult, Problem};
 
@@ -103,7 +103,7 @@ struct ListQuery {
 async fn list_categories(
     State(app): State<App>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
     Query(query): Query<ListQuery>,
 ) -> ApiResult {
@@ -114,7 +114,7 @@ async fn list_categories(
         found.try_map(|page| CachedAnswer::page(page, CategoryAnswer::from))
     };
     let answer = app.answers.get(Question::of(&uri), read).await?;
-    answer.respond(&uri, &asked)
+    answer.respond(&uri, &directives)
 }
 
 /// One category.
@@ -127,7 +127,7 @@ async fn get_category(
     State(app): State<App>,
     Id(id): Id<CategoryId>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
 ) -> ApiResult {
     min_position.reached(&app, catalog::NAME).await?;
@@ -140,7 +140,7 @@ async fn get_category(
         })
     };
     let answer = app.answers.get(Question::of_path(&uri), read).await?;
-    answer.respond(&uri, &asked)
+    answer.respond(&uri, &directives)
 }
 
 /// Makes a category.

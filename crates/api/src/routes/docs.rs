@@ -11,9 +11,9 @@ use crate::app::App;
 
 const DOCUMENT: &str = "/api/v1/openapi.json";
 
-/// `document` is what clients are told of the API.
+/// `document` is the OpenAPI document.
 pub(crate) fn router(document: &OpenApi) -> Router<App> {
-    // A tree of strings: nothing in it fails to serialise.
+    // A tree of strings, which always serialises.
     let bytes = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
     let page = SwaggerUi::new("/docs").config(Config::from(DOCUMENT));
     let content_type = HeaderValue::from_static("application/json");

@@ -1,4 +1,4 @@
-//! What products can be asked for: the filters of the list, and how many products each category has of them.
+//! The filters of the products' list, and how many matching products each category has.
 
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ use super::headers::IfNoneMatchParam;
 use crate::app::App;
 use crate::auth::{Access, Effect, Routes};
 use crate::cache::{CachedAnswer, Question};
-use crate::extract::{Asked, MinPosition, Query, invalid_parameter};
+use crate::extract::{CacheDirectives, MinPosition, Query, invalid_parameter};
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes<App> {
@@ -100,7 +100,7 @@ struct FacetAnswer {
 async fn list_facets(
     State(app): State<App>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
     Query(query): Query<FacetQuery>,
 ) -> ApiResult {
@@ -121,7 +121,7 @@ async fn list_facets(
         })
     };
     let answer = app.answers.get(Question::of(&uri), read).await?;
-    answer.respond(&uri, &asked)
+    answer.respond(&uri, &directives)
 }
 
 impl ProductQuery {
@@ -183,7 +183,7 @@ fn filter(
     })
 }
 
-/// A bound may be written in any way that a number can be; it is compared, never stored.
+/// A price limit may be any number; it is compared, never stored.
 fn price(pointer: &str, text: Option<String>) -> ApiResult<Option<Decimal>> {
     let Some(text) = text else { return Ok(None) };
     let number = Decimal::from_str(&text).or_else(|_| Decimal::from_scientific(&text));

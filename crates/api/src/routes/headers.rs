@@ -1,4 +1,4 @@
-//! Parameters that many endpoints take, as the OpenAPI document describes them.
+//! Parameters that many endpoints have, as the OpenAPI document describes them.
 
 use utoipa::IntoParams;
 use uuid::Uuid;

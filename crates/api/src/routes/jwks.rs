@@ -1,5 +1,5 @@
-//! The public keys that access tokens are checked with, for whoever wants to check them too. Outside the API's base,
-//! where such keys are looked for (RFC 8615).
+//! The public keys that access tokens are checked with, for everyone who wants to check them too. Outside of the API's
+//! base path, where such keys are expected (RFC 8615).
 
 use axum::Router;
 use axum::extract::State;
@@ -10,7 +10,8 @@ use crate::answer;
 use crate::app::App;
 use crate::problem::ApiResult;
 
-/// Less than a key is known before it signs, so that nobody meets a token whose key they have no chance to know.
+/// Shorter than the time from a key's publication until it signs, so that nobody gets a token whose key they cannot
+/// know yet.
 const HEADERS: [(HeaderName, HeaderValue); 2] = [
     (
         header::CACHE_CONTROL,

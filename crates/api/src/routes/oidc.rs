@@ -1,4 +1,4 @@
-//! Signing staff in at an OpenID Connect provider.
+//! Staff sign in at an OpenID Connect provider.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -15,7 +15,7 @@ use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Effect, Routes};
 use crate::extract::Json;
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
@@ -86,7 +86,7 @@ async fn begin(State(app): State<App>, _: Json<BeginBody>) -> ApiResult {
 )]
 async fn finish(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<FinishBody>,
 ) -> ApiResult {
     let provider = provider(&app)?;

@@ -1,4 +1,4 @@
-//! What operators and their machines ask. Outside the API's base and its limits.
+//! Endpoints for operators and their machines. Outside of the API's base path and its limits.
 
 use std::time::Duration;
 
@@ -25,12 +25,12 @@ pub(crate) fn router() -> Router<App> {
         .route("/metrics", get(prometheus))
 }
 
-/// The process lives.
+/// The process is running.
 async fn healthz() -> ApiResult<impl IntoResponse> {
     answer::json(&json!({"status": "ok"}))
 }
 
-/// It can serve: the database answers and no read model is halted.
+/// It can serve requests: the database answers and no read model is halted.
 async fn readyz(State(app): State<App>) -> ApiResult<impl IntoResponse> {
     let statuses = match timeout(PATIENCE, status(&app.pool, &app.feed)).await {
         Ok(statuses) => statuses?,

@@ -1,4 +1,4 @@
-//! What happens to an order once it is placed: processed, shipped, delivered, or cancelled.
+//! The steps of an order after it was placed: processed, shipped, delivered, or cancelled.
 
 use axum::extract::State;
 use daybook_commands::{

@@ -162,7 +162,8 @@ async fn order_as_of(app: &App, caller: Customer, id: OrderId, position: Positio
     json(&OrderAnswer::from(order.ok_or_else(Problem::nothing_here)?))
 }
 
-/// What is someone else's is not there. Nobody's, an imported one may be, is for administrators.
+/// Somebody else's order is answered as if it did not exist. An order without a customer, such as an imported one, is
+/// for administrators.
 fn may_see(caller: Customer, owner: Option<UserId>) -> bool {
     caller.is_admin || owner == Some(caller.id)
 }

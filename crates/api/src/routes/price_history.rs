@@ -1,4 +1,4 @@
-//! What a product cost, for customers who want to know what a reduction is worth.
+//! What a product cost, for customers who want to judge a reduction.
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -14,10 +14,10 @@ use super::headers::{IdParam, IfNoneMatchParam};
 use crate::app::App;
 use crate::auth::{Access, Effect, Routes};
 use crate::cache::CachedAnswer;
-use crate::extract::{Asked, Id, MinPosition};
+use crate::extract::{CacheDirectives, Id, MinPosition};
 use crate::problem::{ApiResult, Problem};
 
-/// Periods that one answer has.
+/// The most periods in one answer.
 const MAX_PERIODS: usize = 1_000;
 
 pub(super) fn router() -> Routes<App> {
@@ -66,14 +66,14 @@ async fn get_price_history(
     State(app): State<App>,
     Id(id): Id<ProductId>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
 ) -> ApiResult {
     min_position.reached_by_the_log(&app).await?;
     let found = price_history(&app.feed, id).await?;
     let answer = found.and_then(|history| HistoryAnswer::of(id, &history, app.now()));
-    // Not kept: it is read from the log, and the lowest price changes as days go by.
-    CachedAnswer::of(&answer.ok_or_else(Problem::nothing_here)?)?.respond(&uri, &asked)
+    // Not cached: it is read from the log, and the lowest price changes as days go by.
+    CachedAnswer::of(&answer.ok_or_else(Problem::nothing_here)?)?.respond(&uri, &directives)
 }
 
 impl HistoryAnswer {

@@ -23,8 +23,8 @@ use crate::auth::{Access, Admin, Effect, Routes};
 use crate::cache::{CachedAnswer, CachedProduct, Question};
 use crate::etag::ETag;
 use crate::extract::{
-    AdminAsOf, AsOfParam, Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission,
-    paging, position_as_of,
+    AdminAsOf, AsOfParam, CacheDirectives, CommandRequest, Id, IfMatch, Json, MinPosition, Query,
+    Submission, paging, position_as_of,
 };
 use crate::problem::{ApiResult, Problem};
 
@@ -119,7 +119,7 @@ struct ProductAnswer {
 async fn list_products(
     State(app): State<App>,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
     uri: Uri,
     Query(query): Query<ProductQuery>,
 ) -> ApiResult {
@@ -132,7 +132,7 @@ async fn list_products(
         found.try_map(|page| CachedAnswer::page(page, |product| ProductAnswer::from(&product)))
     };
     let answer = app.answers.get(Question::of(&uri), read).await?;
-    answer.respond(&uri, &asked)
+    answer.respond(&uri, &directives)
 }
 
 /// One product; as it was, for administrators.
@@ -150,7 +150,7 @@ async fn get_product(
     Id(id): Id<ProductId>,
     AdminAsOf(moment): AdminAsOf,
     min_position: MinPosition,
-    asked: Asked,
+    directives: CacheDirectives,
 ) -> ApiResult {
     if let Some(moment) = moment {
         let position = position_as_of(&app, moment, min_position).await?;
@@ -164,7 +164,7 @@ async fn get_product(
         Some(product) => product,
         None => read_product(&app, id).await?,
     };
-    Ok(asked.answer(product.etag.clone(), product.body.clone()))
+    Ok(directives.answer(product.etag.clone(), product.body.clone()))
 }
 
 /// Adds a product.
@@ -309,8 +309,8 @@ fn to_price(number: &DecimalNumber, currency: Currency) -> ApiResult<Money> {
     })
 }
 
-/// A product's currency never changes, so that it may be looked up before the command is decided. What isn't
-/// there has the shop's, and the command says that it isn't there.
+/// A product's currency never changes, so it may be read before the command is decided. For a product that does not
+/// exist this is the shop's currency, and the command then reports that it does not exist.
 async fn currency_of(app: &App, id: ProductId) -> ApiResult<Currency> {
     let product = app.commands.load(StreamId::product(id)).await?;
     let known = product
@@ -394,7 +394,7 @@ impl From<&catalog::Product> for ProductAnswer {
     }
 }
 
-/// Tells `null` from left out.
+/// Distinguishes `null` from a missing field.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,

@@ -8,14 +8,14 @@ use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use daybook_accounts::SecurityEventAnswer;
 use daybook_domain::UserId;
-use daybook_history::trail::Place;
+use daybook_history::trail::PageStart;
 use daybook_identity::security::{self, Criteria, Kind, Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::audit::cursor::{cursor_at, place_of};
+use super::audit::cursor::{cursor_at, page_start};
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Admin, Effect, Routes};
@@ -70,13 +70,13 @@ async fn list_security_events(
     Query(query): Query<EventsQuery>,
 ) -> ApiResult {
     let (criteria, limit) = (query.criteria()?, limit(query.limit)?);
-    let place = match place_of(query.cursor.as_deref())? {
-        Place::First => security::PageStart::First,
-        Place::After(id) => security::PageStart::After(id),
-        Place::Before(id) => security::PageStart::Before(id),
+    let start = match page_start(query.cursor.as_deref())? {
+        PageStart::First => security::PageStart::First,
+        PageStart::After(id) => security::PageStart::After(id),
+        PageStart::Before(id) => security::PageStart::Before(id),
     };
     app.security.flushed().await;
-    let page = security::search(&app.pool, &criteria, place, limit).await;
+    let page = security::search(&app.pool, &criteria, start, limit).await;
     let total = security::count(&app.pool, &criteria).await;
     answer(&uri, total?, page?)
 }
@@ -88,8 +88,8 @@ fn answer(uri: &Uri, total: Option<i64>, page: Page) -> ApiResult {
     }
     let next = page.events.last().filter(|_| page.has_next);
     let prev = page.events.first().filter(|_| page.has_prev);
-    let next = next.map(|event| cursor_at(Place::After(event.id)));
-    let prev = prev.map(|event| cursor_at(Place::Before(event.id)));
+    let next = next.map(|event| cursor_at(PageStart::After(event.id)));
+    let prev = prev.map(|event| cursor_at(PageStart::Before(event.id)));
     if let Some(links) = links(uri, next.as_deref(), prev.as_deref()) {
         headers.insert(header::LINK, links);
     }

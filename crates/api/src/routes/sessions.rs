@@ -12,7 +12,7 @@ use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Customer, Effect, Routes};
 use crate::extract::Json;
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes<App> {
@@ -68,7 +68,7 @@ pub(super) struct TokensAnswer {
 )]
 async fn login(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<LoginBody>,
 ) -> ApiResult {
     let context = origin.context();
@@ -87,7 +87,7 @@ async fn login(
 )]
 async fn refresh(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<RefreshBody>,
 ) -> ApiResult {
     let context = origin.context();
@@ -103,7 +103,7 @@ async fn refresh(
 )]
 async fn logout(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<RefreshBody>,
 ) -> ApiResult {
     let context = origin.context();
@@ -116,7 +116,11 @@ async fn logout(
     post, path = "/api/v1/users/logout-everywhere", operation_id = "logoutEverywhere", tag = "users",
     responses((status = 204, description = "All sessions have ended")),
 )]
-async fn logout_everywhere(State(app): State<App>, caller: Customer, origin: Origin) -> ApiResult {
+async fn logout_everywhere(
+    State(app): State<App>,
+    caller: Customer,
+    origin: RequestOrigin,
+) -> ApiResult {
     let context = origin.context();
     app.accounts
         .sign_out_everywhere(&context, caller.id)

@@ -1,4 +1,4 @@
-//! What is in the warehouse.
+//! The stock in the warehouse.
 
 use axum::extract::State;
 use daybook_commands::{ChangeStock, StockOutcome};

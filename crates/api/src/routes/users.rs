@@ -33,7 +33,7 @@ use crate::extract::{
     AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query,
     Submission, list, paging, position_as_of, tagged,
 };
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
@@ -208,7 +208,7 @@ async fn register(State(app): State<App>, submission: Submission<RegisterBody>) 
 async fn create_user(
     State(app): State<App>,
     admin: Admin,
-    origin: Origin,
+    origin: RequestOrigin,
     submission: Submission<CreateUserBody>,
 ) -> ApiResult {
     let CreateUserBody {
@@ -346,7 +346,7 @@ async fn change_roles(
     State(app): State<App>,
     admin: Admin,
     Id(id): Id<UserId>,
-    origin: Origin,
+    origin: RequestOrigin,
     if_match: IfMatch,
     request: CommandRequest,
     Json { value: body, .. }: Json<RolesBody>,
@@ -379,7 +379,7 @@ fn parse_email(email: &str) -> ApiResult<Email> {
     email.parse().map_err(|field| Problem::from(&field))
 }
 
-/// Answers a command that opens an account, given by nobody who is known or by an administrator.
+/// Answers a command that opens an account, from an anonymous caller or an administrator.
 async fn open_account(
     app: &App,
     command: RegisterUser,

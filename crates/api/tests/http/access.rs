@@ -1,4 +1,4 @@
-//! Every route of the document, asked by everybody: what each is answered follows from who it says may use it.
+//! Every kind of caller requests every route of the document: the answer follows from who the route says may use it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::rate_limits::from;
 use crate::shop::{Customer, PASSWORD, Reply, Shop, principal};
 
-/// A route as the document has it.
+/// A route of the document.
 struct Route {
     method: Method,
     path: String,
@@ -43,11 +43,11 @@ fn routes() -> Vec<Route> {
     routes
 }
 
-/// Somebody with an order, whose stream and events are theirs too.
+/// A customer with an order; the order's stream and events are theirs too.
 struct Owner {
     customer: Customer,
     order: String,
-    /// Of the event with which the order was placed.
+    /// The position of the event by which the order was placed.
     position: i64,
 }
 
@@ -72,7 +72,7 @@ impl Owner {
         }
     }
 
-    /// A route that belongs to somebody, on what belongs to them. A new one has to be told here what that is.
+    /// A route that belongs to somebody, with ids of what belongs to them. A new route must be added here.
     fn thing(&self, path: &str) -> String {
         let filled = match path.split('/').next().unwrap() {
             "users" => path.replace("{id}", &self.customer.id),
@@ -90,7 +90,7 @@ impl Owner {
     }
 }
 
-/// What a route's handler takes, so that it comes as far as to ask whose the thing is.
+/// A body that the route's handler accepts, so that it gets as far as checking the owner.
 fn body(operation: &str) -> Option<Value> {
     Some(match operation {
         "changeUser" => json!({"firstName": "Eve"}),
@@ -113,7 +113,7 @@ async fn ask(shop: &Shop, route: &Route, path: &str, token: Option<&str>) -> Rep
     }
 }
 
-/// A route on what nobody owns, or on nothing at all.
+/// A route without an owner, or with an id that nothing has.
 fn anything(path: &str) -> String {
     let nobody = Uuid::from_u128(7).to_string();
     path.replace("{id}", &nobody)
@@ -184,7 +184,7 @@ fn is_owned(route: &Route) -> bool {
     route.access.starts_with("owner")
 }
 
-/// Streams of progress do not end while they are allowed.
+/// An allowed stream of progress does not end.
 fn is_endless(route: &Route) -> bool {
     route.path.ends_with("/progress")
 }
@@ -198,7 +198,7 @@ async fn nobody_gets_where_they_may_not() {
     let expired = shop.keys.sign(&ended, Utc::now() - 2 * ttl, ttl).unwrap();
     let tampered = format!("{}x", shop.admin());
     let mut routes = routes();
-    // What ends the administrator's session comes last.
+    // The route that ends the administrator's session comes last.
     routes.sort_by_key(|route| route.operation == "logoutEverywhere");
     for route in routes {
         let path = anything(&route.path);
@@ -265,7 +265,7 @@ async fn what_is_anothers_is_not_there() {
     let pot = shop.product("12.50", 50).await;
     let (ann, bob) = (Owner::of(&shop, &pot).await, Owner::of(&shop, &pot).await);
     let mut routes: Vec<Route> = routes().into_iter().filter(is_owned).collect();
-    // What ends things comes last.
+    // Routes that end something come last.
     routes.sort_by_key(|route| {
         (
             route.method == Method::DELETE,
@@ -301,7 +301,7 @@ async fn what_is_for_oneself_is_not_there_for_anybody_else() {
     let (ann, bob) = (Owner::of(&shop, &pot).await, Owner::of(&shop, &pot).await);
     let of_oneself = |route: &Route| route.access == "oneself";
     let mut routes: Vec<Route> = routes().into_iter().filter(of_oneself).collect();
-    // What ends the session comes last.
+    // The route that ends the session comes last.
     routes.sort_by_key(|route| route.operation == "changePassword");
     assert!(routes.len() >= 2, "{}", routes.len());
     for route in &routes {

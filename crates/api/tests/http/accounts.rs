@@ -17,7 +17,7 @@ use crate::shop::{Customer, PASSWORD, Reply, Shop};
 
 const NEW_PASSWORD: &str = "battery staple";
 
-/// Hears of every message that is written from now on.
+/// Receives every message that is written from now on.
 struct Mailbox<'s> {
     shop: &'s Shop,
     listener: PgListener,
@@ -93,7 +93,7 @@ async fn reactivate(shop: &Shop, id: &str) -> Reply {
     call.token(&shop.admin()).json(&json!({})).await
 }
 
-/// Asked with the account's present tokens, whatever was revoked.
+/// Uses the account's present tokens, whatever was revoked.
 fn newest_token(shop: &Shop, id: &str) -> String {
     let principal = Principal {
         user_id: id.parse().unwrap(),
@@ -107,7 +107,7 @@ fn newest_token(shop: &Shop, id: &str) -> String {
     shop.keys.sign(&principal, Utc::now(), ttl).unwrap()
 }
 
-/// Nothing that was proven before counts: neither tokens nor the refresh token.
+/// Checks that earlier credentials no longer count: neither access tokens nor the refresh token.
 async fn assert_signed_out(shop: &Shop, tokens: &Value) {
     let access = tokens["accessToken"].as_str().unwrap();
     let refused = shop.get("orders").token(access).await;
@@ -242,7 +242,7 @@ async fn a_repeated_deactivation_ends_what_the_first_could_not() {
             .json(&json!({}))
     };
     let first = ask().await;
-    // As if the first had been cut off between the log and the sessions.
+    // As if the first attempt had been interrupted between the log and the sessions.
     sqlx::query("delete from auth.generations")
         .execute(&shop.pool)
         .await
@@ -405,7 +405,7 @@ async fn whether_somebody_has_an_address_is_not_told() {
     assert_eq!(without_id(&unknown), without_id(&known));
     assert_eq!(known.status, 202);
     assert!(known.body.is_empty());
-    // They are answered one after another, so the unknown one has had its turn.
+    // The requests are handled one after another, so the one for the unknown address has been handled.
     mailbox.token("reset-password").await;
     let resets = "outbox.messages where template = 'reset-password'";
     assert_eq!(count(&shop, resets).await, 1);
@@ -440,7 +440,7 @@ async fn few_messages_an_hour_are_sent_and_none_to_the_deactivated() {
     };
     assert_eq!((to(&ann).await, to(&eve).await), (5, 0));
 
-    // Whoever asks for many in another's name leaves them without for no longer than those may count.
+    // Requests in somebody else's name keep them from getting a message only until those tokens expire.
     let expired = "update auth.one_time_tokens set expires_at = now()";
     sqlx::query(expired).execute(&shop.pool).await.unwrap();
     mailbox.reset_token(&ann).await;

@@ -79,7 +79,7 @@ fn csv_rows(reply: &Reply) -> Vec<BTreeMap<String, String>> {
     );
     let mut lines = reply.text().split_terminator("\r\n");
     let columns: Vec<&str> = lines.next().unwrap().split(',').collect();
-    // Nothing here holds a comma or a quote.
+    // No value here contains a comma or a quote.
     lines
         .map(|line| {
             let fields: Vec<&str> = line.split(',').collect();

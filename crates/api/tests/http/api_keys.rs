@@ -31,7 +31,7 @@ pub(crate) async fn key(shop: &Shop, roles: &[&str]) -> (String, String) {
     (text("id"), text("key"))
 }
 
-/// A second administrator: id, and token.
+/// A second administrator: id and token.
 async fn colleague(shop: &Shop) -> (UserId, String) {
     let body = json!({"email": "boss@example.com", "password": PASSWORD, "firstName": "Ann", "lastName": "Lee",
                       "roles": ["user", "admin"]});
@@ -50,7 +50,7 @@ pub(crate) fn instant(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// The key with another secret, its check value made to fit.
+/// The key with another secret and a matching checksum.
 pub(crate) fn with_another_secret(key: &str) -> String {
     let id = &key[..26];
     let text = format!("{id}_{}", BASE64_URL_SAFE_NO_PAD.encode([7; 32]));
@@ -243,7 +243,7 @@ async fn a_revoked_key_counts_no_longer_in_any_process() {
     }
 }
 
-/// A process that is in touch with the announcements asks nobody; it hears.
+/// A process that listens to the announcements does not query; it learns of revocations by them.
 #[tokio::test]
 async fn a_process_hears_of_a_revocation_elsewhere() {
     let shop = Shop::open().await;

@@ -1,4 +1,4 @@
-//! API keys as they are asked for, listed, and said to be used.
+//! Creating and listing API keys, and the time of their last use.
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ pub(crate) fn sentences(reply: &Reply) -> Vec<String> {
         .collect()
 }
 
-/// The path that a `Link` header leads to.
+/// The path in a `Link` header.
 pub(crate) fn linked(reply: &Reply, rel: &str) -> Option<String> {
     let links = reply.headers.get("link")?.to_str().unwrap();
     let rel = format!("rel=\"{rel}\"");
@@ -21,7 +21,7 @@ pub(crate) fn linked(reply: &Reply, rel: &str) -> Option<String> {
     Some(link[1..link.find('>').unwrap()].to_owned())
 }
 
-/// Every line of an answer as lines of JSON.
+/// Parses every line of an answer as JSON.
 pub(crate) fn lines(reply: &Reply) -> Vec<Value> {
     assert_eq!(reply.header("content-type"), "application/x-ndjson");
     let lines = reply.text().lines();

@@ -15,7 +15,7 @@ use crate::audit::{lines, linked, order_of};
 use crate::revocations::until;
 use crate::shop::{Customer, Reply, Shop, without_rate_limits};
 
-/// Two customers who order and cancel, and an admin at work; all of it can be found.
+/// Two customers who order and cancel, and an admin at work: events to be found.
 async fn busy_shop() -> (Shop, [Customer; 2]) {
     let shop = Shop::open().await;
     let customers = [shop.customer().await, shop.customer().await];
@@ -60,7 +60,7 @@ async fn all(shop: &Shop, path: &str, token: &str) -> Vec<Value> {
     lines(&reply)
 }
 
-/// Goes through all pages, there and back, and expects to see the same.
+/// Reads all pages, forwards and backwards, and expects the same entries.
 async fn leaf_through(shop: &Shop, path: &str, token: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut pages = Vec::new();
@@ -197,7 +197,7 @@ async fn a_customer_finds_their_own_and_nothing_else() {
         let counted = shop.get(path).token(&customer.token).await;
         assert_eq!(counted.header("x-total-count"), own.len().to_string());
     }
-    // Filters only narrow that down.
+    // Filters only narrow this down.
     let by_admin = "audit/events?type=order.processed&order=asc";
     let mut processed = mine(&ann);
     processed.retain(|entry| entry["type"] == "order.processed");
@@ -245,7 +245,7 @@ async fn what_cannot_be_searched_for_is_refused() {
     }
 }
 
-/// More events than are counted, of one stock, as an import might leave them.
+/// More events than are counted, all of one stock, as an import might write them.
 async fn deliveries(shop: &Shop, count: i64) -> String {
     let stock = Uuid::now_v7();
     let metadata = json!({"actor": "system:import", "correlationId": Uuid::now_v7()});
@@ -280,7 +280,7 @@ async fn any_number_of_events_is_streamed_beyond_a_requests_time() {
     .await;
     let count = 10_500;
     let stock = deliveries(&shop, count).await;
-    // Not part of a request's time.
+    // This is not part of a request's time.
     until("the trail has them", async || {
         let there = "select position > $1 from projections.checkpoints where name = 'trail'";
         let there = sqlx::query_scalar(there).bind(count);
@@ -302,7 +302,7 @@ async fn any_number_of_events_is_streamed_beyond_a_requests_time() {
         let mut body = response.into_body().into_data_stream();
         let first = body.next().await.unwrap().unwrap();
         assert!(first.len() < 1_000_000, "{}", first.len());
-        // A slow reader: the request's time is over when it takes the rest.
+        // A slow reader: the request's time limit has passed when it reads the rest.
         tokio::time::sleep(time).await;
         let mut text = first.to_vec();
         while let Some(chunk) = body.next().await {
@@ -363,7 +363,7 @@ async fn only_so_many_exports_are_under_way() {
     };
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.headers().contains_key("retry-after"));
-    // Whoever goes away makes room.
+    // A client that disconnects makes room.
     under_way.pop();
     assert_eq!(export().await.unwrap().status(), StatusCode::OK);
 }

@@ -1,4 +1,4 @@
-//! What browsers are told: which pages may use the API, and what every answer keeps them from.
+//! What browsers are told: which pages may use the API, and the security headers of every answer.
 
 use std::net::SocketAddr;
 

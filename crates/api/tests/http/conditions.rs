@@ -19,7 +19,7 @@ async fn a_change_meant_for_an_older_version_is_refused() {
         (stale.status.as_u16(), stale.code()),
         (412, "version-conflict".into())
     );
-    // Stock is not the product's own part: selling one must not spoil an edit.
+    // The stock is not the product's own part: a sale must not invalidate an edit.
     let sold = shop
         .put(&format!("{path}/stock"))
         .token(&admin)

@@ -24,7 +24,7 @@ async fn the_document_and_its_page_are_served() {
     assert_eq!(shop.get("/docs/nothing").await.code(), "unknown-route");
 }
 
-/// Every endpoint of the contract is described, and says what it answers when things go wrong.
+/// Every endpoint of the contract is described, together with its errors.
 #[test]
 fn every_endpoint_is_described() {
     let document = serde_json::to_value(daybook_api::openapi()).unwrap();

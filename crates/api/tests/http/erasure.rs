@@ -1,4 +1,4 @@
-//! Forgetting a person: what the API answers about them and to them from then on.
+//! Erasing a person: what the API answers about them and to them from then on.
 
 use std::sync::Arc;
 use std::time::Duration;

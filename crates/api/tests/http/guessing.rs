@@ -37,7 +37,7 @@ fn delay(reply: &Reply) -> u64 {
     reply.header("retry-after").parse().unwrap()
 }
 
-/// As if time had passed.
+/// Changes the database as if time had passed.
 async fn pass(shop: &Shop, seconds: i32) {
     sqlx::query(
         "update auth.sign_in_failures set failed_at = failed_at - make_interval(secs => $1)",
@@ -48,7 +48,7 @@ async fn pass(shop: &Shop, seconds: i32) {
     .unwrap();
 }
 
-/// Whoever guesses next waits for a quarter of an hour, so that no test depends on how fast it runs.
+/// The next guess must wait for a quarter of an hour, so that no test depends on how fast it runs.
 async fn much_guessed(shop: &Shop) {
     sqlx::query("update auth.sign_in_failures set failures = 20")
         .execute(&shop.pool)
@@ -221,7 +221,7 @@ async fn right_passwords_that_come_at_once_are_all_let_in() {
     }
 }
 
-/// Two processes know nothing of each other but what is in the database.
+/// Two processes know only what is in the database of each other.
 #[tokio::test]
 async fn of_two_processes_one_checks_at_a_time() {
     let shop = Shop::open().await;
@@ -252,7 +252,7 @@ async fn a_guess_that_was_given_up_counts() {
         let admitted = guessing.admit(claim(&ann, HOME)).await.unwrap();
         assert!(matches!(admitted, Admission::Granted(_)));
         drop(admitted);
-        // As if its process had died and the time for it was over.
+        // As if its process had died and its time had passed.
         sqlx::query("update auth.sign_in_failures set trying_until = clock_timestamp()")
             .execute(&shop.pool)
             .await
@@ -263,7 +263,7 @@ async fn a_guess_that_was_given_up_counts() {
     assert_eq!(failures(&shop).await, 3);
 }
 
-/// What the shop makes of it with its master key.
+/// The pseudonyms that the shop derives with its master key.
 fn claim(customer: &Customer, network: &str) -> GuessContext {
     let secrets = Secrets::from_master_key(&[7; 32]);
     let network = format!("{network} {}", customer.email);

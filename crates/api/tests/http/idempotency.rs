@@ -14,7 +14,7 @@ async fn a_repeated_request_has_one_effect_and_one_answer() {
         .await;
     assert_eq!(first.status, 201, "{first:?}");
     assert!(!first.headers.contains_key("idempotency-replayed"));
-    // Laid out differently, the same all the same.
+    // Formatted differently, but the same JSON.
     let again = shop
         .post("products")
         .token(&admin)

@@ -14,7 +14,7 @@ use crate::shop::{PASSWORD, Reply, Shop, without_rate_limits};
 const REDIRECT_URL: &str = "http://127.0.0.1:5173/sign-in";
 const STAFF: &str = "admin@example.com";
 
-/// The provider's process; it ends with its input.
+/// The provider's process; it ends when its input is closed.
 struct Staff {
     process: Child,
     input: ChildStdin,
@@ -45,11 +45,11 @@ impl Staff {
         }
     }
 
-    /// Who has an account at the provider from now on.
+    /// Sets who has an account at the provider from now on.
     async fn are(&mut self, accounts: Value) {
         let line = format!("{accounts}\n");
         self.input.write_all(line.as_bytes()).await.unwrap();
-        // It says other things, too.
+        // It also prints other lines.
         while self.output.next_line().await.unwrap().unwrap() != "accounts" {}
     }
 
@@ -68,7 +68,7 @@ impl Staff {
         Shop::open_beside(http, None, Some(self.provider())).await
     }
 
-    /// What a person does in the browser: signs in as `subject`, agrees, and is sent back with a code and a state.
+    /// The part of a person in a browser: signs in as `subject`, agrees, and is sent back with a code and a state.
     async fn sign_in(&self, begun: &Value, subject: &str) -> (String, String) {
         let browser = Client::builder()
             .cookie_store(true)
@@ -119,7 +119,7 @@ async fn finish(shop: &Shop, attempt: &Value, (code, state): &(String, String)) 
     shop.post("users/oidc/finish").json(&body).await
 }
 
-/// From beginning to end.
+/// The whole flow.
 async fn through(shop: &Shop, staff: &Staff, subject: &str) -> Reply {
     let begun = begin(shop).await;
     let back = staff.sign_in(&begun, subject).await;
@@ -141,7 +141,7 @@ async fn an_administrator_signs_in_with_the_address_that_the_provider_has_verifi
     let body = json!({"refreshToken": tokens["refreshToken"]});
     assert_eq!(shop.post("users/refresh").json(&body).await.status, 200);
 
-    // From then on they are known by their subject, whatever their address is.
+    // From then on they are identified by their subject, whatever their address is.
     staff
         .are(json!({"grace": {"email": "grace@elsewhere.example"},
                     "mallory": {"email": "mallory@elsewhere.example", "email_verified": true}}))

@@ -19,7 +19,7 @@ async fn a_halted_read_model_makes_the_server_unready() {
     let admin = shop.admin();
     let category = json!({"name": "x"});
     let made = shop.post("categories").token(&admin).json(&category).await;
-    // A projector that has yet to take something on would go on by itself.
+    // A projector that has not started an event yet would simply continue.
     let seen = shop.get("orders").token(&admin).after(&made).await;
     assert_eq!(seen.status, 200, "{seen:?}");
     let halt =

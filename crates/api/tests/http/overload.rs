@@ -1,4 +1,4 @@
-//! Too many requests at once, over real connections, to handlers that wait until they are let go.
+//! Too many requests at once, over real connections, to handlers that wait until the test lets them continue.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ struct Site {
     address: SocketAddr,
     /// How many more requests may be answered.
     gate: Arc<Semaphore>,
-    /// A message for each request that has come to its handler.
+    /// A message for each request that has reached its handler.
     entered: UnboundedReceiver<()>,
     client: Client,
     _serving: JoinSet<()>,
@@ -70,7 +70,7 @@ impl Site {
         }
     }
 
-    /// Status and `Retry-After`.
+    /// The status and `Retry-After`.
     async fn send(&self, method: Method, path: &str) -> (u16, Option<String>) {
         let url = format!("http://{}{path}", self.address);
         let answer = self.client.request(method, url).send().await.unwrap();
@@ -106,7 +106,7 @@ async fn a_flood_of_one_class_leaves_the_others_room_and_what_is_taken_in_is_ans
             .collect::<FuturesUnordered<_>>()
     };
     let (mut commands, mut queries) = (flood(&Method::POST), flood(&Method::GET));
-    // None of those that are taken in is answered yet, so that these are the ones too many.
+    // None of the accepted requests has been answered yet, so these are the excess ones.
     for _ in 0..2 {
         let (status, retry_after) = commands.next().await.unwrap();
         assert_eq!((status, retry_after), (503, Some("600".to_owned())));
@@ -166,7 +166,7 @@ async fn whoever_goes_away_leaves_their_room_to_others() {
     site.entered.recv().await.unwrap();
     assert_eq!(site.slow(&Method::GET).await.0, 503);
     first.abort();
-    // Its connection is closed, which the server hears of in its own time; nobody is let go.
+    // Its connection is closed, which the server notices after a while; no handler is released.
     loop {
         tokio::select! {
             _ = site.entered.recv() => return,

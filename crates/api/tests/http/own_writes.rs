@@ -27,7 +27,7 @@ async fn a_query_sees_what_its_caller_wrote_however_often() {
     }
 }
 
-/// The read model is changed behind the catalog's back, which only a look into it would show.
+/// Changes the read model directly in its table, so that only a read of the table would show it.
 #[tokio::test]
 async fn a_product_is_answered_from_memory_until_it_changes() {
     let shop = Shop::open().await;
@@ -52,7 +52,7 @@ async fn a_product_is_answered_from_memory_until_it_changes() {
     );
 }
 
-/// A row that was read before a change must not be kept after it.
+/// A row that was read before a change must not be stored after it.
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_at_the_same_time_leave_nothing_outdated_behind() {
     let shop = Shop::open().await;

@@ -1,4 +1,4 @@
-//! `?asOf=` and what changed between two moments.
+//! `?asOf=`, and what changed between two moments.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::shop::{Reply, Shop};
 
-/// The present answers of one resource, each with the position at which it came to be so.
+/// The answers about one resource over time, each with the position at which it became current.
 type Course = Vec<(i64, Value)>;
 
 fn told(reply: &Reply) -> (i64, Value) {
@@ -16,7 +16,7 @@ fn told(reply: &Reply) -> (i64, Value) {
     (reply.position(), reply.json())
 }
 
-/// A position is that of the last event; an order's or a product's creation ends with what was reserved or received.
+/// A reply's position is that of its last event: creating an order or a product ends with reserving or receiving units.
 async fn as_of(shop: &Shop, path: &str, moment: impl ToString) -> Reply {
     let path = format!("{path}?asOf={}", moment.to_string());
     shop.get(&path).token(&shop.admin()).await
@@ -300,7 +300,7 @@ async fn what_changed_is_told_field_by_field() {
     assert_eq!(nobody.code(), "not-found");
 }
 
-/// Whoever puts the changes into what was gets what is.
+/// Applying the changes to the earlier state gives the later one.
 #[tokio::test]
 async fn changes_lead_from_one_moment_to_the_other() {
     let shop = Shop::open().await;

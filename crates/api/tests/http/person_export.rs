@@ -81,7 +81,7 @@ async fn everything_about_a_person_is_one_document() {
     }
 }
 
-/// What an administrator did concerns others, who have a right of their own to it.
+/// An administrator's actions concern other people, who have rights of their own to that data.
 #[tokio::test]
 async fn an_export_tells_nothing_of_other_people() {
     let shop = Shop::open().await;

@@ -11,7 +11,7 @@ const COMMANDS: [&str; 8] = [
 ];
 const QUERIES: [&str; 4] = ["", "/dead-letters", "/actions", "/progress"];
 
-/// The events of a stream that has ended: their names and what they say.
+/// The events of a stream that has ended: their names and data.
 fn events(reply: &Reply) -> Vec<(String, Value)> {
     assert_eq!(reply.header("content-type"), "text/event-stream");
     let field = |event: &str, name: &str| {
@@ -40,7 +40,7 @@ impl Shop {
         self.get(&path).token(&self.admin()).await
     }
 
-    /// Has something built and watches it to its end; what came of it.
+    /// Starts a build and watches it to its end; returns its result.
     pub(crate) async fn build(&self, path: &str, body: Value) -> Value {
         let begun = self.operate(path, body).await;
         assert_eq!(begun.status, StatusCode::ACCEPTED, "{begun:?}");
@@ -205,7 +205,7 @@ async fn a_read_model_is_verified_rebuilt_and_rolled_back_while_somebody_watches
     );
     assert_eq!(comparison["digest"].as_str().unwrap().len(), 64);
 
-    // Somebody meddles with the rows.
+    // Somebody tampers with the rows.
     sqlx::query("update catalog.products set stock = 1000")
         .execute(&shop.pool)
         .await
@@ -264,7 +264,7 @@ async fn one_build_of_a_projection_runs_at_a_time() {
     let shop = Shop::open().await;
     let superuser = shop.database.superuser_pool().unwrap();
     let mut builder = superuser.acquire().await.unwrap();
-    // Another process, as far as anybody can see.
+    // The database says that it is another process.
     sqlx::query(
         "insert into projections.builds
          select 'catalog_build', 'catalog', 'rebuild', 1, 5, 10, 'building', 100, 'elsewhere', now(), now(),
@@ -294,7 +294,7 @@ async fn one_build_of_a_projection_runs_at_a_time() {
     loop {
         let verify = shop.operate("catalog/verify", json!({})).await;
         match verify.status.as_u16() {
-            // The database has yet to notice that the session is gone.
+            // The database has not noticed yet that the session is gone.
             409 => tokio::task::yield_now().await,
             202 => break,
             _ => panic!("{verify:?}"),
@@ -334,7 +334,7 @@ async fn an_event_that_cannot_be_projected_is_skipped_and_kept_in_mind() {
         )
     );
     assert_eq!(skip(poison).await.status, 409);
-    // Only the catalog was concerned.
+    // Only the catalog was affected.
     assert_eq!(shop.ask("orders/dead-letters").await.json(), json!([]));
 }
 

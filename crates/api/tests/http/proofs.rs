@@ -88,7 +88,7 @@ async fn an_event_is_proven_to_those_who_may_read_its_stream() {
         "{to_admin:?}"
     );
     assert_eq!(to_ann, ["user.registered", "order.placed"]);
-    // Nothing in it is personal: it is stored as it is handed out.
+    // The event is answered as it is stored, so its personal data is encrypted.
     let anns = proof(&shop, 2, &ann.token).await;
     assert_eq!(anns.event.aggregate_id, ann.id.to_string());
     assert!(!anns.event.payload.contains("@"), "{}", anns.event.payload);

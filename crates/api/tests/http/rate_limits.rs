@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use daybook_api::app::HttpConfig;
 use daybook_api::auth::layers::limit_caller;
 use daybook_api::auth::{Caller, Known};
-use daybook_api::gateway::rate_limit::{Allowance, Limits};
+use daybook_api::gateway::rate_limit::{Allowance, RateLimits};
 use daybook_api::gateway::{ByClass, Class, Counting, Gateway, Settings, gateway};
 use daybook_api::redis::Redis;
 use daybook_domain::UserId;
@@ -41,7 +41,7 @@ fn limits(by_address: u32, by_principal: u32) -> Settings {
         window: Duration::from_secs(1_000_000),
     };
     Settings {
-        limits: Limits {
+        limits: RateLimits {
             by_address: ByClass::all(allowance(by_address)),
             by_principal: ByClass::all(allowance(by_principal)),
         },
@@ -77,7 +77,7 @@ async fn login(uri: Uri) -> StatusCode {
     }
 }
 
-/// Takes everybody for who they say they are.
+/// Believes every caller's own statement of who they are.
 async fn identify(mut request: Request, next: Next) -> Response {
     if let Some(id) = request.headers().get("x-user") {
         let id: UserId = id.to_str().unwrap().parse().unwrap();
@@ -112,7 +112,7 @@ async fn query(server: &Router, address: &str, user: Option<UserId>) -> u16 {
         .0
 }
 
-/// How many of 20 at each of two servers, all at once, are answered; the others are told to wait.
+/// Sends 20 requests to each of two servers at once; returns how many are answered. The others are told to wait.
 async fn answered(
     servers: &[Router; 2],
     address: impl Fn(usize) -> String,

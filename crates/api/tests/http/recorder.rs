@@ -1,11 +1,11 @@
-//! What is counted in this process, by whichever test.
+//! The metrics of this process, from whichever test.
 
 use std::sync::LazyLock;
 
 use daybook_api::gateway::measure::{self, LATENCY_BUCKETS};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// A process has one recorder; the first test that asks installs it.
+/// A process has one recorder; the first test that needs it installs it.
 pub(crate) fn recorder() -> &'static PrometheusHandle {
     static RECORDER: LazyLock<PrometheusHandle> = LazyLock::new(|| {
         let buckets = Matcher::Suffix("_seconds".to_owned());

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::redis_server::RedisServer;
 
-/// More than it takes on any machine.
+/// More time than it takes on any machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection to `server` that is there already, and stays until the tasks are dropped.
+/// An open connection to `server`, which stays until the tasks are dropped.
 pub(crate) async fn connected(server: &RedisServer, shop: &[u8]) -> (Redis, JoinSet<()>) {
     let redis = Redis::with_patience(client(&server.url()).unwrap(), shop, PATIENCE);
     let mut tasks = JoinSet::new();

@@ -1,4 +1,4 @@
-//! What counts no longer, although it has not expired.
+//! Tokens that no longer count, although they have not expired.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn present(shop: &Shop, path: &str, tokens: &Value) -> Reply {
     shop.post(path).json(&body).await
 }
 
-/// What a session's access token and its refresh token are answered.
+/// The answers to a session's access token and its refresh token.
 async fn standing(shop: &Shop, tokens: &Value) -> (u16, u16) {
     let access = tokens["accessToken"].as_str().unwrap();
     let orders = shop.get("orders").token(access).await;
@@ -119,7 +119,7 @@ async fn a_session_ends_when_it_is_idle_and_in_any_case() {
     );
 }
 
-/// Returns once it is so.
+/// Returns once the condition is true.
 pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let looking = async {
         while !is_so().await {

@@ -38,7 +38,7 @@ fn kinds(reply: &Reply) -> Vec<String> {
         .collect()
 }
 
-/// Signs in wrong, right, out; becomes an administrator; signs out everywhere.
+/// Signs in with a wrong password, then the right one, and out; becomes an administrator; signs out everywhere.
 async fn live(shop: &Shop) -> (Customer, Value) {
     let ann = shop.customer().await;
     assert_eq!(login(shop, &ann, "wrong horse").await.status, 401);
@@ -171,7 +171,7 @@ fn link(page: &Reply, rel: &str) -> Option<String> {
     Some(target.split_once('?').unwrap().1.to_owned())
 }
 
-/// How often events were counted, in however many minutes the test ran.
+/// How often events were counted, over all minutes in which the test ran.
 fn counted(reply: &Reply) -> (usize, i64) {
     let events = reply.json();
     let events = events.as_array().unwrap();

@@ -1,4 +1,4 @@
-//! A whole shop in one process, on a database of its own, asked through its router.
+//! A whole shop in one process, on a database of its own; requests go directly to its router.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,12 +59,12 @@ pub(crate) struct Shop {
     _bus_tasks: BusTasks,
 }
 
-/// Whose database it is, by who its admin is.
+/// The first server of a database, which registers its admin, or another one, which is given the admin's id.
 #[derive(Clone, Copy)]
 pub(crate) enum Server {
     First,
     Another(UserId),
-    /// Hears of nothing that projectors do, and so keeps no lists.
+    /// A server that does not hear of projectors' commits, and so caches no lists.
     Deaf(UserId),
 }
 
@@ -74,7 +74,7 @@ impl Drop for Shop {
     }
 }
 
-/// Tests ask more than anybody is allowed.
+/// Tests send more requests than anybody may.
 pub(crate) fn without_rate_limits() -> HttpConfig {
     HttpConfig {
         gateway: Settings {
@@ -85,7 +85,7 @@ pub(crate) fn without_rate_limits() -> HttpConfig {
     }
 }
 
-/// The first event of every shop here: whoever says to be an admin must be one by the log.
+/// The first event of every shop here: an admin must be one by the log.
 async fn register_admin(commands: &CommandBus) -> UserId {
     let id = UserId::from(Uuid::now_v7());
     let command = RegisterUser {
@@ -114,7 +114,7 @@ impl Shop {
         Shop::open_beside(http, redis, None).await
     }
 
-    /// Where staff may sign in at an identity provider, too.
+    /// With an identity provider at which staff may sign in, too.
     pub(crate) async fn open_beside(
         http: HttpConfig,
         redis: Option<Redis>,
@@ -225,7 +225,7 @@ impl Shop {
         }
     }
 
-    /// Seals the log for as long as what is answered is kept.
+    /// Seals the log as long as the returned value lives.
     pub(crate) fn seal(&self) -> JoinSet<()> {
         let key = SigningKey::from_text(&self.checkpoint_key).unwrap();
         let trusted = vec![key.verifier().clone()];
@@ -252,7 +252,7 @@ impl Shop {
         self.call(Method::DELETE, path)
     }
 
-    /// A path that begins with a slash is taken as it is, any other is below the API's base.
+    /// A path that begins with a slash is used as it is; any other is below the API's base.
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let path = if path.starts_with('/') {
             path.to_owned()
@@ -270,7 +270,7 @@ impl Shop {
         }
     }
 
-    /// Someone who may do everything.
+    /// Somebody who may do everything.
     pub(crate) fn admin(&self) -> String {
         self.token(self.admin_id, [Role::User, Role::Admin])
     }
@@ -304,7 +304,7 @@ impl Shop {
         Customer { id, email, token }
     }
 
-    /// A product that anyone can see by now; its id.
+    /// Creates a product that is already visible to everybody; returns its id.
     pub(crate) async fn product(&self, price: &str, stock: u64) -> String {
         let body = format!(r#"{{"name": "Teapot", "price": {price}, "stock": {stock}}}"#);
         let made = self.post("products").token(&self.admin()).raw(body).await;
@@ -325,7 +325,7 @@ impl Shop {
     }
 }
 
-/// Somebody of whom no token was ever revoked.
+/// Somebody whose tokens were never revoked.
 pub(crate) fn principal<const N: usize>(user_id: UserId, roles: [Role; N]) -> Principal {
     Principal {
         user_id,
@@ -365,7 +365,7 @@ impl Call {
         self.header("idempotency-key", key)
     }
 
-    /// Sees what `reply` speaks of.
+    /// Asks for a position that includes the change which `reply` answers.
     pub(crate) fn after(self, reply: &Reply) -> Call {
         self.header("daybook-min-position", &reply.position().to_string())
     }
@@ -438,7 +438,7 @@ impl Reply {
         self.header("daybook-position").parse().unwrap()
     }
 
-    /// The code of the problem that this must be.
+    /// Checks that the answer is a problem; returns its code.
     #[track_caller]
     pub(crate) fn code(&self) -> String {
         assert_eq!(
@@ -458,7 +458,7 @@ impl Reply {
         body["code"].as_str().unwrap().to_owned()
     }
 
-    /// Status, code and the first bad field of the problem that this must be.
+    /// The status, code and first invalid field of the answer, which must be a problem.
     #[track_caller]
     pub(crate) fn problem(&self) -> (u16, String, String) {
         let pointer = self.json()["errors"][0]["pointer"]

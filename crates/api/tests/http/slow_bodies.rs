@@ -61,7 +61,7 @@ async fn a_client_that_trickles_its_body_is_answered_and_cut_off() {
         content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     client.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    // To the end: the rest of the body would be no request.
+    // Reads to the end: the rest of the body must not be taken for a request.
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("slow-body"), "{answer}");

@@ -1,4 +1,4 @@
-//! What is not an access token of this server's, however much it looks like one.
+//! Tokens that are not this server's access tokens, however similar they look.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::shop::{Customer, PASSWORD, Shop};
 
-/// Makes tokens by hand, with the server's own key and without.
+/// Makes tokens by hand, with and without the server's own key.
 struct Forger {
     pair: Ed25519KeyPair,
     kid: String,
@@ -38,7 +38,7 @@ impl Forger {
         json!({"alg": "EdDSA", "typ": "at+jwt", "kid": self.kid})
     }
 
-    /// The header with another value; null takes the parameter away.
+    /// The header with another value; null removes the parameter.
     fn header_but(&self, name: &str, value: Value) -> Value {
         but(self.header(), name, value)
     }
@@ -67,7 +67,7 @@ impl Forger {
         self.pair.public_key().as_ref()
     }
 
-    /// RFC 8410: what stands before the 32 bytes is the same for every Ed25519 key.
+    /// RFC 8410: the prefix before the 32 bytes is the same for every Ed25519 key.
     fn public_pem(&self) -> String {
         let prefix = [
             0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,

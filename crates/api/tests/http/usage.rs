@@ -108,7 +108,7 @@ async fn the_good_ones_are_kept_when_bad_ones_are_refused() {
     }
 }
 
-/// What PostgreSQL itself would not take must not take the batch down with it.
+/// An event that PostgreSQL itself would refuse must not make the whole batch fail.
 #[tokio::test]
 async fn json_that_nobody_could_read_again_is_refused_alone() {
     let shop = Shop::open().await;

@@ -45,7 +45,7 @@ async fn of_batches_with_the_same_events_at_once_one_brings_each() {
     let mut events: Vec<Value> = (0..300).map(|_| event(Uuid::new_v4(), now)).collect();
     let mut batches = Vec::new();
     for _ in 0..12 {
-        // Another order each time, which batches that lock as they come would tie a knot of.
+        // A different order each time, which would deadlock batches that lock rows in the order of arrival.
         events.rotate_left(97);
         events.swap(0, 150);
         batches.push(events.clone());

@@ -237,7 +237,7 @@ async fn who_is_no_administrator_any_more_cannot_make_themselves_one() {
     assert_eq!(demoted.status, 200);
     let undo = async |token: &str| shop.put(&path).token(token).json(&roles(&["admin"])).await;
     assert_eq!(undo(&token).await.code(), "invalid-token");
-    // Not even a token that was made since and says otherwise: the log has the last word.
+    // Not even by a token that was issued since and says otherwise: the log decides.
     let token = shop.token_of(&Principal {
         means: Means::Session {
             id: Uuid::now_v7(),
@@ -289,7 +289,7 @@ async fn an_administrator_cannot_give_up_the_role_or_erase_themselves() {
     assert_eq!(another.status, 204);
 }
 
-/// What each does rests on being an administrator when it is written, not when it is asked for.
+/// Each action requires that the caller is an administrator when it is written, not when it is requested.
 #[tokio::test]
 async fn of_administrators_who_dismiss_each_other_at_once_one_succeeds() {
     let shop = Shop::open().await;

@@ -1,4 +1,4 @@
-//! A real Redis of a test's own, in a folder of its own: nothing is kept, nobody else can reach it.
+//! A real Redis for a single test, in a folder of its own: it stores nothing on disk, and nobody else can reach it.
 
 // Each test program uses a part of this.
 #![allow(dead_code)]
@@ -17,7 +17,7 @@ pub(crate) struct RedisServer {
 
 struct Running {
     process: Child,
-    // A closed pipe would be a reason to complain.
+    // Kept open, because Redis would complain about a closed pipe.
     _log: BufReader<ChildStdout>,
 }
 
@@ -48,7 +48,7 @@ impl RedisServer {
         cmd("KEYS").arg(pattern).query(&mut open).unwrap()
     }
 
-    /// Ends it without warning.
+    /// Kills it without warning.
     pub(crate) fn kill(&mut self) {
         if let Some(mut running) = self.running.take() {
             running.process.kill().unwrap();
@@ -56,10 +56,10 @@ impl RedisServer {
         }
     }
 
-    /// Another one in the same place, which knows nothing of what was. Returns once it takes connections.
+    /// Starts another one at the same place, with no data. Returns once it accepts connections.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        // Ends with the thread that started it, should a test not come to its end.
+        // Ends with the thread that started it, in case the test does not come to its end.
         let mut process = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--", "redis-server"])
             .args(["--port", "0", "--save", "", "--appendonly", "no"])

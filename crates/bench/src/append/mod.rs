@@ -17,7 +17,7 @@ use super::{BenchError, Report};
 
 pub use orders::Spread;
 
-/// One event on one new stream each, the smallest append there is.
+/// Appends one event to one new stream each, the smallest append there is.
 pub async fn run(
     bus: &CommandBus,
     clients: usize,
@@ -30,7 +30,7 @@ pub async fn run(
     closed_loop(clients, duration).await
 }
 
-/// Single-unit orders: all for one product, or spread over many.
+/// Places single-unit orders: all for one product, or spread over many.
 pub async fn run_orders(
     bus: &CommandBus,
     clients: usize,
@@ -45,7 +45,7 @@ pub async fn run_orders(
     .await
 }
 
-/// Carries out a command that must not be refused; answers what a read model must reach to show it.
+/// Executes a command, which must be accepted; returns the position at which a read model shows it.
 async fn execute<C: Command>(
     bus: &CommandBus,
     command: C,
@@ -65,7 +65,7 @@ async fn execute<C: Command>(
     }
 }
 
-/// Under a key of its own, so that an answer is recorded as large as a small resource's.
+/// Executes a command with a key of its own. Its recorded answer is as large as a small resource's body.
 async fn execute_keyed<C: Command>(
     bus: &CommandBus,
     command: C,

@@ -18,7 +18,7 @@ use crate::load::Client;
 /// More than any run can sell.
 const STOCK: u64 = 1_000_000_000;
 
-/// What the orders are for.
+/// How the orders are spread over products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spread {
     OneProduct,
@@ -39,11 +39,11 @@ pub(crate) struct Customer {
     keyed: bool,
     user_id: UserId,
     products: Arc<Vec<ProductId>>,
-    /// Shared, so that customers go round the products together and meet as rarely as can be.
+    /// Shared, so that customers go through the products together and rarely order the same one at the same time.
     next: Arc<AtomicUsize>,
 }
 
-/// Makes a user and the products, then as many customers as are asked for.
+/// Creates a user and the products, then as many customers as are asked for.
 pub(crate) async fn customers(
     bus: &CommandBus,
     count: usize,
@@ -72,7 +72,7 @@ impl Client for Customer {
 }
 
 impl Customer {
-    /// Places an order; answers its position.
+    /// Places an order; returns its position.
     pub(crate) async fn order(&self) -> Result<Position, BenchError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let product = self.products[number % self.products.len()];

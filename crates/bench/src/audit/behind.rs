@@ -1,6 +1,6 @@
 //! How far the newest checkpoint is behind the head.
 //!
-//! The head is looked at all the time; each look is done when a checkpoint covers what it saw.
+//! The head is read regularly; each reading ends when a checkpoint covers the head that it saw.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Behind {
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,
-    /// Events above the newest checkpoint, at most.
+    /// The largest number of events above the newest checkpoint.
     pub max_events: u64,
 }
 
@@ -44,7 +44,7 @@ impl Samples {
         })
     }
 
-    /// Until `stop`, and then until everything that was seen is covered.
+    /// Runs until `stop`, and then until everything that was seen is covered.
     pub(super) async fn watch(
         &mut self,
         feed: &Feed,

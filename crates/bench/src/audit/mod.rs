@@ -1,4 +1,4 @@
-//! The audit trail: sealing by itself and beside the writers, verifying, proving.
+//! The audit trail: sealing alone and during appends, verifying, proving.
 //!
 //! Rates that are compared are measured in turn on the same log, so that both meet the same machine.
 
@@ -22,17 +22,17 @@ pub use self::behind::Behind;
 use self::sealing::Running;
 use super::{BenchError, Report, append};
 
-/// Of appends with and without the sealer, in turn.
+/// How often appends with and without the sealer are measured, in turn.
 const ROUNDS: u32 = 3;
 
-/// What was found.
+/// The figures.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditReport {
-    /// Events in the log when it was sealed from nothing, verified and proven.
+    /// Events in the log when it was sealed from the start, verified and proven.
     pub events: Position,
     pub sealed_per_second: f64,
-    /// Appends while nothing seals.
+    /// Appends while nothing is sealed.
     pub appended_alone_per_second: f64,
     /// Appends while the sealer keeps up.
     pub appended_beside_per_second: f64,
@@ -42,23 +42,23 @@ pub struct AuditReport {
     pub behind: Behind,
     pub verified_per_second: f64,
     pub is_whole: bool,
-    /// From the question to the proof as JSON.
+    /// From the request for a proof to the proof as JSON.
     pub proof: Report,
 }
 
-/// What is measured, and on what.
+/// What is measured, and in which database.
 pub struct Bench<'a> {
     pub bus: &'a CommandBus,
     pub feed: &'a Feed,
     pub pool: PgPool,
     pub options: PgConnectOptions,
     pub store: CheckpointStore,
-    /// The log's keys, to be read anew for each run of the sealer.
+    /// Reads the log's keys, anew for each run of the sealer.
     pub signers: &'a (dyn Fn() -> Result<Vec<SigningKey>, BenchError> + Send + Sync),
     pub trusted: Vec<VerifierKey>,
     pub clients: usize,
     pub duration: Duration,
-    /// How long the log is to be.
+    /// How long the log will be.
     pub events: u64,
 }
 
@@ -92,7 +92,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Events in a second from the start of the sealer to the checkpoint that covers all.
+    /// Events a second, from the start of the sealer to the checkpoint that covers all of them.
     async fn seal_from_nothing(&self, head: Position) -> Result<f64, BenchError> {
         let before = sealing::sealed_size(&self.pool).await?;
         let began = Instant::now();
@@ -103,8 +103,8 @@ impl Bench<'_> {
         Ok((head.unsigned_abs() - before) as f64 / took)
     }
 
-    /// Appends alone and beside the sealer, several times in turn; what one leaves unsealed does not count against
-    /// the other.
+    /// Measures appends with and without the sealer, several times in turn. Events that one measurement leaves unsealed
+    /// do not count in the next.
     async fn append_in_turn(&self) -> Result<(f64, f64, Behind), BenchError> {
         let (mut alone, mut beside) = (0.0, 0.0);
         let mut measured = behind::Samples::new()?;

@@ -14,7 +14,7 @@ pub(super) async fn run(
     events: Position,
     duration: Duration,
 ) -> Result<Report, BenchError> {
-    let client = Asking {
+    let client = ProofClient {
         pool: pool.clone(),
         events: events.unsigned_abs(),
         asked: 0,
@@ -22,15 +22,15 @@ pub(super) async fn run(
     closed_loop(vec![client], duration).await
 }
 
-struct Asking {
+struct ProofClient {
     pool: PgPool,
     events: u64,
     asked: u64,
 }
 
-impl Client for Asking {
+impl Client for ProofClient {
     async fn send(&mut self) -> Result<(), BenchError> {
-        // A multiplicative step goes all over the log without repeating soon.
+        // A multiplicative step reaches all parts of the log and does not repeat soon.
         self.asked = self.asked.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let position = (self.asked % self.events) as Position + 1;
         let proof = prove(&self.pool, position)

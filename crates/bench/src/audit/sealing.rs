@@ -1,4 +1,4 @@
-//! A sealer as a server runs it, exports included.
+//! A sealer that runs as in a server, exports included.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::BenchError;
 
-/// Whoever waits longer waits for a sealer that has stopped.
+/// After a longer wait the sealer must have stopped.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 pub(super) struct Running {
@@ -47,7 +47,7 @@ impl Running {
         self.sealed.clone()
     }
 
-    /// Waits until a checkpoint covers so many events.
+    /// Waits until a checkpoint covers this many events.
     pub(super) async fn reaches(&mut self, size: u64) -> Result<(), BenchError> {
         let is_over = |sealed: &Sealed| {
             sealed.size() >= size || matches!(sealed.state, SealerState::Refused { .. })

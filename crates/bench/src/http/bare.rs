@@ -1,4 +1,4 @@
-//! The measure for reading: axum, a route with a parameter, and nothing behind it.
+//! The reference for reading: axum, a route with a parameter, and nothing behind it.
 
 use axum::Router;
 use axum::extract::Path;
@@ -28,7 +28,7 @@ impl Server {
         };
         let router = Router::new().route("/api/v1/products/{id}", get(handler));
         let task = tokio::spawn(async move {
-            // It only ever ends by being stopped.
+            // It ends only when it is stopped.
             let _ = axum::serve(
                 listener.tap_io(|stream| drop(stream.set_nodelay(true))),
                 router,

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::BenchError;
 use crate::load::Client;
 
-/// Where a server is.
+/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     authority: String,
@@ -31,7 +31,7 @@ impl Target {
 impl FromStr for Target {
     type Err = BenchError;
 
-    /// Takes `http://host:port`; the measurement has no business with TLS.
+    /// Takes `http://host:port`; the measurement does not need TLS.
     fn from_str(url: &str) -> Result<Target, BenchError> {
         let uri: Uri = url
             .parse()
@@ -48,14 +48,14 @@ impl FromStr for Target {
     }
 }
 
-/// A request that can be sent again and again, and the status that it is to be answered with.
+/// A request that can be sent again and again, and the status that its answer must have.
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) body: Bytes,
     pub(super) token: Option<HeaderValue>,
-    /// What the answer must know of already.
+    /// The position that the answer must include.
     pub(super) min_position: Option<HeaderValue>,
     pub(super) expected: StatusCode,
 }
@@ -96,7 +96,7 @@ impl Exchange {
     }
 }
 
-/// A body, and the position that a command answered with.
+/// The body of an answer, and the position if a command was answered.
 pub(super) struct Answer {
     pub(super) body: Bytes,
     pub(super) position: Option<HeaderValue>,
@@ -122,7 +122,7 @@ impl Connection {
             .await
             .map_err(|error| failed(&error))?;
         let driver = tokio::spawn(async move {
-            // What goes wrong is told to whoever waits for the answer.
+            // The caller that waits for the answer gets the error.
             let _ = connection.await;
         });
         Ok(Connection {
@@ -132,7 +132,7 @@ impl Connection {
         })
     }
 
-    /// An answer of another status than the expected one is an error.
+    /// An answer with another status than the expected one is an error.
     pub(super) async fn exchange(&mut self, exchange: &Exchange) -> Result<Answer, BenchError> {
         let failed = |error: &dyn std::fmt::Display| {
             BenchError::new(format!("{} {}: {error}", exchange.method, exchange.path))
@@ -153,7 +153,7 @@ impl Connection {
         let request = request
             .body(Full::new(exchange.body.clone()))
             .map_err(|error| failed(&error))?;
-        // The connection may still be finishing the exchange before.
+        // The connection may still be finishing the previous exchange.
         self.sender.ready().await.map_err(|error| failed(&error))?;
         let response = self
             .sender

@@ -1,8 +1,8 @@
-//! The whole over HTTP, with keep-alive connections.
+//! The whole stack over HTTP, with keep-alive connections.
 //!
-//! Reading is told as a ratio: `GET /products/{id}` against a bare axum handler that answers a
-//! constant of the same size, in turn, in one run. Ordering is told as a peak, and as what customers
-//! wait at half of it.
+//! Reading is reported as a ratio: `GET /products/{id}` against a bare axum handler that answers with a constant of the
+//! same size, in turn, in one run. Ordering is reported as the peak rate, and as the time that customers wait at half
+//! of that rate.
 
 mod bare;
 mod connection;
@@ -19,10 +19,10 @@ use super::{BenchError, Report};
 
 pub use self::connection::Target;
 
-/// Reading is measured in so many turns, so that a machine's drift meets both sides.
+/// Reading is measured in this many turns, so that changes of the machine's speed affect both sides.
 const TURNS: u32 = 2;
 
-/// Whom to sign in as where products are made.
+/// The account to sign in as, to create products.
 pub struct AdminAccount<'a> {
     pub email: &'a str,
     pub password: &'a str,
@@ -33,14 +33,13 @@ pub struct AdminAccount<'a> {
 pub struct HttpReport {
     pub bare: Report,
     pub product: Report,
-    /// Requests a second for a product, by those for the bare handler.
+    /// Requests a second for a product, divided by those for the bare handler.
     pub product_to_bare: f64,
     pub order_peak: Report,
     pub order_at_half_peak: Report,
 }
 
-/// Measures the server at `target`, which must have its rate limits off. Each of the four figures
-/// takes `duration`.
+/// Measures the server at `target`, whose rate limits must be off. Each of the four figures takes `duration`.
 pub async fn run(
     target: &Target,
     admin: AdminAccount<'_>,
@@ -90,7 +89,7 @@ async fn connect(
     Ok(connected)
 }
 
-/// One report of several turns; the latencies are the worst turn's.
+/// Combines several turns into one report; its latencies are those of the worst turn.
 fn mean(turns: &[Report]) -> Report {
     let seconds: f64 = turns.iter().map(|turn| turn.seconds).sum();
     let completed: u64 = turns.iter().map(|turn| turn.completed).sum();

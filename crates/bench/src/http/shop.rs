@@ -11,14 +11,14 @@ use super::connection::{Answer, Connection, Exchange, Target};
 use crate::BenchError;
 use crate::load::Client;
 
-/// Orders go round these, as customers of a real shop don't all want the same.
+/// Orders go through these in turn, as customers of a real shop do not all want the same product.
 const PRODUCTS: usize = 100;
 const STOCK: u64 = 100_000_000;
 
 pub(super) struct Shop<'a> {
     target: &'a Target,
     products: Vec<String>,
-    /// By which all products are there.
+    /// The position at which all products exist.
     position: Option<HeaderValue>,
     customer: HeaderValue,
 }
@@ -45,7 +45,7 @@ impl Shop<'_> {
         })
     }
 
-    /// Ask `seeing` [`Shop::position`] the first time.
+    /// Send it with [`Shop::position`] (`seeing`) the first time.
     pub(super) fn get_product(&self) -> Exchange {
         let id = self
             .products
@@ -78,7 +78,7 @@ impl Shop<'_> {
     }
 }
 
-/// Orders one product after the other.
+/// Orders one product after another.
 pub(super) struct Customer {
     connection: Connection,
     orders: Vec<Exchange>,

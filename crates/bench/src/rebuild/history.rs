@@ -1,4 +1,4 @@
-//! A made-up shop's export, about as large and as spread as a real one's year.
+//! An invented shop's export, about as large as a real shop's year and spread in the same way.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 const PRODUCTS: u64 = 4_000;
 const CUSTOMERS: u64 = 4_400;
-/// One order in so many is a return.
+/// One order in this many is a return.
 const RETURNS: u64 = 12;
 const SECONDS_A_YEAR: i64 = 365 * 24 * 60 * 60;
 

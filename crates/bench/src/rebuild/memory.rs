@@ -1,4 +1,4 @@
-//! How much memory a process of its own takes for a rebuild.
+//! How much memory a rebuild takes in a process of its own.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -10,8 +10,8 @@ use tokio::time::sleep;
 
 use crate::BenchError;
 
-/// Runs this program with `arguments` in `environment`; answers the most memory that it held at a
-/// time, in MiB. Linux only, as it is read from /proc.
+/// Runs this program with `arguments` and `environment`; returns the most memory that it used at any time, in MiB.
+/// Linux only, as it is read from /proc.
 pub(super) async fn peak_mib(
     arguments: &[&str],
     environment: &[(&str, OsString)],

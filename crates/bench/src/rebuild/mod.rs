@@ -1,5 +1,4 @@
-//! Rebuilding every read model from a shop's history, and what the plain way of replaying makes of
-//! the same log.
+//! Rebuilding every read model from a shop's history, compared with a simple replay of the same log.
 
 mod history;
 mod memory;
@@ -15,7 +14,7 @@ use chrono_tz::Tz;
 use daybook_commands::CommandBus;
 use daybook_domain::Currency;
 use daybook_import as import;
-use daybook_import::{Options, Progress as ImportProgress};
+use daybook_import::{ImportProgress, Options};
 use daybook_log::{Feed, Position};
 use daybook_projections::rebuild::{Anew, Builder, build_anew};
 use daybook_projections::{ProgressTracker, ProjectorConfig, registry, run as run_projectors};
@@ -25,30 +24,30 @@ use tokio_util::sync::CancellationToken;
 
 use super::BenchError;
 
-/// Longer than any history takes to be projected.
+/// Longer than projecting any history takes.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RebuildReport {
-    /// In the log.
+    /// Events in the log.
     pub events: Position,
-    /// Lines of the history that were imported in a second, through the command path.
+    /// Lines of the history imported a second, through the command path.
     pub imported_lines_per_second: f64,
-    /// Events in a second of the projectors from the log's beginning, in batches.
+    /// Events a second that the projectors process from the log's beginning, in batches.
     pub projected_per_second: f64,
-    /// Events in a second of a rebuild of all read models, until they could be read.
+    /// Events a second of a rebuild of all read models, until they can be read.
     pub rebuilt_per_second: f64,
     /// The same with the comparison with the live rows and the switch.
     pub compared_and_switched_per_second: f64,
-    /// Whether every rebuilt row was as the live one.
+    /// Whether every rebuilt row equals the live one.
     pub identical: bool,
-    /// Events in a second of a replay event by event.
+    /// Events a second of a replay event by event.
     pub one_by_one_per_second: f64,
     pub rebuilt_to_one_by_one: f64,
-    /// The most memory that a process which rebuilds everything took.
+    /// The most memory that a process took which rebuilt everything.
     pub peak_mib: f64,
-    /// The same once the log had grown tenfold.
+    /// The same after the log had grown tenfold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenfold: Option<Tenfold>,
 }
@@ -61,15 +60,15 @@ pub struct Tenfold {
     pub memory_ratio: f64,
 }
 
-/// What is measured, and on what.
+/// What is measured, and in which database.
 pub struct Bench<'a> {
     pub bus: &'a CommandBus,
     pub feed: &'a Feed,
     pub pool: PgPool,
-    /// For files, and for processes that join the database.
+    /// The folder for files, and for processes that join the database.
     pub folder: &'a Path,
     pub environment: Vec<(&'static str, OsString)>,
-    /// A shop's export; a made-up one of so many lines otherwise.
+    /// A shop's export; without one, an invented history of this many lines is used.
     pub csv: Option<PathBuf>,
     pub lines: u64,
     /// How long events are replayed one by one.
@@ -142,7 +141,7 @@ impl Bench<'_> {
         head.map_err(BenchError::new)
     }
 
-    /// Lets the projectors catch up.
+    /// Waits until the projectors have caught up.
     async fn project(&self, head: Position) -> Result<f64, BenchError> {
         let stop = CancellationToken::new();
         let progress = ProgressTracker::new();

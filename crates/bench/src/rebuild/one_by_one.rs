@@ -16,8 +16,8 @@ use crate::BenchError;
 
 const READ_AT_ONCE: i64 = 1_000;
 
-/// Replays the log into empty tables, all projections at once, for as long as it is given; answers
-/// how many events a second all of them got through.
+/// Replays the log into empty tables, all projections at once, for the given time; returns how many events a second all
+/// of them processed.
 pub(super) async fn run(
     feed: &Feed,
     pool: &PgPool,
@@ -95,7 +95,7 @@ async fn create(
     schema: &SchemaName,
 ) -> Result<(), sqlx::Error> {
     let live = SchemaName::live(projection.name());
-    // As projectors do: nobody waits for the disk.
+    // As for projectors: a commit does not wait for the disk.
     sqlx::query("set synchronous_commit = off")
         .execute(&mut *conn)
         .await?;

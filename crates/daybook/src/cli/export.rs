@@ -10,22 +10,22 @@ use sqlx::ConnectOptions;
 use super::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 use crate::site::database::{Database, IfRunning};
 
-/// Write the whole log to a file that `daybook import-log` takes in elsewhere.
+/// Write the whole log to a file that `daybook import-log` reads elsewhere.
 ///
-/// Events with their positions, claims, answers to idempotency keys, and the keys of personal data,
-/// which stay wrapped by the master key: the file is of use only together with that. Passwords and
-/// usage events are not part of the log. Can be run beside a server; connects as
-/// DATABASE_MIGRATION_URL. Two logs are the same if their exports have the same SHA-256.
+/// The file has the events with their positions, claims, answers to idempotency keys, and the keys of personal data.
+/// These stay wrapped by the master key: the file is useful only together with that. Passwords and usage events are not
+/// part of the log. Can be run beside a server; connects as DATABASE_MIGRATION_URL. Two logs are the same if their
+/// exports have the same SHA-256.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook export shop.ndjson
   daybook export - | zstd > shop.ndjson.zst")]
 pub(crate) struct Arguments {
-    /// The file, or - for the output
+    /// The file to write, or - for stdout
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -54,13 +54,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn export(database: &Database, file: &Path) -> Result<(), Failure> {
     let transferred = match file == Path::new("-") {
         true => write(database, io::stdout()).await?,
-        // A pipe or a device is written to; it is not to be replaced by a file.
+        // A pipe or a device is written to, not replaced by a file.
         false if fs::metadata(file).is_ok_and(|found| !found.is_file()) => {
             let open = OpenOptions::new().write(true).open(file);
             write(database, open.map_err(TransferError::File)?).await?
         }
         false => {
-            // Through a link, and under its name only once it is whole.
+            // Follows a link, and gives the file its name only once it is complete.
             let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
             let mut partial = file.as_os_str().to_owned();
             partial.push(".partial");
@@ -89,7 +89,7 @@ async fn write(database: &Database, file: impl Write) -> Result<Transferred, Fai
         .connect()
         .await
         .map_err(Failure::database("connecting as DATABASE_MIGRATION_URL"))?;
-    let told = Progress::new();
+    let told = TerminalProgress::new();
     told.begin("exporting", "events", 0);
     let transferred = transfer::export(&mut connection, BufWriter::new(file), |progress| {
         told.reach(progress.events.unsigned_abs(), progress.head.unsigned_abs());
@@ -99,12 +99,12 @@ async fn write(database: &Database, file: impl Write) -> Result<Transferred, Fai
     Ok(transferred)
 }
 
-/// A file that is not whole yet; gone where it never will be.
+/// A file that is not complete yet; removed if it is never completed.
 struct Partial(PathBuf);
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Not there any more where it was given its name.
+        // After it was renamed it is no longer there.
         let _ = fs::remove_file(&self.0);
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 use crate::site::core::Core;
 use crate::site::database::{Database, IfRunning};
 use crate::site::schema;
@@ -24,13 +24,13 @@ pub(crate) enum Command {
     Orders(Box<Arguments>),
 }
 
-/// Bring in the orders of another shop from the CSV that it exports.
+/// Import the orders of another shop from the CSV file that it exports.
 ///
-/// One row is one line of an order: the order's number, when it was placed, a SKU, a quantity (below zero for
-/// what came back) and the price of a unit; a customer, a description and a country where there are any. Products
-/// are made by SKU, customers by the id they have there, and one order for each order number, dated when it was
-/// placed. Encoding, separator, decimal mark and common headers and dates are found out. Rows that cannot be taken
-/// go to a file of their own with the reason. A second run takes only what is not there yet.
+/// A row is a line of an order: the order's number, when it was placed, a SKU, a quantity (negative for a return) and
+/// the price of a unit; also a customer, a description and a country if there are any. Creates products by SKU,
+/// customers by the id that they have there, and one order for each order number, dated when it was placed. Encoding,
+/// separator, decimal mark, common headers and common date formats are detected. Rows that cannot be imported are
+/// written to a file of their own with the reason. A second run imports only what is not there yet.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Fields for --columns (* needed), each found by common headers where it is not named:
@@ -43,23 +43,23 @@ Examples:
   daybook import orders us.csv --date-format '%m/%d/%Y %I:%M %p' --time-zone America/New_York
   zcat sales.csv.gz | daybook import orders - --source old-shop --rejects bad.csv --json")]
 pub(crate) struct Arguments {
-    /// The CSV file; - reads stdin
+    /// The CSV file, or - for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Which column holds what, by header or by number from 1; what is left out is found by common headers
+    /// Which column holds which field, by header or by number from 1; other fields are found by common headers
     #[arg(long, value_name = "FIELD=COLUMN", value_delimiter = ',')]
     columns: Vec<NamedColumn>,
 
-    /// The first row is an order's line already; columns are then named by number
+    /// The first row is a line of an order and not of headers; columns are then named by number
     #[arg(long)]
     no_header: bool,
 
-    /// How dates are written, in the syntax of strftime; otherwise common ways are recognised
+    /// The format of dates, in the syntax of strftime; by default common formats are recognised
     #[arg(long, value_name = "FORMAT", value_parser = date_format)]
     date_format: Option<String>,
 
-    /// Where local times without an offset were taken
+    /// The time zone of times without an offset
     #[arg(long, value_name = "IANA NAME", default_value = "UTC")]
     time_zone: Tz,
 
@@ -72,23 +72,23 @@ pub(crate) struct Arguments {
     )]
     currency: Currency,
 
-    /// What stands before the decimals; otherwise what most prices say
+    /// The mark before the decimals; by default the one that most prices use
     #[arg(long, value_enum)]
     decimal_mark: Option<Mark>,
 
-    /// One character, or tab; otherwise it is found out
+    /// A character, or tab; by default it is detected
     #[arg(long, value_name = "CHARACTER", value_parser = separator)]
     separator: Option<u8>,
 
-    /// Such as windows-1252; otherwise it is found out
+    /// Such as windows-1252; by default it is detected
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<&'static Encoding>,
 
-    /// What the other shop is called here: its order numbers and customers are told from those of others by it
+    /// A name for the other shop, which keeps its order numbers and customers apart from those of others
     #[arg(long, value_name = "NAME", default_value = "import", value_parser = source)]
     source: String,
 
-    /// Where rows go that could not be taken [default: FILE.rejects.csv beside FILE]
+    /// The file for rows that cannot be imported [default: FILE.rejects.csv beside FILE]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
@@ -148,7 +148,7 @@ async fn into(
     schema::ready(database).await?;
     let core = Core::start(database, master_key).await?;
     let imported = tokio::select! {
-        imported = import::run(&core.bus, options, Arc::new(Progress::new())) => Ok(imported?),
+        imported = import::run(&core.bus, options, Arc::new(TerminalProgress::new())) => Ok(imported?),
         () = stop.cancelled() => Err(Failure::Interrupted),
     };
     core.stop().await;
@@ -201,7 +201,7 @@ fn encoding(name: &str) -> Result<&'static Encoding, String> {
         .ok_or_else(|| "give a name such as utf-8, windows-1252 or utf-16le".to_owned())
 }
 
-/// No spaces, so that a source and a number together say which is which.
+/// No spaces, so that a source and a number written together stay unambiguous.
 fn source(name: &str) -> Result<String, String> {
     let right = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if (1..=50).contains(&name.len()) && name.bytes().all(right) {

@@ -10,23 +10,22 @@ use super::export::tell;
 use super::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 use crate::site::database::{Database, IfRunning};
 use crate::site::schema;
 
-/// Take in a log that `daybook export` wrote, into a database whose log is empty.
+/// Import a log that `daybook export` wrote into a database whose log is empty.
 ///
-/// Positions, ids, instants and texts stay as they are. All of the file or nothing: a file that is cut
-/// off or was changed leaves no trace. Connects as DATABASE_MIGRATION_URL, since a server's role can
-/// only append. Read models follow by themselves under `daybook serve`, which wants the original's
-/// master key.
+/// Positions, ids, instants and texts stay as they are. Imports all of the file or nothing: a file that is cut off or
+/// was changed leaves no trace. Connects as DATABASE_MIGRATION_URL, since a server's role can only append. The read
+/// models follow automatically under `daybook serve`, which needs the original's master key.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook import-log shop.ndjson --data copy
   zstd -dc shop.ndjson.zst | DATABASE_URL=postgres://shop@db/copy daybook import-log -")]
 pub(crate) struct Arguments {
-    /// The file, or - for the input
+    /// The file to read, or - for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -40,7 +39,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let log = arguments.log.clone();
     runtime::run_quietly(&log, |stop| async move {
-        // A file that is not there is told before a database is made.
+        // Reports a missing file before a database is created.
         let file = open(&arguments.file).map_err(TransferError::File)?;
         let database =
             Database::open(&arguments.database, &arguments.data, IfRunning::Join).await?;
@@ -67,7 +66,7 @@ async fn import(database: &Database, file: impl BufRead) -> Result<(), Failure> 
         .connect()
         .await
         .map_err(Failure::database("connecting as DATABASE_MIGRATION_URL"))?;
-    let told = Progress::new();
+    let told = TerminalProgress::new();
     told.begin("importing", "events", 0);
     let transferred = transfer::import(&mut connection, file, |progress| {
         told.reach(progress.events.unsigned_abs(), progress.head.unsigned_abs());

@@ -8,9 +8,9 @@ use crate::site::schema;
 
 /// Bring the database's schema up to date and let the server's role use it.
 ///
-/// Connects as DATABASE_MIGRATION_URL, applies what is missing, and makes the role of DATABASE_URL a
-/// member of `daybook_server`. Safe to run at any time and from several places at once. `daybook
-/// serve` does the same at its start where its role may.
+/// Connects as DATABASE_MIGRATION_URL, applies the missing migrations, and makes the role of DATABASE_URL a member of
+/// `daybook_server`. Safe to run at any time and from several places at once. `daybook serve` does the same at its
+/// start if its role may.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

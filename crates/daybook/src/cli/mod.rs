@@ -39,19 +39,19 @@ enum Command {
     Serve(serve::Arguments),
     Migrate(migrate::Arguments),
     Seed(seed::Arguments),
-    /// Bring in what another shop recorded
+    /// Import what another shop recorded
     #[command(subcommand)]
     Import(import::Command),
-    /// Look at the read models and the projectors that keep them
+    /// Show the read models, and operate the projectors that update them
     #[command(subcommand)]
     Projections(projections::Command),
-    /// Look at the keys beside the database, and put new ones in their place
+    /// Show the keys that are stored outside of the database, and rotate them
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Read the log's history, and prove that it is whole
+    /// Read the log's history, and check that it is whole
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Look at the messages to people that wait to be sent
+    /// Show the messages to people that wait to be sent
     #[command(subcommand)]
     Outbox(outbox::Command),
     Replay(replay::Arguments),
@@ -147,7 +147,7 @@ fn help_or_failure(error: &clap::Error) -> Result<(), Failure> {
             Err(Failure::Arguments("no command was given".to_owned()))
         }
         _ => {
-            // Clap's first paragraph tells what is wrong, those after it how the command is used.
+            // Clap's first paragraph tells what is wrong; those after it tell how the command is used.
             let text = error.render().to_string();
             let wrong = text.split("\n\n").next().unwrap_or_default();
             Err(Failure::Arguments(

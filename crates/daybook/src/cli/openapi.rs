@@ -2,7 +2,7 @@ use std::io::Write;
 
 use crate::failure::Failure;
 
-/// Prints the document that `/api/v1/openapi.json` answers, for generators of clients.
+/// Prints the document that `/api/v1/openapi.json` serves, for generators of clients.
 pub(crate) fn run() -> Result<(), Failure> {
     let document = daybook_api::openapi()
         .to_pretty_json()

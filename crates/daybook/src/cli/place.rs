@@ -1,4 +1,4 @@
-//! Where a command works, and who gives it.
+//! The database and data folder that a command works on, and who runs the command.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use crate::failure::Failure;
 use crate::site::database::{Database, IfRunning};
 use crate::site::schema;
 
-/// Works beside a running `daybook serve`, also where that has a private PostgreSQL.
+/// Arguments of a command that works on an existing database, also beside a running `daybook serve` and its private
+/// PostgreSQL.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Place {
     /// Print JSON
@@ -31,7 +32,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Runs `work` on the database that is there.
+    /// Runs `work` on the existing database.
     pub(crate) fn run<F>(
         &self,
         work: impl FnOnce(Site, CancellationToken) -> F,
@@ -59,7 +60,7 @@ impl Place {
         })
     }
 
-    /// What was done, as JSON or in words.
+    /// Prints the result, as JSON or in words.
     pub(crate) fn tell(
         &self,
         json: &impl Serialize,
@@ -85,14 +86,15 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// For who only looks at positions, which are no secret: looking on must not make a master key.
+    /// A feed for reading positions only, which are not secret. It does not need a master key, and so does not create
+    /// one.
     pub(crate) fn blind_feed(&self) -> Feed {
         let secrets = Secrets::from_master_key(&[0; 32]);
         let pool = self.database.pool.clone();
         Feed::new(pool.clone(), Codec::new(pool, secrets.into()))
     }
 
-    /// A feed that opens personal data, for who only looks: where there is no master key, none is made.
+    /// A feed that decrypts personal data, for commands that only read: if there is no master key, none is created.
     pub(crate) async fn looking_feed(&self) -> Result<Feed, Failure> {
         self.feed_with(MasterKey::existing(
             &self.data.folder,
@@ -101,12 +103,12 @@ impl Site {
         .await
     }
 
-    /// The queries on what is there, whether a projector is at work on it or not.
+    /// Queries on the read models, whether a projector is running or not.
     pub(crate) fn read_models(&self) -> ReadModels {
         ReadModels::new(self.database.worker_pool(2), ProgressTracker::new())
     }
 
-    /// A feed that opens personal data, as read models hold it.
+    /// A feed that decrypts personal data. If there is no master key, it is created.
     pub(crate) async fn feed(&self) -> Result<Feed, Failure> {
         self.feed_with(MasterKey::obtain(
             &self.data.folder,
@@ -116,7 +118,7 @@ impl Site {
     }
 
     async fn feed_with(&self, master_key: MasterKey) -> Result<Feed, Failure> {
-        // Not the queries' pool: a stretch of the log may take longer than those are given.
+        // Not the pool of the queries: reading a section of the log may take longer than their time limit.
         let pool = self.database.worker_pool(2);
         let secrets = Secrets::open(&pool, master_key.expose()).await??;
         Ok(Feed::new(pool.clone(), Codec::new(pool, secrets.into())))

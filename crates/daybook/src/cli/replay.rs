@@ -15,9 +15,8 @@ use crate::site::database::{Database, IfRunning};
 
 /// Print events as they are stored, one JSON object on a line.
 ///
-/// Reads the log and changes nothing. Events are printed in the words in which they were written, also
-/// those that this binary does not know. Personal data is printed as it is sealed, or with --personal
-/// as it was, where its key has not been destroyed.
+/// Reads the log and changes nothing. Prints events exactly as they were written, also those of types that this binary
+/// does not know. Personal data is printed encrypted, or with --personal decrypted if its key has not been destroyed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -37,7 +36,7 @@ pub(crate) struct Arguments {
     /// Only events of this stream
     #[arg(long, value_name = "TYPE/ID", value_parser = stream)]
     stream: Option<StreamId>,
-    /// Open personal data
+    /// Decrypt personal data
     #[arg(long)]
     personal: bool,
     #[command(flatten)]
@@ -68,7 +67,7 @@ async fn print(
     arguments: &Arguments,
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
-    // Not the pool of queries: a stretch of large events may take longer than those are given.
+    // Not the pool of the queries: reading a section of large events may take longer than their time limit.
     let pool = database.worker_pool(2);
     let codec = match arguments.personal {
         true => {
@@ -94,7 +93,7 @@ async fn print(
         });
         match written.and_then(|()| out.flush()) {
             Ok(()) => {}
-            // Whoever reads has seen enough (`| head`).
+            // The reader has closed the pipe (`| head`).
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
             Err(source) => {
                 return Err(Failure::Process {

@@ -1,4 +1,4 @@
-//! The asynchronous runtime under a command, and the signals that end it.
+//! The asynchronous runtime that a command runs on, and the signals that end it.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use crate::config::LogConfig;
 use crate::failure::Failure;
 use crate::telemetry::logging;
 
-/// A terminal's Ctrl-C may come twice: from the terminal, and from a wrapper that passes it on.
+/// One Ctrl-C on a terminal may arrive twice: from the terminal, and from a wrapper that passes it on.
 const ECHO: Duration = Duration::from_millis(500);
 
-/// Runs `work` to its end. The token that it is given is cancelled by the first Ctrl-C or SIGTERM;
-/// the second ends the process at once.
+/// Runs `work` to its end. The first Ctrl-C or SIGTERM cancels the token that it is given; the second ends the process
+/// at once.
 pub(crate) fn run<F>(
     log: &LogConfig,
     work: impl FnOnce(CancellationToken) -> F,
@@ -27,7 +27,7 @@ where
     run_logging(log, "info,sqlx=warn", work)
 }
 
-/// [`run`] that logs less, so as not to disturb a measurement.
+/// Like [`run`], but logs less, so as not to disturb a measurement.
 pub(crate) fn run_quietly<F>(
     log: &LogConfig,
     work: impl FnOnce(CancellationToken) -> F,
@@ -65,8 +65,8 @@ where
     })
 }
 
-/// A connection is an open file, and many systems start programs with leave for 1,024 of them but
-/// let them take more.
+/// Raises the limit on open files. A connection is an open file, and many systems start programs with a limit of 1,024
+/// of them but allow to raise it.
 fn allow_many_connections() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -100,7 +100,7 @@ impl Signals {
         loop {
             self.next().await;
             if first_at.elapsed() > ECHO {
-                // What a shell expects of a program that was interrupted.
+                // The status that a shell expects of a program that was interrupted.
                 std::process::exit(130);
             }
         }

@@ -12,10 +12,10 @@ use crate::site::core::Core;
 use crate::site::database::{Database, IfRunning};
 use crate::site::schema;
 
-/// Fill a database with the demo shop; what is there already stays as it is.
+/// Fill a database with the demo shop; existing data stays as it is.
 ///
-/// Sixty products in eight categories, six customers and fifty orders in every status, all sent as
-/// commands like any other. A second run does nothing; a run after an interruption does the rest.
+/// Sixty products in eight categories, six customers and fifty orders in every status, all sent as commands like any
+/// other. A second run does nothing; a run after an interruption does the rest.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:

@@ -9,10 +9,10 @@ use crate::serve::welcome;
 
 /// Serve the shop; without DATABASE_URL with a private PostgreSQL and a demo shop.
 ///
-/// Without DATABASE_URL a private PostgreSQL is started in the data folder, from the system's own
-/// binaries, and gets a demo shop the first time. The database is migrated, then everything that
-/// was asked for runs in this one process until Ctrl-C or SIGTERM: requests that were accepted are
-/// answered, commands in flight are committed, and the private PostgreSQL is shut down.
+/// Without DATABASE_URL a private PostgreSQL is started in the data folder, from the system's own binaries, and gets a
+/// demo shop the first time. The database is migrated. Then all roles that were asked for run in this one process until
+/// Ctrl-C or SIGTERM: it answers the requests that were accepted, commits the commands in flight, and shuts the private
+/// PostgreSQL down.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let over_tls = arguments.server.edge.is_over_tls();
     runtime::run(&arguments.server.log, |stop| {
         serve::serve(&arguments.server, stop, |address, accounts| {
-            // Nobody has to listen to us: the shop is open all the same.
+            // The shop is open even if nobody reads what we print.
             if let Err(error) = welcome::print(address, over_tls, accounts) {
                 warn!(%error, "could not print where the shop is");
             }

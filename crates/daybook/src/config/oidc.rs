@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::{IncompleteError, given, secret};
 
-/// Where staff may sign in with the accounts that they have elsewhere.
+/// The identity provider with which staff may sign in.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "OpenID Connect")]
 pub(crate) struct OidcArguments {
@@ -12,11 +12,11 @@ pub(crate) struct OidcArguments {
     #[arg(long, env = "DAYBOOK_OIDC_ISSUER", value_name = "URL")]
     pub(crate) oidc_issuer: Option<String>,
 
-    /// What this shop is called there
+    /// This shop's client id at the provider
     #[arg(long, env = "DAYBOOK_OIDC_CLIENT_ID", value_name = "ID")]
     pub(crate) oidc_client_id: Option<String>,
 
-    /// The secret that was agreed there, unless the client is a public one
+    /// The client secret, unless it is a public client
     #[arg(
         long,
         env = "DAYBOOK_OIDC_CLIENT_SECRET",

@@ -1,9 +1,9 @@
-//! The demo shop, sent as real commands: categories, products, customers, and the orders of the
-//! last six weeks in every status.
+//! The demo shop, sent as real commands: categories, products, customers, and the orders of the last six weeks in every
+//! status.
 //!
-//! What is done can be told from the shop itself. Everything has a fixed id, and each step looks at
-//! its stream before it acts, so that a second run does nothing and a run after an interruption does
-//! the rest. What people have changed since stays as they left it.
+//! The shop itself tells which steps are done. Everything has a fixed id, and each step looks at its stream before it
+//! acts. So a second run does nothing, and a run after an interruption does the rest. Changes that people have made
+//! since stay.
 
 mod orders;
 mod passwords;
@@ -25,7 +25,7 @@ pub(crate) use people::customers;
 /// How long ago the shop opened: before its oldest order.
 const OPENED: Duration = Duration::days(45);
 
-/// What a run did; all zero when the shop was there already.
+/// What a run created; all zero if the shop was there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seeded {
     pub(crate) categories: usize,
@@ -40,7 +40,7 @@ impl Seeded {
     }
 }
 
-/// Lays out the demo shop as of `now`. The customers sign in with `password`.
+/// Creates the demo shop as of `now`. The customers sign in with `password`.
 pub(crate) async fn run(
     bus: &CommandBus,
     pool: &PgPool,
@@ -70,7 +70,7 @@ impl Seeder<'_> {
         Ok(self.bus.load(stream).await?.version > 0)
     }
 
-    /// Sends a command as of `at`. `what` says in an error what was refused.
+    /// Sends a command as of `at`. `what` names it in an error.
     async fn send<C: Command>(
         &self,
         what: &str,

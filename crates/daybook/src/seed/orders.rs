@@ -1,4 +1,4 @@
-//! The orders of `orders.json`, told step by step in the order in which the steps happened.
+//! The orders of `orders.json`, replayed step by step in the order in which the steps happened.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -25,7 +25,7 @@ struct OrderEntry {
     carrier: Option<String>,
     tracking_number: Option<String>,
     reason: Option<String>,
-    /// How far a cancelled order had come.
+    /// The status in which a cancelled order was cancelled.
     cancelled_while: Option<OrderStatus>,
     /// Quantities by SKU.
     items: BTreeMap<String, u32>,
@@ -46,7 +46,7 @@ struct Step {
     to: OrderStatus,
 }
 
-/// Takes the steps that are still to be taken; answers how many orders were placed.
+/// Takes the remaining steps; returns how many orders were placed.
 pub(super) async fn place(seeder: &Seeder<'_>) -> Result<usize, Failure> {
     let mut placed = 0;
     for step in steps() {
@@ -77,7 +77,7 @@ fn steps() -> Vec<Step> {
 
 fn steps_of(rank: usize, entry: &'static OrderEntry) -> impl Iterator<Item = Step> {
     use OrderStatus::{Cancelled, Delivered, Imported, Pending, Processing, Shipped};
-    // Nobody orders or packs on the stroke of the hour.
+    // Real orders are not placed or packed exactly on the hour.
     let minutes = (rank as i64 * 17) % 45;
     let placed = Duration::hours(entry.hours_ago) + Duration::minutes(minutes);
     let path: &[(i64, OrderStatus)] = match (entry.status, entry.cancelled_while) {
@@ -92,7 +92,7 @@ fn steps_of(rank: usize, entry: &'static OrderEntry) -> impl Iterator<Item = Ste
         ],
         (Cancelled, Some(Processing)) => &[(0, Pending), (4, Processing), (7, Cancelled)],
         (Cancelled, _) => &[(0, Pending), (1, Cancelled)],
-        // The demo's orders are all placed here.
+        // The demo has no imported orders.
         (Imported, _) => &[],
     };
     path.iter()
@@ -129,7 +129,7 @@ impl Step {
                 seeder.send(&what, at, command).await
             }
             OrderStatus::Delivered => seeder.send(&what, at, DeliverOrder { id }).await,
-            // No step leads there.
+            // No step leads to this status.
             OrderStatus::Imported => Ok(()),
             OrderStatus::Cancelled => {
                 let reason = self.entry.reason.clone();

@@ -1,4 +1,4 @@
-//! The passwords of the demo's accounts, which follow from the master key.
+//! The passwords of the demo's accounts, which are derived from the master key.
 
 use daybook_accounts::{FirstAdminError, first_admin_id, set_password};
 use daybook_identity::{credentials, password};
@@ -8,10 +8,10 @@ use sqlx::PgPool;
 
 use super::customer_ids;
 
-/// The admin of a demo for which none was asked for.
+/// The demo's admin, if no other was configured.
 pub(crate) const DEMO_ADMIN: &str = "admin@daybook.example";
 
-/// Gives the demo's accounts the passwords that follow from another master key, but for those who have changed
+/// Gives the demo's accounts the passwords that are derived from another master key, except for people who have changed
 /// theirs.
 pub(crate) async fn renew(
     pool: &PgPool,

@@ -15,8 +15,8 @@ use super::shop::{CustomerEntry, SHOP};
 use super::{OPENED, Seeder};
 use crate::failure::Failure;
 
-/// The e-mail addresses of those who can sign in: not whoever was erased since, and nobody in a copy of a log,
-/// which brings no passwords.
+/// The e-mail addresses of those who can sign in. They do not include customers who were erased, nor anybody in a copy
+/// of a log, which has no passwords.
 pub(crate) async fn customers(pool: &PgPool) -> Result<Vec<&'static str>, Failure> {
     let mut emails = Vec::new();
     for (rank, customer) in SHOP.customers.iter().enumerate() {
@@ -30,7 +30,7 @@ pub(crate) async fn customers(pool: &PgPool) -> Result<Vec<&'static str>, Failur
     Ok(emails)
 }
 
-/// Their ids.
+/// The customers' ids.
 pub(crate) fn customer_ids() -> impl Iterator<Item = UserId> {
     SHOP.customers
         .iter()
@@ -38,7 +38,7 @@ pub(crate) fn customer_ids() -> impl Iterator<Item = UserId> {
         .map(|(rank, customer)| id_of(customer, rank))
 }
 
-/// The customer that `orders.json` means by `key`.
+/// The customer that `key` stands for in `orders.json`.
 pub(super) fn customer(key: &str) -> Option<(UserId, &'static CustomerEntry)> {
     SHOP.customers
         .iter()
@@ -47,7 +47,7 @@ pub(super) fn customer(key: &str) -> Option<(UserId, &'static CustomerEntry)> {
         .map(|(rank, customer)| (id_of(customer, rank), customer))
 }
 
-/// Registers who is missing; answers how many that were.
+/// Registers the missing customers; returns how many.
 pub(super) async fn register(
     seeder: &Seeder<'_>,
     password: &SecretString,
@@ -58,7 +58,7 @@ pub(super) async fn register(
         if seeder.is_there(StreamId::user(id)).await? {
             continue;
         }
-        // First the password, so that an interruption leaves no account without one.
+        // Stores the password first, so that an interruption leaves no account without one.
         set_password(seeder.pool, id, password.expose_secret()).await?;
         let command = RegisterUser {
             id,

@@ -41,7 +41,7 @@ struct ProductEntry {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct CustomerEntry {
-    /// Stands for the customer in `orders.json`.
+    /// Identifies the customer in `orders.json`.
     pub(super) key: String,
     pub(super) email: String,
     pub(super) first_name: String,
@@ -53,7 +53,7 @@ pub(super) struct CustomerEntry {
 pub(super) static SHOP: LazyLock<Shop> =
     LazyLock::new(|| serde_json::from_str(include_str!("shop.json")).expect("shop.json is a shop"));
 
-/// The product of a SKU, which its id is made from.
+/// The product's id, which is derived from its SKU.
 pub(super) fn product_id(sku: &str) -> ProductId {
     let rank = SHOP
         .categories
@@ -63,7 +63,7 @@ pub(super) fn product_id(sku: &str) -> ProductId {
     fixed_id(&format!("demo product {sku}"), rank.unwrap_or_default()).into()
 }
 
-/// Creates what is missing; answers how many categories and products that were.
+/// Creates what is missing; returns how many categories and products.
 pub(super) async fn lay_out(seeder: &Seeder<'_>) -> Result<(usize, usize), Failure> {
     let mut made = (0, 0);
     let mut at = seeder.now - OPENED;

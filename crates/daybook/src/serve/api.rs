@@ -1,4 +1,4 @@
-//! The role `api`: requests are answered over HTTP.
+//! The role `api`: answers requests over HTTP.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use daybook_api::gateway::Settings;
 use daybook_api::redis::Redis;
 use daybook_api::router;
 use daybook_edge::Edge;
-use daybook_edge::tls::{Certificate, Files};
+use daybook_edge::tls::{Certificate, CertificateFiles};
 use daybook_identity::Revocations;
 use daybook_identity::api_key::ApiKeys;
 use daybook_identity::guessing::Guessing;
@@ -36,7 +36,7 @@ use crate::failure::Failure;
 use crate::site::core::Core;
 use crate::telemetry::metrics;
 
-/// What the role has before anything else is started.
+/// The parts of the role that are prepared before anything else is started.
 pub(super) struct ApiRole {
     port: ReservedPort,
     certificate: Option<Arc<Certificate>>,
@@ -44,7 +44,7 @@ pub(super) struct ApiRole {
 }
 
 impl ApiRole {
-    /// Takes the port, on which nobody is answered yet.
+    /// Binds the port. Connections are not accepted yet.
     pub(super) fn reserve(config: &ServerConfig) -> Result<ApiRole, Failure> {
         Ok(ApiRole {
             port: ReservedPort::bind(config.listen)?,
@@ -55,7 +55,7 @@ impl ApiRole {
 
     pub(super) fn read_certificate(&mut self, config: &ServerConfig) -> Result<(), Failure> {
         let (certificate, key) = (&config.edge.tls_cert, &config.edge.tls_key);
-        if let Some(files) = Files::of(certificate.as_deref(), key.as_deref())? {
+        if let Some(files) = CertificateFiles::of(certificate.as_deref(), key.as_deref())? {
             self.certificate = Some(Arc::new(Certificate::open(files)?));
         }
         Ok(())
@@ -65,7 +65,7 @@ impl ApiRole {
         self.recorder = metrics::install();
     }
 
-    /// Makes what a new shop needs, then answers requests until `stop`, and those that were accepted by then.
+    /// Creates what a new shop needs, then answers requests until `stop`, and those that were accepted by then.
     pub(super) async fn serve(
         self,
         server: &Server<'_>,
@@ -117,7 +117,7 @@ impl ApiRole {
 
         info!(%address, "serving");
         opened(address, &accounts);
-        // Before requests are waited for: whoever watches a build would not end by themselves.
+        // Before waiting for requests: a client that watches a build would never end on its own.
         let closing = async {
             stop.cancelled().await;
             app.builds.close();
@@ -126,14 +126,14 @@ impl ApiRole {
         let serving = daybook_edge::serve(listener, router(app.clone()), edge, stop.clone());
         tokio::join!(serving, closing);
         app.builds.ended().await;
-        // After the requests, whose answers promise some of it.
+        // After the requests, because their answers promise some of the tasks' work.
         tasks.stop().await;
         sharing.stop().await;
         Ok(())
     }
 }
 
-/// Everything that requests are answered with.
+/// The parts that answer requests.
 struct Assembly {
     parts: AppParts,
     forgotten: ForgottenPasswords,

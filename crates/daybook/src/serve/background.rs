@@ -1,4 +1,4 @@
-//! Tasks beside the requests, told to stop and waited for.
+//! Background tasks beside the requests, which are told to stop and waited for.
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ impl Background {
     pub(super) async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.task.await {
-            error!(%error, task = self.name, "a task did not end in order");
+            error!(%error, task = self.name, "a task did not end cleanly");
         }
     }
 }

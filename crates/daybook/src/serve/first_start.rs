@@ -1,4 +1,4 @@
-//! What a new shop gets: an admin, and where it is private the demo.
+//! What a new shop gets: an admin, and the demo if the database is private.
 
 use chrono::Utc;
 use daybook_accounts::{check_password, ensure_admin};
@@ -12,15 +12,15 @@ use crate::seed;
 use crate::site::core::Core;
 use crate::site::database::Database;
 
-/// Who can sign in. A password is here only if we made it up.
+/// The accounts to show at the start. A password is here only if we generated it.
 #[derive(Default)]
 pub(crate) struct SignIns {
     pub(crate) admin: Option<(String, Option<SecretString>)>,
-    /// Their e-mail addresses and the password of all.
+    /// Their e-mail addresses, and the password that all of them have.
     pub(crate) customers: Option<(Vec<&'static str>, SecretString)>,
 }
 
-/// A demo may have whatever admin it likes; a shop may not.
+/// A demo may have any admin; a shop must not have a weak one.
 pub(super) fn refuse_weak_secrets(config: &ServerConfig) -> Result<(), Failure> {
     let is_demo = config.database.server_url().is_none() && config.demo.is_on();
     match config.admin()? {
@@ -29,7 +29,7 @@ pub(super) fn refuse_weak_secrets(config: &ServerConfig) -> Result<(), Failure> 
     }
 }
 
-/// Makes the admin, and in a private database the demo shop, where they are missing.
+/// Creates the admin, and in a private database the demo shop, if they are missing.
 pub(super) async fn prepare(
     config: &ServerConfig,
     database: &Database,

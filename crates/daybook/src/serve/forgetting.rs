@@ -1,4 +1,4 @@
-//! What every server does about erased persons, whatever else its role is.
+//! Erasing persons, which every server does whatever its roles are.
 
 use daybook_accounts::erasure::{Erasures, Sweeper};
 use daybook_audit::store::CheckpointStore;
@@ -17,7 +17,7 @@ impl Forgetting {
         erasures: &Erasures,
         store: CheckpointStore,
     ) -> Forgetting {
-        // One connection to listen, one to look with and one to sweep with.
+        // One connection to listen, one to query and one to sweep.
         let pool = database.worker_pool(3);
         let sweeper = Sweeper::new(pool.clone(), store);
         let (hearer, woken) = (erasures.clone(), erasures.clone());

@@ -1,7 +1,7 @@
-//! The port: taken early, opened late.
+//! The port: bound early, opened late.
 //!
-//! Binding before the slow part of the start tells at once when another program has the port.
-//! Listening only after it means that nobody's connection waits for a server that may never come.
+//! Binding before the slow part of the start shows at once if another program has the port. Listening only after it
+//! means that no client's connection waits for a server that may never start.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ impl ListenError {
     }
 }
 
-/// Connections that the kernel keeps for us between two accepts.
+/// Connections that the kernel queues between two accepts.
 const BACKLOG: u32 = 4096;
 
 pub(crate) struct ReservedPort {
@@ -55,7 +55,7 @@ impl ReservedPort {
                 SocketAddr::V4(_) => TcpSocket::new_v4()?,
                 SocketAddr::V6(_) => TcpSocket::new_v6()?,
             };
-            // A server that was just stopped leaves connections behind that must not block the port.
+            // Connections left behind by a server that was just stopped must not block the port.
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
             Ok(socket)

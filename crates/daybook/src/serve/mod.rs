@@ -1,6 +1,6 @@
-//! `daybook serve`: everything started in order, and stopped in the opposite one.
+//! `daybook serve`: starts everything in order, and stops it in the opposite order.
 //!
-//! A role is a file: [`api`], [`projector`], [`sealer`]. What several of them stand on is started here.
+//! Each role is a file: [`api`], [`projector`], [`sealer`]. What several of them use is started here.
 
 pub(crate) mod welcome;
 
@@ -26,21 +26,21 @@ use self::api::ApiRole;
 pub(crate) use self::first_start::SignIns;
 use self::forgetting::Forgetting;
 pub(crate) use self::listener::ListenError;
-use self::sealer::{Preparation, Sealing};
+use self::sealer::{PreparedSealer, Sealing};
 use crate::config::{Role, ServerConfig};
 use crate::failure::Failure;
 use crate::site::core::Core;
 use crate::site::database::{Database, IfRunning};
 use crate::site::{restored, schema};
 
-/// Serves until `stop`, then answers what was accepted and returns. `opened` is told the
-/// address, and who can sign in, once requests can be sent to it.
+/// Serves until `stop`, then answers the accepted requests and returns. Calls `opened` with the address and the
+/// accounts once requests can be sent.
 pub(crate) async fn serve(
     config: &ServerConfig,
     stop: CancellationToken,
     opened: impl FnOnce(SocketAddr, &SignIns),
 ) -> Result<(), Failure> {
-    // What can be seen to be wrong without the database is told before that is touched.
+    // Reports configuration errors that can be seen without the database before touching the database.
     let mut api = match config.has(Role::Api) {
         true => Some(ApiRole::reserve(config)?),
         false => None,
@@ -66,7 +66,7 @@ pub(crate) async fn serve(
     served
 }
 
-/// A server that can carry out no commands is of no use: it ends, and whoever runs it starts another.
+/// A server that cannot execute commands is of no use: it stops, and its supervisor starts another.
 fn stop_on(stop: &CancellationToken, broken: &CancellationToken) -> CancellationToken {
     let stopped = stop.child_token();
     let (stop, broken) = (stopped.clone(), broken.clone());
@@ -77,7 +77,7 @@ fn stop_on(stop: &CancellationToken, broken: &CancellationToken) -> Cancellation
     stopped
 }
 
-/// What every role is started from.
+/// What every role needs to start.
 struct Server<'a> {
     config: &'a ServerConfig,
     database: &'a Database,
@@ -93,7 +93,7 @@ impl Server<'_> {
         opened: impl FnOnce(SocketAddr, &SignIns),
     ) -> Result<(), Failure> {
         let ready = async {
-            // Another process may be migrating, for as long as that takes.
+            // Another process may be migrating; this waits as long as that takes.
             schema::ready(self.database).await?;
             restored::refuse(self.database, &self.config.data, self.store).await
         };
@@ -102,18 +102,18 @@ impl Server<'_> {
             None => return Ok(()),
         }
         if let Some(api) = &mut api {
-            // Before anything counts.
+            // Must be called before any metric is recorded.
             api.begin_to_count();
         }
         let sealing = match self.config.has(Role::Sealer) {
-            true => Some(Preparation::of(self)?),
+            true => Some(PreparedSealer::of(self)?),
             false => None,
         };
         let core = Core::start(self.database, self.master_key).await?;
         let (broken, feed) = (core.broken(), core.feed.clone());
         let stop = stop_on(&stop, &broken);
         let sealing = sealing.map(Sealing::start);
-        // Before anything is shown of whom a restored database has brought back.
+        // Persons whom a restored database has brought back must be erased before anything is served.
         let repeating = erasure::repeat(&core.bus, self.store);
         let served = match stop.run_until_cancelled(repeating).await {
             Some(Ok(_)) => self.work(&core, api, stop, opened).await,
@@ -121,7 +121,7 @@ impl Server<'_> {
             None => Ok(()),
         };
         core.stop().await;
-        // After the queue, whose last events are to be sealed, too.
+        // After the queue, because its last events must be sealed, too.
         if let Some(sealing) = sealing {
             sealing.stop(&feed).await;
         }

@@ -1,4 +1,4 @@
-//! The role `projector`: the read models, made from the log.
+//! The role `projector`: makes the read models from the log.
 
 use daybook_projections::{ProjectorConfig, registry};
 

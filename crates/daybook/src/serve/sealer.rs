@@ -1,4 +1,4 @@
-//! The role `sealer`: the sealer with what belongs to it: its keys, the export of what it signs, and what is told of it.
+//! The role `sealer`: the sealer with its keys, the export of its checkpoints, and its metric.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,24 +17,24 @@ use super::Server;
 use super::background::Background;
 use crate::failure::Failure;
 
-/// Reading the log, writing the tree, and one to spare for listening.
+/// Reading the log, writing the tree, and a spare one for listening.
 const CONNECTIONS: u32 = 3;
 
-/// How long sealing may keep the process from ending.
+/// How long sealing may delay the end of the process.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const REFUSED: &str = "daybook_sealing_refused";
 
-/// Everything that is needed, before anything runs.
-pub(super) struct Preparation {
+/// The parts of the sealer, before any of them runs.
+pub(super) struct PreparedSealer {
     sealer: Sealer,
     observer: Observer,
     store: CheckpointStore,
 }
 
-impl Preparation {
-    /// Makes the signing key where there is none.
-    pub(super) fn of(server: &Server<'_>) -> Result<Preparation, Failure> {
+impl PreparedSealer {
+    /// Creates the signing key if there is none.
+    pub(super) fn of(server: &Server<'_>) -> Result<PreparedSealer, Failure> {
         let data = &server.config.data;
         let signers = keys::checkpoint_signers(&data.folder, data.checkpoint_key())?;
         let trusted = keys::checkpoint_verifiers(&data.folder, data.checkpoint_key())?;
@@ -51,7 +51,7 @@ impl Preparation {
                     source: source.into(),
                 }
             })?;
-        Ok(Preparation {
+        Ok(PreparedSealer {
             sealer,
             observer,
             store: server.store.clone(),
@@ -67,12 +67,12 @@ pub(super) struct Sealing {
 }
 
 impl Sealing {
-    pub(super) fn start(preparation: Preparation) -> Sealing {
-        let Preparation {
+    pub(super) fn start(prepared: PreparedSealer) -> Sealing {
+        let PreparedSealer {
             sealer,
             observer,
             store,
-        } = preparation;
+        } = prepared;
         let sealed = sealer.sealed();
         Sealing {
             observer: Background::start("observing the sealer", |stop| {
@@ -86,7 +86,7 @@ impl Sealing {
         }
     }
 
-    /// Seals what was appended last, unless that takes too long, and exports it.
+    /// Seals the last events, unless that takes too long, and exports the checkpoint.
     pub(super) async fn stop(mut self, feed: &Feed) {
         if timeout(PATIENCE, self.finish(feed)).await.is_err() {
             debug!("the last events are sealed at the next start");
@@ -109,12 +109,12 @@ impl Sealing {
     }
 }
 
-/// Watches what the sealer comes to.
+/// Watches the state of the sealer.
 struct Observer {
     data: PathBuf,
-    /// The public parts of what it signs with.
+    /// The public parts of its signing keys.
     signing: Vec<VerifierKey>,
-    /// Whether signing keys are files of ours, so that those that a newer one has replaced can be let go of.
+    /// Whether the signing keys are our own files, so that replaced keys can be deleted.
     retires: bool,
 }
 
@@ -122,7 +122,7 @@ impl Observer {
     async fn run(mut self, mut sealed: watch::Receiver<Sealed>, stop: CancellationToken) {
         describe_gauge!(
             REFUSED,
-            "1 while this process refuses to seal until somebody has looked, else 0."
+            "1 while this process refuses to seal and somebody must look at it, else 0."
         );
         loop {
             let now = sealed.borrow_and_update().clone();
@@ -136,7 +136,7 @@ impl Observer {
         }
     }
 
-    /// Once a checkpoint that is in the database bears the signatures of all keys, the older ones have done their part.
+    /// Deletes the older keys once a checkpoint in the database has the signatures of all keys.
     async fn retire(&mut self, sealed: &Sealed) {
         let Some(checkpoint) = &sealed.checkpoint else {
             return;
@@ -160,7 +160,7 @@ impl Observer {
                 error = &error as &dyn std::error::Error,
                 "older signing keys could not be removed from keys/checkpoint.key"
             ),
-            Err(error) => error!(%error, "removing older signing keys did not end in order"),
+            Err(error) => error!(%error, "removing older signing keys did not end cleanly"),
         }
     }
 }

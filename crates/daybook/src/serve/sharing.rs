@@ -1,4 +1,4 @@
-//! The Redis that this server shares with the others of its shop, where one is named.
+//! The Redis that this server shares with the others of its shop, if one is configured.
 
 use ::redis::Client;
 use daybook_api::redis::{self, Redis};
@@ -12,7 +12,7 @@ use crate::site::database::Database;
 
 pub(super) struct Sharing(Option<(Redis, Background)>);
 
-/// What is named, if it can be used; nothing is connected to.
+/// The client of the configured Redis, if the configuration is valid; does not connect.
 pub(super) fn client(config: &ServerConfig) -> Result<Option<Client>, Failure> {
     let client = config.redis_url().map(redis::client).transpose();
     client.map_err(|source| Failure::Unusable {

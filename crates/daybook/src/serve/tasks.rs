@@ -1,4 +1,4 @@
-//! The tasks of a server that answers requests.
+//! The background tasks of a server that answers requests.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use daybook_projections::ProgressTracker;
 use super::background::Background;
 use crate::site::database::Database;
 
-/// Stopped from the last to the first: what requests were promised comes before what it needs.
+/// Stopped from the last to the first: tasks that keep promises to requests stop before the tasks that they depend on.
 pub(super) struct Tasks(Vec<Background>);
 
 impl Tasks {
@@ -28,7 +28,7 @@ impl Tasks {
         let revocations = app.callers.revocations.clone();
         let (folder, token_keys) = (data.to_owned(), app.callers.token_keys.clone());
         let security = app.security.clone();
-        // Two listen: one connection for that, and one to look with.
+        // Two tasks listen: each has one connection to listen and one to query.
         let (heard, told) = (database.worker_pool(2), database.worker_pool(2));
         let mut tasks = vec![
             Background::start(

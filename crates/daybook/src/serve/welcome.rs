@@ -1,4 +1,4 @@
-//! What is printed once the shop is open: where it is and how to sign in.
+//! What is printed once the shop is open: its address and how to sign in.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::SignIns;
 
-/// To stdout, where nothing else goes: credentials don't belong in a log.
+/// Prints to stdout, where nothing else goes: credentials do not belong in a log.
 pub(crate) fn print(address: SocketAddr, over_tls: bool, accounts: &SignIns) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let scheme = if over_tls { "https" } else { "http" };

@@ -1,4 +1,4 @@
-//! Waiting for a database that is about to be there, and telling why it is not.
+//! Waits for a database that is starting, and tells why it cannot be reached.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What every role and most commands stand on: the log, and the bus that appends to it.
+//! What every role and most commands need: the log, and the bus that appends to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 
 /// Loading aggregates is batched, so few connections are enough beside the writer's own.
 const BUS_CONNECTIONS: u32 = 8;
-/// How long a database that is away may keep us from ending.
+/// How long an unreachable database may delay the end of the process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Core {
@@ -24,7 +24,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Refuses a database that was made with another master key.
+    /// Refuses a database that was created with another master key.
     pub(crate) async fn start(
         database: &Database,
         master_key: &MasterKey,
@@ -40,12 +40,12 @@ impl Core {
         })
     }
 
-    /// Cancelled when commands can no longer be carried out.
+    /// Cancelled when commands can no longer be executed.
     pub(crate) fn broken(&self) -> CancellationToken {
         self.bus_tasks.broken()
     }
 
-    /// Commits what was accepted.
+    /// Commits the accepted commands.
     pub(crate) async fn stop(self) {
         self.bus_tasks.close(PATIENCE).await;
     }

@@ -1,4 +1,4 @@
-//! The database that a command works on: one given by DATABASE_URL, or a private one.
+//! The database that a command works on: the one at DATABASE_URL, or a private one.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -16,25 +16,25 @@ use crate::config::{DataConfig, DatabaseConfig};
 use crate::failure::Failure;
 use crate::site::supervisor::Supervisor;
 
-/// Longer than any request may take, so that nothing runs on for a caller who is gone.
+/// Longer than any request may take, so that no statement continues for a caller who is gone.
 const STATEMENT_TIMEOUT: &str = "15s";
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that rested longer is tried before it is used: the server may have gone meanwhile.
+/// A connection that was idle for longer is tested before it is used: the server may have gone meanwhile.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// An open database. Close it with [`Database::close`], so that a private server ends in order.
+/// An open database. Close it with [`Database::close`], so that a private server is shut down properly.
 pub(crate) struct Database {
-    /// As the server's role; for queries.
+    /// Connects as the server's role; for queries.
     pub(crate) pool: PgPool,
     pub(crate) server: PgConnectOptions,
     pub(crate) migration: PgConnectOptions,
     private: Option<Supervisor>,
 }
 
-/// What to do where another process of this user runs the private server in the data folder.
+/// What to do if another process of this user runs the private server in the data folder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IfRunning {
-    /// Use it too: for commands that look or add, beside `daybook serve`.
+    /// Use it too: for commands that read or add, beside `daybook serve`.
     Join,
     Refuse,
 }
@@ -116,7 +116,7 @@ impl Database {
         }
     }
 
-    /// Gives the sessions that are opened from now on another name. To be called before any is.
+    /// Gives the sessions that are opened from now on another name. Call it before any is opened.
     pub(crate) fn rename(&mut self, application: &str) {
         let rename = |options: &PgConnectOptions| options.clone().application_name(application);
         (self.server, self.migration) = (rename(&self.server), rename(&self.migration));
@@ -127,7 +127,7 @@ impl Database {
         self.private.is_some()
     }
 
-    /// A pool without a limit on the time of a statement, for what runs in the background.
+    /// A pool without a statement timeout, for background work.
     pub(crate) fn worker_pool(&self, connections: u32) -> PgPool {
         PgPoolOptions::new()
             .max_connections(connections)
@@ -150,7 +150,7 @@ fn parse(url: &str, what: &'static str) -> Result<PgConnectOptions, Failure> {
     })?;
     Ok(options
         .application_name("daybook")
-        // Our statements are short: compiling one costs more than it saves.
+        // Our statements are short: JIT compilation costs more than it saves.
         .options([("jit", "off")])
         .log_statements(LevelFilter::Off)
         .log_slow_statements(LevelFilter::Warn, Duration::from_secs(1)))
@@ -160,7 +160,7 @@ fn query_pool(server: PgConnectOptions, connections: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // Trying every connection each time would double the round trips of a query.
+        // Testing every connection each time would double the round trips of a query.
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {
             Box::pin(async move {
@@ -196,7 +196,7 @@ async fn private_server(
     }
 }
 
-/// Tells other commands where the private server is. No secret: its socket is what is guarded.
+/// Tells other commands the private server's URLs. They are not secret: access to its socket is restricted.
 async fn publish_urls(data: &Path, server: &str, migration: &str) -> Result<(), Failure> {
     fs::write(urls_file(data), format!("{server}\n{migration}\n"))
         .await

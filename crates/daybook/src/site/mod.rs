@@ -1,4 +1,4 @@
-//! Where a command works: the database, opened and ready, and what stands on it.
+//! The database that a command works on, opened and ready, and what is built on it.
 
 pub(crate) mod core;
 pub(crate) mod database;

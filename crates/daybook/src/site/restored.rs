@@ -1,5 +1,5 @@
-//! A log that is older than what was exported of it is not gone on with: the events that it lacks were acknowledged,
-//! and whatever it appended in their place would be another history under the same positions.
+//! A log that is older than its exported checkpoints must not be continued: the events that it lacks were acknowledged,
+//! and new events in their place would be another history under the same positions.
 
 use daybook_audit::store::ExportedNote;
 use daybook_audit::{
@@ -109,13 +109,15 @@ async fn compare(
     Err(refused.into())
 }
 
-/// A process that was given no public key (one that does not seal, on a machine of its own) still compares.
+/// A process without a public key (one that does not seal, on a machine of its own) still compares.
 pub(crate) fn read(
     note: &str,
     trusted: &[VerifierKey],
 ) -> Result<SignedCheckpoint, CheckpointError> {
     if trusted.is_empty() {
-        warn!("the last exported checkpoint is taken at its word: there is no keys/checkpoint.pub");
+        warn!(
+            "the signature of the last exported checkpoint is not checked: there is no keys/checkpoint.pub"
+        );
         return SignedCheckpoint::parse(note);
     }
     SignedCheckpoint::open(note, trusted)

@@ -1,4 +1,4 @@
-//! The database's schema and the rights on it, brought to where this binary expects them.
+//! Brings the database's schema and the rights on it to the state that this binary expects.
 
 use daybook_database::{MIGRATOR, grant_server_role};
 use sqlx::migrate::MigrateError;
@@ -60,7 +60,7 @@ pub(crate) async fn ready(database: &Database) -> Result<(), Failure> {
     bring_up_to_date(database).await
 }
 
-/// Refuses a PostgreSQL that forgets.
+/// Refuses a PostgreSQL that may lose data.
 async fn check_durability(pool: &PgPool) -> Result<(), Failure> {
     let off: Option<String> = sqlx::query_scalar(
         "select name from pg_settings where name = any($1) and setting = 'off' order by name",
@@ -74,7 +74,7 @@ async fn check_durability(pool: &PgPool) -> Result<(), Failure> {
     })
 }
 
-/// For commands that work on what is there, and leave it to others to migrate.
+/// For commands that work on an existing database, and leave migrating to others.
 pub(crate) async fn must_be_current(database: &Database) -> Result<(), Failure> {
     match is_current(&database.pool).await? {
         true => Ok(()),
@@ -82,8 +82,7 @@ pub(crate) async fn must_be_current(database: &Database) -> Result<(), Failure> 
     }
 }
 
-/// Migrates where that is needed. A server whose role may not migrate starts all the same on a
-/// database that is up to date.
+/// Migrates if that is needed. A server whose role may not migrate still starts on a database that is up to date.
 async fn bring_up_to_date(database: &Database) -> Result<(), Failure> {
     if is_current(&database.pool).await? {
         return Ok(());
@@ -91,8 +90,8 @@ async fn bring_up_to_date(database: &Database) -> Result<(), Failure> {
     migrate(database).await
 }
 
-/// Migrates as the migration role, then lets the server's role in. Of several processes that start
-/// at once one migrates and the others wait.
+/// Migrates as the migration role, then grants the server's role its rights. If several processes start at once, one
+/// migrates and the others wait.
 pub(crate) async fn migrate(database: &Database) -> Result<(), Failure> {
     let login: String = sqlx::query_scalar("select current_user::text")
         .fetch_one(&database.pool)
@@ -114,7 +113,7 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether every migration was applied as this binary has it, and the server's role may use it all.
+/// Whether every migration was applied as this binary has it, and the server's role may use everything.
 async fn is_current(pool: &PgPool) -> Result<bool, Failure> {
     let failed = || Failure::database("looking at the migrations");
     let may_read: bool = sqlx::query_scalar(

@@ -21,11 +21,11 @@ impl Supervisor {
         Supervisor { stop, task }
     }
 
-    /// Returns when the server has written its checkpoint and ended.
+    /// Returns when the server has written its checkpoint and stopped.
     pub(super) async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.task.await {
-            error!(%error, "the private PostgreSQL was not stopped in order");
+            error!(%error, "the private PostgreSQL was not stopped cleanly");
         }
     }
 }

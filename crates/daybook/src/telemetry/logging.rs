@@ -1,4 +1,4 @@
-//! Where log lines go: to stderr, as text for people or as JSON for collectors.
+//! Log lines go to stderr, as text for people or as JSON for collectors.
 
 use std::io::IsTerminal;
 
@@ -8,7 +8,7 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use crate::config::{LogConfig, LogFormat};
 use crate::failure::Failure;
 
-/// Starts logging for this process; where nothing was asked for, from the level `otherwise` up.
+/// Starts logging for this process; if no filter is configured, from the level `otherwise` up.
 pub(crate) fn start(config: &LogConfig, otherwise: &str) -> Result<(), Failure> {
     let filter =
         EnvFilter::try_new(config.filter.as_deref().unwrap_or(otherwise)).map_err(|source| {

@@ -1,4 +1,4 @@
-//! What Prometheus is told: everything recorded through the `metrics` crate anywhere in the process.
+//! Metrics for Prometheus: everything recorded through the `metrics` crate anywhere in the process.
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::error;
@@ -6,7 +6,7 @@ use tracing::error;
 use daybook_api::gateway::measure::{self, LATENCY_BUCKETS};
 use daybook_edge as edge;
 
-/// Installs the process's one recorder, before anything counts. `None` where something else has installed one: the
+/// Installs the process's one recorder, before any metric is recorded. `None` if something else has installed one: the
 /// shop works without metrics, too.
 pub(crate) fn install() -> Option<PrometheusHandle> {
     match build() {

@@ -1,4 +1,4 @@
-//! What the process tells of itself: log lines and metrics.
+//! Logging and metrics of this process.
 
 pub(crate) mod logging;
 pub(crate) mod metrics;

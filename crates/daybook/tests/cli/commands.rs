@@ -1,4 +1,4 @@
-//! The commands that do their work and end.
+//! Commands that do their work and end.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Databases that are given: what a start makes of them, and which it refuses.
+//! Databases that are given: how a start prepares them, and which it refuses.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use tokio::process::Command;
 
 use crate::process::{Server, daybook, failure, folder, run};
 
-/// With nothing but one URL.
+/// `serve` with a single URL.
 fn serve(folder: &Path, url: &str) -> Command {
     let mut command = daybook(folder);
     command.arg("serve").env("DATABASE_URL", url);
     command
 }
 
-/// With the URL of each role.
+/// A command with the URL of each role.
 fn daybook_on(database: &TestDatabase, folder: &Path) -> Command {
     let mut command = daybook(folder);
     command
@@ -247,7 +247,7 @@ async fn seeding_does_its_work_once_and_the_rest_after_an_interruption() {
     let pool = database.superuser_pool().unwrap();
     let folder = folder();
 
-    // Killed in the middle of the products, and again among the orders.
+    // Killed while it creates the products, and again while it places the orders.
     for position in [60, 300] {
         let mut appended = PgListener::connect_with(&pool).await.unwrap();
         appended.listen(daybook_log::LOG_CHANNEL).await.unwrap();

@@ -1,5 +1,5 @@
-//! The keys of access tokens change under servers that go on. What a minute and an hour would bring about is brought
-//! about by the names of the files, which say when a key signs.
+//! The keys of access tokens change while servers run. Instead of waiting a minute or an hour, the tests change the
+//! names of the files, which tell when a key signs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ async fn stdout(command: &mut Command) -> String {
     String::from_utf8(done.stdout).unwrap()
 }
 
-/// Those that `daybook keys show` tells of, the first to sign first.
+/// The keys that `daybook keys show` lists, in the order in which they sign.
 async fn shown(folder: &Path) -> Vec<String> {
     let text = stdout(daybook(folder).args(["keys", "show", "--json"])).await;
     let keys: Value = serde_json::from_str(&text).unwrap();
@@ -61,7 +61,7 @@ async fn opens(server: &Server, token: &str) -> bool {
     }
 }
 
-/// Servers look at the folder every few seconds.
+/// Waits: servers read the folder every few seconds.
 async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let waiting = async {
         while !holds().await {
@@ -80,7 +80,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Has the key in `file` sign from that many seconds ago.
+/// Changes the key in `file` to sign from that many seconds ago.
 fn redate(file: &Path, seconds_ago: i64) {
     let instant = Utc::now() - TimeDelta::seconds(seconds_ago);
     let name = format!("{}.der", instant.format("%Y%m%dT%H%M%SZ"));
@@ -154,7 +154,7 @@ async fn a_key_that_leaked_is_replaced_within_seconds() {
     let settings = ["serve", "--access-token-minutes", "60"];
     let server = Server::start_command(&mut place.daybook(&settings)).await;
     let before = sign_in(&server).await;
-    // The other one is not the same second's.
+    // The other key must not have the same second.
     redate(&files(folder.path())[0], 10);
     let told =
         stdout(daybook(folder.path()).args(["keys", "rotate", "access-token", "--at-once"])).await;

@@ -1,4 +1,4 @@
-//! Looking at events: `replay`.
+//! Printing events: `replay`.
 
 use std::process::{Output, Stdio};
 

@@ -135,14 +135,14 @@ async fn a_second_signal_ends_it_at_once() {
     let folder = folder();
     let mut server =
         Server::start_command(daybook(folder.path()).arg("serve").args(["--demo", "off"])).await;
-    // A request that never becomes whole keeps the server from ending in order.
+    // A request that is never completed keeps the server from stopping.
     let mut connection = TcpStream::connect(server.authority()).await.unwrap();
     let head = "POST /api/v1/users/login HTTP/1.1\r\nhost: x\r\n\
         content-type: application/json\r\ncontent-length: 100\r\n\r\n";
     connection.write_all(head.as_bytes()).await.unwrap();
     server.signal(Signal::TERM);
     server.logs("stopping").await;
-    // What follows within half a second counts as an echo, so signals are sent until one counts.
+    // A second signal within half a second counts as an echo, so signals are sent until one counts.
     let pid = server.pid();
     let mut ended = pin!(server.ended());
     let mut again = interval(Duration::from_millis(100));
@@ -286,14 +286,14 @@ async fn a_shop_counts_in_the_redis_it_is_given_and_goes_on_without() {
     server.logs("connected to Redis").await;
     let client = Client::new();
     let guess = |address: &'static str| {
-        // Each of another account, so that only the address counts.
+        // Each guess is for another account, so that only the address counts.
         let email = format!("{}@example.com", Uuid::now_v7().simple());
         let body = json!({ "email": email, "password": "a guess" });
         let request = client.post(server.url_of("/users/login"));
         let request = request.header("x-forwarded-for", address).json(&body);
         async move { request.send().await.unwrap().status() }
     };
-    // As many as take longer to be forgotten than to be looked at.
+    // So many that forgetting them takes longer than checking the counter.
     let guesses = (0..10).map(|_| guess("192.0.2.1"));
     let guessed = futures::future::join_all(guesses.chain([guess("192.0.2.2")])).await;
     assert_eq!(guessed, [StatusCode::UNAUTHORIZED; 11]);

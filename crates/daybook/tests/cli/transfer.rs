@@ -100,7 +100,7 @@ async fn a_log_goes_through_pipes_while_others_append() {
     assert!(!folder.path().join("-.partial").exists());
 }
 
-/// The lines of an export, and an end that says they are whole.
+/// The lines of an export, with a valid end line.
 fn sealed(lines: &[String]) -> String {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let sha256: String = digest(&SHA256, text.as_bytes())

@@ -1,4 +1,4 @@
-//! Everything that a database holds, as text.
+//! Everything that a database contains, as text.
 
 use daybook_private_postgres::testing::TestDatabase;
 use sqlx::query_scalar;
@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::process::run;
 
-/// What `pg_dump` makes of the whole database.
+/// The output of `pg_dump` for the whole database.
 pub(crate) async fn dump(database: &TestDatabase) -> String {
     let pool = database.superuser_pool().unwrap();
     let programs: String = query_scalar("select setting from pg_config() where name = 'BINDIR'")
@@ -19,7 +19,7 @@ pub(crate) async fn dump(database: &TestDatabase) -> String {
     String::from_utf8(dumped.stdout).unwrap()
 }
 
-/// Those of `markers` that stand in `text`, whatever their case, plain or as a dump writes bytes.
+/// The `markers` that occur in `text`, in any case, as plain text or as a dump writes bytes.
 pub(crate) fn found<'m>(markers: &[&'m str], text: &str) -> Vec<&'m str> {
     let text = text.to_lowercase();
     let stands = |marker: &&&str| {

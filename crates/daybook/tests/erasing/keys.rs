@@ -1,4 +1,4 @@
-//! `daybook keys`: other keys, and everything as before.
+//! `daybook keys`: with other keys everything else stays the same.
 
 use std::fs;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::process::{Server, daybook, failure, folder, run};
 
 const ZOE: &str = "zoe@example.com";
 
-/// The account of that address; asked for again, the same answer.
+/// Registers this address; a repeated call returns the same answer.
 async fn register(server: &Server, email: &str) -> Value {
     let body = json!({"email": email, "password": "a long password", "firstName": "Zoe",
                       "lastName": "Lee"});
@@ -92,7 +92,7 @@ async fn a_rotation_that_was_killed_before_the_file_was_renamed_is_finished() {
     let keys = folder.path().join("data/keys");
     let old = fs::read(keys.join("master.key")).unwrap();
     stdout(daybook(folder.path()).args(["keys", "rotate", "master"])).await;
-    // As a crash between the commit and the renaming leaves it.
+    // As after a crash between the commit and the renaming.
     fs::rename(keys.join("master.key"), keys.join("master.key.next")).unwrap();
     fs::write(keys.join("master.key"), old).unwrap();
 
@@ -160,7 +160,7 @@ async fn another_checkpoint_key_is_trusted_beside_the_one_before() {
     let file = folder.path().join("data/keys/checkpoint.key");
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2);
 
-    // Once a checkpoint bears the signatures of both, the older key is let go of.
+    // Once a checkpoint has the signatures of both keys, the older key is deleted.
     let server =
         Server::start_command(daybook(folder.path()).args(["serve", "--demo", "off"])).await;
     register(&server, "ann@example.com").await;

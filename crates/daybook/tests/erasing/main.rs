@@ -1,4 +1,4 @@
-//! Forgetting people and changing keys, with the binary as a real process.
+//! Erasing people and changing keys, with the binary as a real process.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../process/mod.rs"]

@@ -1,4 +1,4 @@
-//! A person who did everything that one can do, in every copy that there is: and then nothing of them.
+//! A person who did everything that one can do is erased: then nothing of them is left in any copy of the data.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::process::{Server, folder, run};
 const EMAIL: &str = "zoe.quixmark@example.com";
 const PASSWORD: &str = "quixmark opens sesame";
 const CUSTOMER: &str = "quixmark-4711";
-/// All that would tell who it was. Names in capitals, since nothing else here is.
+/// Everything that identifies the person. Names are in capitals, because nothing else here is.
 const MARKERS: [&str; 9] = [
     EMAIL,
     PASSWORD,
@@ -31,10 +31,10 @@ const MARKERS: [&str; 9] = [
     "QUIXMARKVILLE",
     "quixmark-laptop",
 ];
-/// In all of which something stands before.
+/// Markers that occur in plain text before the erasure.
 const IN_PLAIN: [&str; 4] = [EMAIL, "ZOEMARK", "QUIXMARKDAUGHTER", "quixmark-laptop"];
 
-/// The server, its log in a file.
+/// Starts the server with its log in a file.
 async fn serve(place: &Place<'_>, log: &Path) -> Server {
     let inner = place.daybook(&["serve"]);
     let inner = inner.as_std();
@@ -99,7 +99,7 @@ async fn do_everything(server: &Server, admin: &Visit<'_>) -> String {
     let (user, _) = register().await;
     assert_eq!(register().await.0, user, "answered again from the record");
     let id = user["id"].as_str().unwrap().to_owned();
-    // Refused by a rule, and recorded.
+    // A rule refuses this command, and the refusal is recorded.
     let taken = stranger
         .request(Method::POST, "/users/register")
         .header("idempotency-key", "again")
@@ -136,7 +136,7 @@ async fn do_everything(server: &Server, admin: &Visit<'_>) -> String {
     id
 }
 
-/// A customer of another shop, by what they are called there; their id here.
+/// Imports a customer of another shop; returns their id here.
 async fn import(place: &Place<'_>, folder: &TempDir) -> String {
     let file = folder.path().join("sales.csv");
     let lines = format!(
@@ -259,7 +259,7 @@ async fn of_somebody_erased_nothing_is_left_in_the_dump_or_in_the_servers_log() 
     assert_eq!(found(&MARKERS, &logged), [""; 0]);
 }
 
-/// The messages to a person that wait to be sent.
+/// The messages that wait to be sent to a person.
 async fn waiting_for(place: &Place<'_>, person: &str) -> Vec<String> {
     let listed = run(&mut place.daybook(&["outbox", "list", "--json"])).await;
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
@@ -270,7 +270,7 @@ async fn waiting_for(place: &Place<'_>, person: &str) -> Vec<String> {
         .collect()
 }
 
-/// Security events that tell more than what happened to somebody and when.
+/// Security events that contain more than what happened to somebody and when.
 fn of_the_network(id: &str) -> String {
     format!(
         "auth.security_events where user_id = '{id}'
@@ -278,7 +278,7 @@ fn of_the_network(id: &str) -> String {
     )
 }
 
-/// The values that PostgreSQL keeps of all columns, to plan queries by.
+/// The column values that PostgreSQL stores for planning queries.
 async fn statistics(pool: &PgPool) -> String {
     query_scalar(
         "select coalesce(string_agg(concat(s.most_common_vals, s.histogram_bounds), ' '), '') from pg_stats s",
@@ -288,7 +288,7 @@ async fn statistics(pool: &PgPool) -> String {
     .unwrap()
 }
 
-/// The erasures that are where checkpoints are exported to.
+/// The erasures in the store of checkpoints.
 fn exported(folder: &TempDir) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder.path().join("data/checkpoints/erasures")) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! A backup from before an erasure brings nobody back.
+//! A backup from before an erasure does not bring the person back.
 
 use std::fs;
 use std::path::Path;
@@ -74,7 +74,7 @@ async fn whom_a_backup_brings_back_is_erased_again_before_it_is_served() {
         .await
         .unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    // The read model follows by itself.
+    // The read model is updated without further action.
     let known = async {
         while account(&server, &id).await["email"] != Value::Null {
             sleep(Duration::from_millis(20)).await;

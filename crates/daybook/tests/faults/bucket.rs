@@ -1,4 +1,4 @@
-//! Checkpoints in a bucket, which Moto plays: <https://docs.getmoto.org>.
+//! Checkpoints in a bucket, which Moto simulates: <https://docs.getmoto.org>.
 
 use std::process::Stdio;
 
@@ -49,7 +49,7 @@ impl Bucket {
         self.request(Method::GET, path).await
     }
 
-    /// The body of what succeeds.
+    /// The body of a successful answer.
     async fn request(&self, method: Method, path: &str) -> Option<String> {
         let url = format!("http://{}/evidence{path}", self.address);
         let asked = Client::new()
@@ -60,7 +60,7 @@ impl Bucket {
     }
 }
 
-/// Moto looks for a signature but does not check it.
+/// Moto requires a signature but does not check it.
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/s3/aws4_request, \
      SignedHeaders=host, Signature=none";
 
@@ -74,7 +74,7 @@ fn exporting(command: &mut Command, address: &str) {
         .env("AWS_SECRET_ACCESS_KEY", "test");
 }
 
-/// The newest checkpoint, once it covers all that was appended.
+/// The newest checkpoint, once it covers everything that was appended.
 async fn newest(visitor: &Visitor, position: i64) -> String {
     eventually_some("all is sealed", async || {
         let asked = visitor.request(Method::GET, "/audit/checkpoint").send();

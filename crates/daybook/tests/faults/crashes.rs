@@ -58,7 +58,7 @@ async fn what_was_acknowledged_survives_the_death_of_postgres_and_the_server_com
     let load = Load::start(&customer, &product);
     for _ in 0..KILLS {
         load.acknowledged(50).await;
-        // What `pg_ctl stop -m immediate` sends: no checkpoint, no goodbye.
+        // The signal of `pg_ctl stop -m immediate`: no checkpoint, connections are dropped.
         kill_process(Pid::from_raw(postgres.pid()).unwrap(), Signal::QUIT).unwrap();
         postgres.exited().await;
         postgres.restart().await.unwrap();

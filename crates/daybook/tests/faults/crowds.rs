@@ -1,4 +1,4 @@
-//! Many at once, at one server.
+//! Many concurrent requests to one server.
 
 use std::collections::BTreeMap;
 

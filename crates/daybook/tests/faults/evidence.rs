@@ -1,4 +1,4 @@
-//! What must be true of a database after anything, found by plain SQL over the log.
+//! Conditions that a database must always meet, checked by plain SQL over the log.
 
 use std::time::{Duration, Instant};
 
@@ -7,17 +7,17 @@ use tokio::time::sleep;
 
 use crate::{fold, standstill};
 
-/// Far more than anything takes; whoever waits longer waits for something that won't come.
+/// Far more time than anything takes.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Looks again and again until it is so.
+/// Repeats until the condition is true.
 pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let so = async || is_so().await.then_some(());
     eventually_some(what, so).await;
 }
 
-/// Looks again and again until there is something.
+/// Repeats until there is a value.
 pub async fn eventually_some<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
     match in_time(look).await {
         Some(found) => found,
@@ -43,7 +43,7 @@ pub async fn head(pool: &PgPool) -> i64 {
         .unwrap()
 }
 
-/// Positions are dense, streams whole.
+/// Positions and streams have no gaps.
 pub async fn log_is_whole(pool: &PgPool) {
     let (events, head, whole): (i64, i64, bool) = query_as(
         "select count(*), coalesce(max(position), 0),
@@ -59,7 +59,7 @@ pub async fn log_is_whole(pool: &PgPool) {
     assert!(whole, "streams have no gaps");
 }
 
-/// Each of these orders was placed exactly once; answers how many others were.
+/// Each of these orders was placed exactly once; returns how many others were.
 pub async fn orders_stand_once(pool: &PgPool, acknowledged: &[String]) -> i64 {
     let (once, all): (i64, i64) = query_as(
         "select count(*) filter (where aggregate_id = any($1)), count(*) from log.events
@@ -77,7 +77,7 @@ pub async fn orders_stand_once(pool: &PgPool, acknowledged: &[String]) -> i64 {
     all - once
 }
 
-/// No key led to two effects: each order's request has one record, and every record one order.
+/// No key had two effects: each order's request has one record, and every record one order.
 pub async fn keys_had_one_effect(pool: &PgPool) {
     let twice: i64 = query_scalar(
         "select count(*) from (select metadata->>'requestId' as request from log.events
@@ -89,7 +89,7 @@ pub async fn keys_had_one_effect(pool: &PgPool) {
     assert_eq!(twice, 0, "a request placed two orders");
 }
 
-/// Never below zero, and the warehouse adds up, at every position of every stock.
+/// Stock is never negative and always adds up, at every position of every stock.
 pub async fn stock_adds_up(pool: &PgPool) {
     let wrong: i64 = query_scalar(
         "with moves as (
@@ -108,7 +108,7 @@ pub async fn stock_adds_up(pool: &PgPool) {
     assert_eq!(wrong, 0, "more was sold than there was");
 }
 
-/// Returns once these read models have seen the log up to there.
+/// Returns once these read models have reached this position.
 pub async fn reach(pool: &PgPool, projections: &[&str], position: i64) {
     let there = in_time(async || {
         let there: i64 = query_scalar(
@@ -128,7 +128,7 @@ pub async fn reach(pool: &PgPool, projections: &[&str], position: i64) {
     }
 }
 
-/// Waits until the read models have seen the whole log, and compares them with it.
+/// Waits until the read models have reached the end of the log, and compares them with it.
 pub async fn read_models_equal_the_log(pool: &PgPool) {
     reach(pool, &fold::PROJECTIONS, head(pool).await).await;
     fold::equals_the_read_models(pool).await;

@@ -1,5 +1,5 @@
-//! The read models as the log tells them, in plain SQL that shares nothing with the projectors: each table is
-//! worked out from the whole log at once, and compared row by row with what the projectors made of it.
+//! The read models computed from the log, in plain SQL that shares nothing with the projectors: each table is computed
+//! from the whole log at once, and compared row by row with the projectors' table.
 
 use sqlx::{Executor, PgConnection, PgPool, query_as, query_scalar};
 
@@ -8,7 +8,7 @@ struct Table {
     projection: &'static str,
     name: &'static str,
     fold: &'static str,
-    /// Columns that say nothing of their own, or that only a person's key opens.
+    /// Columns that carry no information of their own, or that need a person's key.
     without: &'static [&'static str],
 }
 
@@ -45,10 +45,10 @@ const TABLES: [Table; 13] = [
 /// The projections that are compared.
 pub const PROJECTIONS: [&str; 5] = ["catalog", "orders", "users", "analytics", "trail"];
 
-/// Rows that are shown when they differ.
+/// How many different rows are shown.
 const SHOWN: i64 = 5;
 
-/// Compares every table of every read model with the log. Both must stand still meanwhile.
+/// Compares every table of every read model with the log. Neither may change meanwhile.
 pub async fn equals_the_read_models(pool: &PgPool) {
     no_table_is_left_out(pool).await;
     let mut connection = pool.acquire().await.unwrap();
@@ -84,7 +84,7 @@ async fn no_table_is_left_out(pool: &PgPool) {
 }
 
 impl Table {
-    /// Rows that only one side has, as text; a row that differs is on both.
+    /// Rows that only one side has, as text; a row that differs appears on both sides.
     async fn differences(&self, connection: &mut PgConnection) -> Vec<String> {
         let statement = format!(
             "with folded as (select to_jsonb(f) as row from ({fold}) f),

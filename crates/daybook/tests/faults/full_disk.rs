@@ -1,5 +1,5 @@
-//! The disk of the database is full for a while: nothing that was acknowledged is lost, what can be read is
-//! read, and when there is room again everything goes on by itself.
+//! The database's disk is full for a while: nothing that was acknowledged is lost, queries that can be answered are
+//! answered, and once there is room again everything continues on its own.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ struct Shop {
     disk: SmallDisk,
     listen: String,
     server: Server,
-    /// As PostgreSQL's superuser.
+    /// Connected as PostgreSQL's superuser.
     pool: PgPool,
     product: String,
     customer: Visitor,
@@ -63,7 +63,7 @@ fn serve(folder: &Path, listen: &str) -> Command {
         .arg("serve")
         .env("DAYBOOK_LISTEN", listen)
         .env("DAYBOOK_DEMO", "off")
-        // The little that says that PostgreSQL has ended.
+        // Logs only the message that PostgreSQL has ended.
         .env("DAYBOOK_LOG", "daybook::serve=error");
     command
 }
@@ -107,7 +107,7 @@ async fn without_room_for_rows_commands_are_refused_and_queries_answered() {
     assert!(shop.server.stop().await.success());
 }
 
-/// Tells of what visitors do until there is no room for it; answers how many events were accepted.
+/// Sends usage events until there is no room for them; returns how many were accepted.
 async fn tell_until_refused(visitor: &Visitor) -> i64 {
     let mut accepted = 0;
     loop {
@@ -142,7 +142,7 @@ async fn without_room_a_server_can_be_stopped_and_with_room_it_is_started_again(
     load.acknowledged(50).await;
     shop.disk.fill();
     load.refused(1).await;
-    // Commands that it could not write were promised to nobody.
+    // No client was promised the commands that it could not write.
     assert!(shop.server.stop().await.success());
     shop.disk.free();
     let server = Server::start_command(&mut serve(shop.disk.path(), &shop.listen)).await;
@@ -161,7 +161,7 @@ async fn without_room_for_its_own_log_postgres_ends_and_with_room_it_is_back() {
     let load = Load::start(&shop.customer, &shop.product);
     load.acknowledged(50).await;
     shop.disk.fill();
-    // On to the next file, for which there is no room.
+    // Switches to the next file, for which there is no room.
     eventually("PostgreSQL needs a new file", async || {
         let switched = sqlx::query("select pg_switch_wal()");
         switched.execute(&shop.pool).await.is_err()

@@ -1,4 +1,4 @@
-//! A lock that somebody else needs, held for as long as a test wants them to wait at just that place.
+//! A lock that other sessions need, held as long as a test wants them to wait at exactly that point.
 
 use sqlx::{Connection, Executor, PgConnection, PgPool, query_scalar};
 
@@ -8,7 +8,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// `lock`: the statement that takes it. `url`: a superuser's.
+    /// `lock` is the statement that takes the lock, `url` a superuser's URL.
     pub async fn close(url: &str, lock: &str) -> Gate {
         let mut connection = PgConnection::connect(url).await.unwrap();
         let session = query_scalar("select pg_backend_pid()")
@@ -23,7 +23,7 @@ impl Gate {
         }
     }
 
-    /// The sessions that wait at it.
+    /// The sessions that wait for the lock.
     pub async fn waiting(&self, pool: &PgPool) -> Vec<i32> {
         query_scalar("select pid from pg_stat_activity where $1 = any(pg_blocking_pids(pid))")
             .bind(self.session)

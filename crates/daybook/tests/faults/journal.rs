@@ -1,4 +1,4 @@
-//! A record, kept by the database itself, of who moved which checkpoint, and whose lease it was then.
+//! A record, kept by the database itself, of who moved which checkpoint, and who held the lease then.
 
 use sqlx::{Executor, PgPool, query_as};
 
@@ -20,15 +20,15 @@ const KEEP: &str = "
 #[derive(sqlx::FromRow)]
 pub struct Move {
     pub name: String,
-    /// The name of the process whose connection did it.
+    /// The application name of the connection that did it.
     pub moved_by: Option<String>,
     pub left_at: i64,
     pub reached: i64,
-    /// Who held the lease in the transaction that did it.
+    /// Who held the lease in the same transaction.
     pub holder: String,
 }
 
-/// To be called before the first worker starts.
+/// Call it before the first worker starts.
 pub async fn keep(pool: &PgPool) {
     pool.execute(KEEP).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Customers who order all the time, and what must be true of their orders afterwards.
+//! Customers who order all the time, and conditions that their orders must meet afterwards.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,12 +14,12 @@ use crate::evidence::{self, eventually};
 use crate::site::Visitor;
 
 const CLIENTS: usize = 16;
-/// Not speed is tested: the machine is left some time for those who shall keep up.
+/// Speed is not tested: this leaves the machine time for the processes that must keep up.
 const BETWEEN_ORDERS: Duration = Duration::from_millis(20);
-/// One in so many orders is cancelled by who placed it.
+/// One order in this many is cancelled by its customer.
 const CANCELLED: usize = 4;
 
-/// Customers who order and cancel, each request under a key of its own, and repeat it until it is answered.
+/// Customers who order and cancel. Each request has a key of its own and is repeated until it is answered.
 pub struct Load {
     clients: Vec<JoinHandle<Vec<String>>>,
     counts: Arc<Counts>,
@@ -28,7 +28,7 @@ pub struct Load {
 #[derive(Default)]
 struct Counts {
     acknowledged: AtomicU64,
-    /// Attempts of which the server said that it could not carry them out, or not yet.
+    /// Attempts to which the server answered that it could not execute them, or not yet.
     refused: AtomicU64,
     stop: AtomicBool,
 }
@@ -46,7 +46,7 @@ impl Load {
         }
     }
 
-    /// Waits until so many more orders have been acknowledged: the load is really running.
+    /// Waits until this many more orders have been acknowledged: then the load is really running.
     pub async fn acknowledged(&self, more: u64) {
         counted(
             "the shop goes on taking orders",
@@ -56,7 +56,7 @@ impl Load {
         .await;
     }
 
-    /// Waits until so many more attempts were answered 503.
+    /// Waits until this many more attempts were answered with 503.
     pub async fn refused(&self, more: u64) {
         counted("the shop turns orders away", &self.counts.refused, more).await;
     }
@@ -106,7 +106,7 @@ async fn order_until_stopped(
 /// Sends a request under a key until it has succeeded.
 async fn insist(counts: &Counts, key: &str, request: impl Fn() -> RequestBuilder) -> Value {
     loop {
-        // Several attempts are one request to the log's metadata.
+        // All attempts are one request in the log's metadata.
         let request = request()
             .header("idempotency-key", key)
             .header("x-request-id", key);
@@ -119,7 +119,7 @@ async fn insist(counts: &Counts, key: &str, request: impl Fn() -> RequestBuilder
             Ok(answer) if answer.status() == 503 => {
                 counts.refused.fetch_add(1, Ordering::Relaxed);
             }
-            // Still under way from the attempt before.
+            // The previous attempt is still being executed.
             Ok(answer) if answer.status() == 409 => {}
             Ok(answer) => panic!(
                 "{} {}",
@@ -132,10 +132,10 @@ async fn insist(counts: &Counts, key: &str, request: impl Fn() -> RequestBuilder
     }
 }
 
-/// To be asked once the load has ended.
+/// Call it once the load has ended.
 pub async fn judge(pool: &PgPool, orders: &[String]) {
     let others = evidence::orders_stand_once(pool, orders).await;
-    // Every key was repeated until it was answered, so there is nothing but what was acknowledged.
+    // Every key was repeated until it was answered, so every order was acknowledged.
     assert_eq!(others, 0, "an order was placed that nobody was told of");
     evidence::everything_holds(pool).await;
 }

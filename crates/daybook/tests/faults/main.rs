@@ -1,4 +1,4 @@
-//! Real servers, really killed: what was acknowledged stays, and nothing happens twice.
+//! Real servers that are really killed: what was acknowledged stays, and nothing happens twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod bucket;

@@ -1,5 +1,5 @@
-//! An event that a read model cannot take: its projector halts, everything else goes on, and an operator
-//! sets it going again.
+//! An event that a read model cannot process: its projector halts, everything else continues, and an operator lets it
+//! continue.
 
 use daybook_database::begin;
 use reqwest::Method;
@@ -40,7 +40,7 @@ impl Shop {
         }
     }
 
-    /// A new order's id.
+    /// Places an order; returns its id.
     async fn order(&self, product: &str) -> String {
         let answer = self.customer.order(product, 1).send().await.unwrap();
         assert_eq!(answer.status(), 201);
@@ -48,7 +48,7 @@ impl Shop {
         order["id"].as_str().unwrap().to_owned()
     }
 
-    /// These and no others halt, before that position, while the others get beyond it.
+    /// Waits until exactly these projectors halt before that position, while the others continue beyond it.
     async fn halt(&self, names: &[&str], position: i64) {
         eventually("they halt", async || self.halted().await == names).await;
         let others = Vec::from_iter(
@@ -88,7 +88,7 @@ impl Shop {
         serde_json::from_str(&told).unwrap()
     }
 
-    /// What `daybook projections` prints.
+    /// The output of `daybook projections`.
     async fn operate(&self, arguments: &[&str]) -> String {
         let arguments = [&["projections"], arguments].concat();
         let output = process::run(&mut self.site.daybook(&arguments)).await;
@@ -96,7 +96,7 @@ impl Shop {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// `known`: orders that were placed beside the load's.
+    /// `known` are orders that were placed beside the load's.
     async fn goes_on(self, known: &[String]) {
         self.load.acknowledged(50).await;
         let orders = [&self.load.end().await, known].concat();
@@ -163,12 +163,12 @@ async fn an_event_that_nobody_understands_is_skipped_by_name_and_nothing_else_is
         assert_eq!(letters[0]["position"], position, "{letters}");
         assert_eq!(letters.as_array().unwrap().len(), 1, "{letters}");
     }
-    // A rebuild passes over the same event.
+    // A rebuild skips the same event.
     shop.operate(&["rebuild", "--all"]).await;
     shop.goes_on(&[order]).await;
 }
 
-/// An event of a type that no binary has, as the order's second.
+/// Appends an event of a type that no binary knows, as the order's second event.
 async fn append_nonsense(pool: &PgPool, order: &str) {
     let mut transaction = begin(pool).await.unwrap();
     sqlx::query("select pg_advisory_xact_lock($1)")

@@ -1,4 +1,4 @@
-//! Workers of which there are two, that die, that are frozen and come back, and whose database goes away.
+//! Two workers at once; workers that are killed, frozen and resumed, and whose database goes away.
 
 use daybook_private_postgres::{Durability, PrivateServer, PrivateServerConfig};
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,7 +15,7 @@ use crate::worker::Worker;
 
 const ROUNDS: usize = 4;
 
-/// A shop whose orders one process takes while others keep the read models.
+/// A shop with one process that takes orders, while others update the read models.
 struct Shop {
     site: Site,
     server: Server,
@@ -53,7 +53,7 @@ impl Shop {
         .await;
     }
 
-    /// Which of the two keeps the orders.
+    /// The index of the worker that updates the orders.
     async fn who_writes(&self, workers: &[Worker; 2]) -> usize {
         eventually_some("one of them holds the lease", async || {
             let holders = holders(&self.pool, &["orders"]).await;
@@ -64,13 +64,13 @@ impl Shop {
         .await
     }
 
-    /// Returns once every read model has seen what is in the log by now.
+    /// Returns once every read model has reached the present end of the log.
     async fn caught_up(&self) {
         let head = evidence::head(&self.pool).await;
         evidence::reach(&self.pool, &PROJECTIONS, head).await;
     }
 
-    /// Each checkpoint was moved by nobody but who held the lease. Fails where `commit_batch` does not check
+    /// Checks that each checkpoint was moved only by the holder of the lease. Fails if `commit_batch` does not check
     /// the lease.
     async fn only_holders_wrote(&self, workers: &[(&str, &Worker)]) {
         let moves = journal::moves(&self.pool).await;
@@ -90,7 +90,7 @@ impl Shop {
     }
 }
 
-/// Who holds leases that have not expired.
+/// The holders of leases that have not expired.
 async fn holders(pool: &PgPool, projections: &[&str]) -> Vec<String> {
     query_scalar(
         "select holder from projections.leases where name = any($1) and expires_at > clock_timestamp()",
@@ -147,9 +147,9 @@ async fn a_worker_frozen_past_its_lease_finds_itself_replaced() {
     }
 }
 
-/// It is frozen while the database works on its rows, and thawed when its successor waits for these: its
-/// checkpoint is where it left it, and it cannot ask for its lease, so that the check at the end of a batch
-/// alone keeps it from committing.
+/// The worker is frozen while the database works on its rows, and resumed when its successor waits for these rows. Its
+/// checkpoint is unchanged, and it cannot ask for its lease. So only the check at the end of a batch keeps it from
+/// committing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_frozen_in_the_middle_of_a_batch_commits_nothing_of_it_after_its_lease() {
     let shop = Shop::open().await;
@@ -170,7 +170,7 @@ async fn a_worker_frozen_in_the_middle_of_a_batch_commits_nothing_of_it_after_it
     })
     .await;
     one.freeze();
-    // Whoever stands by must not come before the rows are written.
+    // The worker that stands by must not take over before the rows are written.
     other.freeze();
     eventually("the leases expire", async || {
         holders(&shop.pool, &PROJECTIONS).await.is_empty()
@@ -183,7 +183,7 @@ async fn a_worker_frozen_in_the_middle_of_a_batch_commits_nothing_of_it_after_it
     .await;
     other.thaw();
     shop.held_by(&other).await;
-    // A session that has done nothing for as long as a lease is ended by the server.
+    // The server ends a session that was idle for as long as a lease lasts.
     eventually("the successor meets the rows", async || {
         blocks_anyone(&shop.pool, session).await || state(&shop.pool, session).await.is_none()
     })
@@ -241,7 +241,8 @@ async fn workers_outlive_every_kind_of_restart_of_their_database() {
         .product("12.50", 1_000_000)
         .await;
     let load = Load::start(&Visitor::customer(&server).await, &product);
-    // Sessions are ended one by one; they are cut; every process of the server is gone at once.
+    // First each session is ended on its own; then all connections are cut; then every process of the server is gone at
+    // once.
     for signal in [Signal::INT, Signal::QUIT, Signal::KILL] {
         load.acknowledged(50).await;
         kill_process(Pid::from_raw(postgres.pid()).unwrap(), signal).unwrap();

@@ -1,4 +1,4 @@
-//! A database that was set back to an older state, and what a server makes of it.
+//! A database that was set back to an older state, and how a server reacts.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::evidence::{eventually, head};
 use crate::process;
 use crate::site::{Site, Visitor};
 
-/// Everything that the log and its tree consist of, as a backup has it.
+/// All tables of the log and its tree, as in a backup.
 const TABLES: [&str; 5] = [
     "log.events",
     "audit.tiles",
@@ -22,7 +22,7 @@ const TABLES: [&str; 5] = [
     "log.claims",
 ];
 
-/// Sells once, and ends in order: everything is sealed and exported.
+/// Creates a product and stops the server, so that everything is sealed and exported.
 async fn grow(site: &Site) -> i64 {
     let server = site.open("127.0.0.1:0").await;
     Visitor::admin(&server).await.product("1.00", 1).await;
@@ -63,7 +63,7 @@ async fn restore(database: &TestDatabase) {
             query(&statement).execute(&mut *transaction).await.unwrap();
         }
     }
-    // Read models are of the same backup.
+    // The read models come from the same backup.
     query("update projections.checkpoints set position = (select max(position) from log.events)")
         .execute(&mut *transaction)
         .await
@@ -160,7 +160,7 @@ async fn an_older_backup_that_went_on_is_not_taken_for_the_log() {
     backup(&site.database).await;
     let new = grow(&site).await;
     restore(&site.database).await;
-    // Somebody serves it elsewhere, without what was exported.
+    // Somebody serves it elsewhere, without the exported checkpoints.
     let elsewhere = site.folder.path().join("elsewhere");
     while head(&site.database.superuser_pool().unwrap()).await < new + 2 {
         let seeded = process::run(

@@ -1,4 +1,4 @@
-//! A sealer that is killed in the middle of its work: what it sealed before stands, and the next goes on from there.
+//! A sealer that is killed during its work: what it sealed before remains valid, and the next one continues from there.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ async fn sealed(visitor: &Visitor) -> i64 {
     answer["size"].as_i64().unwrap_or_default()
 }
 
-/// What `daybook audit verify` finds.
+/// The result of `daybook audit verify`.
 async fn verified(site: &Site) -> Value {
     let told = process::run(&mut site.daybook(&["audit", "verify", "--json"])).await;
     let errors = String::from_utf8_lossy(&told.stderr);
@@ -107,7 +107,7 @@ async fn a_new_key_is_vouched_for_by_the_one_before_which_is_then_let_go_of() {
     );
     assert_eq!(verified(&site).await["whole"], true);
 
-    // Who trusts no more than the key of the beginning learns of the other from the checkpoint that bears both.
+    // A user who trusts only the first key learns of the other key from the checkpoint that has both signatures.
     let pool = site.database.superuser_pool().unwrap();
     let notes: Vec<String> = query_scalar("select note from audit.checkpoints order by size")
         .fetch_all(&pool)
@@ -117,7 +117,8 @@ async fn a_new_key_is_vouched_for_by_the_one_before_which_is_then_let_go_of() {
     let by_both = notes.iter().find(|note| signatures(note) == 2).unwrap();
     SignedCheckpoint::open(by_both, &[first]).unwrap();
 
-    // Until then, the other is anybody's: that is no proof of tampering, and none of the opposite.
+    // Without that checkpoint, the other key may be anybody's: this proves neither that the log was tampered with nor
+    // that it was not.
     let verify = ["audit", "verify", "--json", "--pubkey", before.trim()];
     let undecided = process::run(&mut site.daybook(&verify)).await;
     assert_eq!(undecided.status.code(), Some(2), "{undecided:?}");
@@ -132,7 +133,7 @@ async fn a_new_key_is_vouched_for_by_the_one_before_which_is_then_let_go_of() {
     );
     let line = String::from_utf8(undecided.stderr).unwrap();
     assert!(line.contains(&format!("(yet): {key}: ")), "{line}");
-    // Events beyond what the trusted key has signed are no excuse for those before.
+    // Events after those that the trusted key has signed do not excuse changes to earlier ones.
     let mut harm = pool.acquire().await.unwrap();
     query("set session_replication_role = replica")
         .execute(&mut *harm)

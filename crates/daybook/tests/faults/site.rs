@@ -1,4 +1,4 @@
-//! A shop served by real processes on a database that the test holds.
+//! A shop served by real processes on a database of the test.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub fn serve(folder: &Path, server_url: &str, migration_url: &str, listen: &str)
     command
 }
 
-/// A shop in which [`Visitor::admin`] can sign in, and everybody may send as much as they like.
+/// A shop in which [`Visitor::admin`] can sign in, and which does not limit requests.
 pub fn with_admin(command: &mut Command) -> &mut Command {
     command
         .env("DAYBOOK_ADMIN_EMAIL", ADMIN.0)
@@ -35,7 +35,7 @@ pub fn with_admin(command: &mut Command) -> &mut Command {
         .env("DAYBOOK_RATE_LIMITS", "off")
 }
 
-/// An address that nobody listens on, to come back to after a crash.
+/// An address that nobody listens on, so that a server can use it again after a crash.
 pub fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -63,7 +63,7 @@ impl Site {
         Server::start_command(&mut self.serve(&url, listen)).await
     }
 
-    /// A server that is not started yet.
+    /// The command of a server that is not started yet.
     pub fn command(&self, listen: &str) -> Command {
         self.serve(&self.database.server_url(), listen)
     }
@@ -74,7 +74,7 @@ impl Site {
         Server::start_command(self.serve(&url, "127.0.0.1:0").args(["--role", "api"])).await
     }
 
-    /// A worker whose connections carry a name that the database's side can ask for.
+    /// A worker whose connections have a name that can be found in the database.
     pub fn worker(&self, name: &str) -> Worker {
         let url = self.database.server_url();
         let separator = if url.contains('?') { '&' } else { '?' };
@@ -102,7 +102,7 @@ impl Site {
     }
 }
 
-/// One who talks to a server; the address may outlive the process behind it.
+/// A client of a server; its address may outlive the server's process.
 #[derive(Clone)]
 pub struct Visitor {
     client: Client,
@@ -177,12 +177,12 @@ impl Visitor {
             .json(&json!({ "change": change }))
     }
 
-    /// The status of an answer that must come.
+    /// The status of the answer; there must be one.
     pub async fn status(&self, request: RequestBuilder) -> u16 {
         request.send().await.unwrap().status().as_u16()
     }
 
-    /// A product's stock, as a query that has seen everything up to `position` tells it.
+    /// A product's stock, from a query that has reached `position`.
     pub async fn stock(&self, product: &str, position: i64) -> u64 {
         let request = self.request(Method::GET, &format!("/products/{product}"));
         let answer = request

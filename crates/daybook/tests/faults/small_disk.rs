@@ -1,8 +1,8 @@
-//! A disk of a few megabytes, to be filled.
+//! A disk of a few megabytes, which a test fills.
 //!
-//! It is mounted in a mount namespace of its own, in which the test runs a second time: so it is gone with
-//! the last process that uses it, whatever became of the test. As root `unshare` makes the namespace, for
-//! others a user namespace within which mounting is allowed. A machine that allows neither fails the test.
+//! It is mounted in a mount namespace of its own, in which the test runs a second time. So it disappears with the last
+//! process that uses it, however the test ends. Root makes the namespace with `unshare` directly; other users make it
+//! in a user namespace that allows mounting. On a machine that allows neither the test fails.
 
 use std::env;
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use std::process::Command;
 
 use crate::process;
 
-/// Where the disk is, in the second run.
+/// The path of the disk, in the second run.
 const MOUNTED: &str = "DAYBOOK_SMALL_DISK";
 /// Room for a new cluster, some of its log, and a rebuild.
 const MEGABYTES: u32 = 192;
@@ -32,7 +32,7 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// The disk, in the run of the test that has one; `None` once that run has passed. `test` is the test's
+    /// Returns the disk in the run of the test that has one, and `None` once that run has passed. `test` is the test's
     /// whole name.
     pub fn enter(test: &str) -> Option<SmallDisk> {
         if let Some(folder) = env::var_os(MOUNTED) {
@@ -73,7 +73,7 @@ impl SmallDisk {
         &self.folder
     }
 
-    /// Takes all the room that is left.
+    /// Uses up all the room that is left.
     pub fn fill(&self) {
         let mut ballast = File::create(self.ballast()).unwrap();
         let mut size = 1 << 20;
@@ -86,7 +86,7 @@ impl SmallDisk {
         }
     }
 
-    /// Gives it back.
+    /// Frees the room again.
     pub fn free(&self) {
         fs::remove_file(self.ballast()).unwrap();
     }

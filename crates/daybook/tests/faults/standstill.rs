@@ -1,4 +1,4 @@
-//! Who stands where, and who waits for whom: for a failure that must explain itself.
+//! The state of each projector and session, and who waits for whom, to explain a failure.
 
 use sqlx::{PgPool, query_scalar};
 
@@ -17,7 +17,7 @@ const SESSIONS: &str = r"
     from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle' order by pid";
 
-/// A line for each projector, and for each session that does not just rest. `pool`: a superuser's.
+/// A line for each projector, and for each session that is not idle. `pool` is a superuser's.
 pub async fn describe(pool: &PgPool) -> String {
     let mut lines: Vec<String> = Vec::new();
     for look in [PROJECTORS, SESSIONS] {

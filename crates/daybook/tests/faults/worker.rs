@@ -1,4 +1,4 @@
-//! A process that does nothing but keep the read models up to date, and may be frozen or killed.
+//! A process that only updates the read models, and can be frozen or killed.
 
 use std::process::{ExitStatus, Stdio};
 
@@ -14,7 +14,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts it from the command that serves; when it has opened the database is for the leases to tell.
+    /// Starts it with the command of a server. The leases tell when it has opened the database.
     pub fn start(mut serve: Command) -> Worker {
         let child = serve
             .args(["--role", "projector"])
@@ -29,12 +29,12 @@ impl Worker {
         Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap()
     }
 
-    /// Whether this is the one who holds a lease, by the name under which it was taken.
+    /// Whether this worker has the name of a lease's holder.
     pub fn is(&self, holder: &str) -> bool {
         holder.starts_with(&format!("pid-{} ", self.pid().as_raw_pid()))
     }
 
-    /// As when a machine is suspended: it notices nothing of the time that passes.
+    /// As when a machine is suspended: the process notices nothing of the time that passes.
     pub fn freeze(&self) {
         kill_process(self.pid(), Signal::STOP).unwrap();
     }

@@ -1,4 +1,4 @@
-//! The binary as a real process: started, spoken to, stopped or killed.
+//! The binary as a real process, which is started, used, and stopped or killed.
 
 // Each test program uses a part of this.
 #![allow(dead_code)]
@@ -20,10 +20,10 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
-/// Far more than anything takes; whoever waits longer waits for something that won't come.
+/// Far more time than anything takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A folder that the user who runs PostgreSQL can pass too.
+/// A folder that the user who runs PostgreSQL can enter, too.
 pub(crate) fn folder() -> TempDir {
     tempfile::Builder::new()
         .prefix("daybook-cli-")
@@ -32,13 +32,13 @@ pub(crate) fn folder() -> TempDir {
         .unwrap()
 }
 
-/// The binary with nothing of this process's own settings, its data in `folder`.
+/// The binary without this process's own settings, with its data in `folder`.
 pub(crate) fn daybook(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daybook"));
     for (name, _) in std::env::vars() {
         let is_setting =
             name.starts_with("DAYBOOK_") || name.starts_with("DATABASE_") || name == "REDIS_URL";
-        // Where PostgreSQL's programs are is this machine's business.
+        // The folder of PostgreSQL's programs depends on this machine.
         if is_setting && name != "DAYBOOK_PG_BINDIR" {
             command.env_remove(name);
         }
@@ -59,7 +59,7 @@ pub(crate) async fn run(command: &mut Command) -> Output {
         .unwrap()
 }
 
-/// The one line that a command failed with.
+/// The one line with which a command failed.
 pub(crate) async fn failure(command: &mut Command) -> String {
     let output = run(command.env("DAYBOOK_LOG", "error")).await;
     let told = String::from_utf8(output.stderr).unwrap();
@@ -80,10 +80,10 @@ pub(crate) struct Server {
     /// What it printed when it opened.
     pub(crate) welcome: Vec<String>,
     pub(crate) url: String,
-    /// What it had logged by then, and nobody has asked for yet.
+    /// Lines that it logged and that no test has read yet.
     logged: VecDeque<String>,
     log: Lines<BufReader<ChildStderr>>,
-    // A closed pipe would be a reason to complain.
+    // Kept open, because the server would complain about a closed pipe.
     _stdout: Lines<BufReader<ChildStdout>>,
 }
 
@@ -142,7 +142,7 @@ impl Server {
             .trim_end_matches("/api/v1")
     }
 
-    /// E-mail and password that the welcome tells for the first account of a kind.
+    /// The e-mail address and password that it printed for the first account of a kind.
     pub(crate) fn account(&self, kind: &str) -> (String, String) {
         let line = self
             .welcome
@@ -153,7 +153,7 @@ impl Server {
         (email.to_owned(), password.to_owned())
     }
 
-    /// An access token.
+    /// Signs in; returns an access token.
     pub(crate) async fn sign_in(&self, email: &str, password: &str) -> String {
         let body = json!({ "email": email, "password": password });
         let answer = Client::new()
@@ -167,8 +167,8 @@ impl Server {
         answer["accessToken"].as_str().unwrap().to_owned()
     }
 
-    /// Sends what must succeed, again after as long as it says where it says so; answers the body and
-    /// the position.
+    /// Sends a request that must succeed, and repeats it after `Retry-After` if the answer has one; returns the body
+    /// and the position.
     pub(crate) async fn ask(&self, request: RequestBuilder) -> (Value, Option<String>) {
         let answer = loop {
             let answer = request.try_clone().unwrap().send().await.unwrap();
@@ -219,7 +219,7 @@ impl Server {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    /// How it ended, read to the end of its log.
+    /// Waits for its end and reads its log to the end; returns the exit status.
     pub(crate) async fn ended(mut self) -> ExitStatus {
         let ending = async {
             while next(&mut self.log).await.is_some() {}
@@ -233,7 +233,7 @@ impl Server {
         self.ended().await
     }
 
-    /// As the system does it when memory runs out.
+    /// Kills it, as the system does when memory runs out.
     pub(crate) async fn kill(self) {
         self.signal(Signal::KILL);
         self.ended().await;

@@ -1,4 +1,4 @@
-//! A database that the binary works on, and what is in it.
+//! A database for the binary, and its contents.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::{daybook, run};
 
 pub(crate) const ADMIN: (&str, &str) = ("owner@shop.example", "a password of ours");
 
-/// A database, and a folder with the keys that go with it.
+/// A database, and a folder with its keys.
 pub(crate) struct Place<'a> {
     pub(crate) database: TestDatabase,
     folder: &'a Path,
@@ -106,7 +106,7 @@ impl Place<'_> {
         assert!(seeded.status.success(), "{seeded:?}");
     }
 
-    /// The file, and what it was said to hold.
+    /// Exports the log; returns the file, and what the command printed.
     pub(crate) async fn export(&self, name: &str) -> (PathBuf, String) {
         let file = self.folder.join(name);
         let exported = run(&mut self.daybook(&["export", file.to_str().unwrap()])).await;

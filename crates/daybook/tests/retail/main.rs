@@ -1,8 +1,8 @@
-//! A year of a real shop, half a million lines: what the reports say is what the file says, to the penny; after the
-//! import, after a rebuild, and when either was killed half-way.
+//! A year of a real shop, half a million lines: the reports agree with the file to the penny after the import, after a
+//! rebuild, and when either was killed half-way.
 //!
-//! Runs where `DAYBOOK_RETAIL_CSV` names the file (UCI Online Retail, doi 10.24432/C5BW33, as CSV with ISO dates),
-//! and says so where it doesn't: it has no harness, so that it is counted as ignored then, not as passed.
+//! Runs if `DAYBOOK_RETAIL_CSV` names the file (UCI Online Retail, doi 10.24432/C5BW33, as CSV with ISO dates), and
+//! otherwise says that it did not run. It has no harness, so that it then counts as ignored and not as passed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -123,7 +123,7 @@ impl Shop {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Once a third of the lines are in the log.
+    /// Kills it once a third of the lines are in the log.
     async fn kill_an_import(&self, file: &Path) {
         let mut listener = PgListener::connect_with(&self.pool).await.unwrap();
         listener.listen(daybook_log::LOG_CHANNEL).await.unwrap();
@@ -137,7 +137,7 @@ impl Shop {
         running.kill().await.unwrap();
     }
 
-    /// While one of the read models is being built.
+    /// Kills it while one of the read models is being built.
     async fn kill_a_rebuild(&self) {
         let mut running = self
             .command(&["projections", "rebuild", "--all"])
@@ -187,7 +187,7 @@ impl Shop {
             .collect()
     }
 
-    /// As of everything that is in the log.
+    /// A report that includes everything in the log.
     async fn report(&self, report: &str) -> Vec<Value> {
         let head: i64 = query_scalar("select max(position) from log.events")
             .fetch_one(&self.pool)

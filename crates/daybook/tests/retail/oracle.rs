@@ -1,10 +1,10 @@
-//! The sums that the shop must come to, taken straight from the file: by the crate csv and whole pennies, with
-//! nothing of Daybook's.
+//! The sums that the shop must report, computed directly from the file with the crate csv and in whole pennies, without
+//! any code of Daybook.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// Of one month or one product.
+/// The sums of one month or one product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
     pub(crate) orders: i64,
@@ -18,7 +18,7 @@ pub(crate) struct Sums {
 pub(crate) struct Expected {
     pub(crate) lines: u64,
     pub(crate) rejected: u64,
-    /// By month, `2010-12`: that in which an order was placed, which is when its first line was.
+    /// By month, `2010-12`. An order belongs to the month in which it was placed, which is when its first line was.
     pub(crate) months: BTreeMap<String, Sums>,
     products: HashMap<String, Sums>,
 }
@@ -64,7 +64,7 @@ impl Expected {
         expected
     }
 
-    /// The ten products of which `by` is highest, the highest first.
+    /// The ten products with the highest `by`, the highest first.
     pub(crate) fn top(&self, by: impl Fn(&Sums) -> i64) -> Vec<(String, i64, i64)> {
         let mut products: Vec<_> = self
             .products
@@ -92,7 +92,7 @@ impl Sums {
     }
 }
 
-/// None for what no price in pounds can be: below zero, or of parts of pennies.
+/// `None` for a price that pounds cannot have: negative, or with parts of a penny.
 fn pennies(price: &str) -> Option<i64> {
     let (pounds, rest) = price.split_once('.').unwrap_or((price, ""));
     let (rest, beyond) = rest.split_at(rest.len().min(2));

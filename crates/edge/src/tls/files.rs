@@ -1,4 +1,4 @@
-//! The two files, and what is wrong with them.
+//! The two files of a certificate, and what can be wrong with them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{Error as RustlsError, InconsistentKeys};
 use x509_parser::parse_x509_certificate;
 
-/// PEM files: a chain, the server's own certificate first, and that one's key.
+/// PEM files: a certificate chain that begins with the server's own certificate, and that certificate's key.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct CertificateFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
@@ -73,22 +73,25 @@ fn written(at: &DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-impl Files {
+impl CertificateFiles {
     /// `None` where neither is set; set but empty counts as not set.
-    pub fn of(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<Files>, TlsError> {
+    pub fn of(
+        certificate: Option<&Path>,
+        key: Option<&Path>,
+    ) -> Result<Option<CertificateFiles>, TlsError> {
         let given = |path: Option<&Path>| {
             path.filter(|path| !path.as_os_str().is_empty())
                 .map(Path::to_owned)
         };
         match (given(certificate), given(key)) {
-            (Some(certificate), Some(key)) => Ok(Some(Files { certificate, key })),
+            (Some(certificate), Some(key)) => Ok(Some(CertificateFiles { certificate, key })),
             (None, None) => Ok(None),
             _ => Err(TlsError::Half),
         }
     }
 
-    pub(super) fn read(&self) -> Result<Read, TlsError> {
-        Ok(Read {
+    pub(super) fn read(&self) -> Result<FileContents, TlsError> {
+        Ok(FileContents {
             certificate: contents(&self.certificate)?,
             key: contents(&self.key)?,
         })
@@ -102,19 +105,19 @@ fn contents(path: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-/// What the files held.
-pub(super) struct Read {
+/// The contents of the files.
+pub(super) struct FileContents {
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
 
-pub(super) struct Usable {
+pub(super) struct CheckedCertificate {
     pub(super) key: Arc<CertifiedKey>,
     pub(super) not_after: DateTime<Utc>,
 }
 
-impl Read {
-    /// To know the same contents again without keeping a key in memory twice.
+impl FileContents {
+    /// A digest to recognise the same contents again without keeping the key in memory twice.
     pub(super) fn digest(&self) -> [u8; 32] {
         let mut context = Context::new(&SHA256);
         context.update(&(self.certificate.len() as u64).to_be_bytes());
@@ -125,7 +128,7 @@ impl Read {
         digest
     }
 
-    pub(super) fn check(&self, files: &Files) -> Result<Usable, TlsError> {
+    pub(super) fn check(&self, files: &CertificateFiles) -> Result<CheckedCertificate, TlsError> {
         let path = &files.certificate;
         let chain = self.chain(path)?;
         let not_after = in_its_time(&chain[0], path)?;
@@ -143,7 +146,7 @@ impl Read {
                 path: files.key.clone(),
             },
         })?;
-        Ok(Usable {
+        Ok(CheckedCertificate {
             key: Arc::new(key),
             not_after,
         })
@@ -164,7 +167,7 @@ impl Read {
     }
 }
 
-/// Until when the certificate is valid, if it is now.
+/// The instant until which the certificate is valid, if it is valid now.
 fn in_its_time(certificate: &CertificateDer<'_>, path: &Path) -> Result<DateTime<Utc>, TlsError> {
     let malformed = || TlsError::Malformed {
         path: path.to_owned(),

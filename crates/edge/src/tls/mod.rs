@@ -1,4 +1,4 @@
-//! TLS 1.2 and 1.3 by rustls, with a certificate that is taken anew when its files change.
+//! TLS 1.2 and 1.3 by rustls, with a certificate that is read again when its files change.
 
 mod files;
 mod watch;
@@ -14,27 +14,27 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{ALL_VERSIONS, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-pub use self::files::{Files, TlsError};
+pub use self::files::{CertificateFiles, TlsError};
 pub use self::watch::watch;
 
 const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
-/// In place of a digest.
+/// Stands for the digest of files that cannot be read.
 const UNREADABLE: [u8; 32] = [0; 32];
 
-/// The certificate that connections are shown, with its key.
+/// The certificate and key that connections are given.
 pub struct Certificate {
-    files: Files,
+    files: CertificateFiles,
     shown: Arc<Shown>,
-    /// What the files held when they were last looked at, whether it could be used or not.
+    /// The digest of the files when they were last read, whether they could be used or not.
     seen: Mutex<[u8; 32]>,
     config: Arc<ServerConfig>,
 }
 
 impl Certificate {
-    /// Reads the files. They must be of use now: a chain and its key, and the time must be the certificate's.
-    pub fn open(files: Files) -> Result<Certificate, TlsError> {
+    /// Reads the files. They must be usable now: a chain with its key, and a certificate that is valid at this time.
+    pub fn open(files: CertificateFiles) -> Result<Certificate, TlsError> {
         let read = files.read()?;
         let usable = read.check(&files)?;
         measure::certificate(usable.not_after);
@@ -47,8 +47,8 @@ impl Certificate {
         })
     }
 
-    /// Takes what the files hold by now for the connections to come; whether it is another certificate. Files that
-    /// are of no use are an error once, and the certificate before stays.
+    /// Reads the files again and uses their certificate for new connections; answers whether it is another one. For
+    /// files that cannot be used the error is returned once, and the previous certificate stays.
     pub fn renew(&self) -> Result<bool, TlsError> {
         let read = match self.files.read() {
             Ok(read) => read,
@@ -73,7 +73,7 @@ impl Certificate {
     }
 }
 
-/// No early data, which could be replayed: rustls takes none unless it is told to.
+/// Without early data, which could be replayed: rustls accepts none unless it is configured to.
 fn config(shown: Arc<Shown>) -> Result<ServerConfig, TlsError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(ALL_VERSIONS)

@@ -1,4 +1,4 @@
-//! Looks at the files every minute, and at SIGHUP.
+//! Reads the files every minute, and at SIGHUP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::Certificate;
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Until `stop`.
+/// Runs until `stop`.
 pub async fn watch(certificate: Arc<Certificate>, stop: CancellationToken) {
     let mut hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => Some(hangup),
@@ -45,7 +45,7 @@ async fn signalled(hangup: &mut Option<Signal>) {
 }
 
 async fn renew(certificate: Arc<Certificate>) {
-    // Files may be far away.
+    // The files may be on a slow file system.
     let renewed = tokio::task::spawn_blocking(move || certificate.renew()).await;
     match renewed {
         Ok(Ok(true)) => info!("took a new TLS certificate"),

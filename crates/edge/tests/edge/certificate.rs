@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use daybook_edge::tls::Files;
+use daybook_edge::tls::CertificateFiles;
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Client, ClientBuilder};
 
@@ -12,14 +12,14 @@ pub(crate) fn client_trusting(pem: &str) -> ClientBuilder {
     Client::builder().tls_certs_only([root]).no_proxy()
 }
 
-pub(crate) fn files_in(folder: &Path) -> Files {
-    Files {
+pub(crate) fn files_in(folder: &Path) -> CertificateFiles {
+    CertificateFiles {
         certificate: folder.join("cert.pem"),
         key: folder.join("key.pem"),
     }
 }
 
-/// Writes a certificate and its key; answers the certificate.
+/// Writes a certificate and its key; returns the certificate.
 pub(crate) fn write_pair(folder: &Path, change: impl FnOnce(&mut CertificateParams)) -> String {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();

@@ -21,7 +21,7 @@ async fn a_new_certificate_is_shown_to_whoever_comes_next() {
     assert!(certificate.renew().unwrap());
     let after = identity.client().build().unwrap();
     assert_eq!(after.get(&url).send().await.unwrap().status(), 200);
-    // Connections that are open go on as they are.
+    // Open connections continue to work.
     assert_eq!(before.get(&url).send().await.unwrap().status(), 200);
 }
 

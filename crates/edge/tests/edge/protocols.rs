@@ -78,7 +78,7 @@ async fn who_does_not_want_tls_gets_nothing_where_there_is_a_certificate() {
         .await
         .unwrap();
     let mut answer = Vec::new();
-    // Closed in order or not, depending on what was still unread.
+    // The connection is closed with or without an error, depending on what was still unread.
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
 }

@@ -1,4 +1,4 @@
-//! An edge on a free port, with a certificate of its own where one is wanted.
+//! An edge on a free port, with a certificate of its own if the test wants one.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::{get, post};
-use daybook_edge::tls::{Certificate, Files};
-use daybook_edge::{Edge, Limits, OverTls};
+use daybook_edge::tls::{Certificate, CertificateFiles};
+use daybook_edge::{ConnectionLimits, Edge, OverTls};
 use reqwest::ClientBuilder;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -25,10 +25,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::certificate::{client_trusting, files_in, write_pair};
 
-/// Far more than anything takes.
+/// Far more time than anything takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A time limit that is to run out.
+/// A time limit that the test exceeds.
 pub(crate) const SHORT: Duration = Duration::from_millis(200);
 
 pub(crate) struct Site {
@@ -58,7 +58,7 @@ impl Site {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Returns once it has stopped by itself.
+    /// Returns once it has stopped on its own.
     pub(crate) async fn stopped(self) {
         timeout(PATIENCE, self.serving)
             .await
@@ -67,13 +67,13 @@ impl Site {
     }
 }
 
-pub(crate) fn with_limits(change: impl FnOnce(&mut Limits)) -> Edge {
+pub(crate) fn with_limits(change: impl FnOnce(&mut ConnectionLimits)) -> Edge {
     let mut edge = Edge::default();
     change(&mut edge.limits);
     edge
 }
 
-/// Answers how it was reached, and what it was sent.
+/// `/` tells how it was reached, `/echo` answers with the body that it was sent.
 pub(crate) fn echo() -> Router {
     let how = |request: Request| async move {
         let over_tls = request.extensions().get::<OverTls>().is_some();
@@ -101,7 +101,7 @@ impl Identity {
         self.folder.path()
     }
 
-    pub(crate) fn files(&self) -> Files {
+    pub(crate) fn files(&self) -> CertificateFiles {
         files_in(self.folder.path())
     }
 

@@ -14,7 +14,7 @@ use crate::site::{Identity, PATIENCE, SHORT, Site, echo, with_limits};
 
 const LONG: Duration = Duration::from_secs(600);
 
-/// A time limit that a machine with much else to do keeps to.
+/// A time limit that even a busy machine does not exceed.
 const AMPLE: Duration = Duration::from_secs(1);
 
 /// Sends a head that never ends, a byte at a time, until it is cut off.
@@ -31,7 +31,7 @@ async fn trickle(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Duration {
             }
         }
     };
-    // However the connection ends.
+    // It does not matter how the connection ends.
     let _: std::io::Result<()> = timeout(PATIENCE, trickling).await.expect("it is cut off");
     start.elapsed()
 }
@@ -81,7 +81,7 @@ async fn a_connection_may_rest_for_longer_than_a_head_may_take() {
     let site = Site::open(short_head(Edge::default()), echo()).await;
     let mut stream = site.connect().await;
     for _ in 0..2 {
-        // What is tested is that this much time may pass.
+        // The test is that this much time may pass.
         sleep(SHORT * 2).await;
         stream
             .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -139,7 +139,7 @@ async fn http2(site: &Site) -> (Requests, tokio::task::JoinHandle<()>) {
     (requests, ended)
 }
 
-/// Tells when it is dropped.
+/// Reports when it is dropped.
 struct Held(mpsc::Sender<()>);
 
 impl Drop for Held {
@@ -148,7 +148,7 @@ impl Drop for Held {
     }
 }
 
-/// `/endless` is answered for as long as somebody takes it; when nobody does any more, that is told.
+/// Answers `/endless` as long as somebody reads the answer; reports when nobody does any more.
 fn endless() -> (Router, mpsc::Receiver<()>) {
     let (held, let_go) = mpsc::channel(1);
     let answer = move || {
@@ -192,7 +192,7 @@ async fn who_gives_no_leave_to_send_more_is_cut_off() {
     let request = hyper::Request::get("http://localhost/endless").body(Body::empty());
     let answer = requests.send_request(request.unwrap()).await.unwrap();
     assert_eq!(answer.status(), 200);
-    // The client's side goes on: it answers pings and reads frames, and nobody asks for the body.
+    // The client stays active: it answers pings and reads frames, but never reads the body.
     let cut_off = timeout(PATIENCE, let_go.recv()).await;
     assert!(cut_off.expect("it is cut off").is_some());
     drop(answer);
@@ -212,7 +212,7 @@ async fn an_answer_that_is_taken_slowly_goes_on() {
         let answer = client.get(site.url("http", "/endless")).send().await;
         let mut parts = answer.unwrap().bytes_stream();
         let start = Instant::now();
-        // Longer than whoever takes nothing has.
+        // Longer than a client that reads nothing may take.
         while start.elapsed() < AMPLE * 2 {
             parts.next().await.unwrap().unwrap();
             sleep(Duration::from_millis(1)).await;

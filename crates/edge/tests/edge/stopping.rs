@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::site::{Identity, SHORT, Site, echo, with_limits};
 
-/// `/wait` tells when it is asked, and answers when it may.
+/// `/wait` reports when a request arrives, and answers when the test lets it.
 fn waiting() -> (Router, mpsc::Receiver<()>, Arc<Notify>) {
     let (asked, arrivals) = mpsc::channel(16);
     let may = Arc::new(Notify::new());
@@ -23,7 +23,7 @@ fn waiting() -> (Router, mpsc::Receiver<()>, Arc<Notify>) {
     (Router::new().route("/wait", get(wait)), arrivals, may)
 }
 
-/// A request that is being answered at the stop is answered, and then nobody is served any more.
+/// A request that is being answered at the stop is answered, and after that no new one.
 async fn is_answered(
     site: Site,
     url: String,

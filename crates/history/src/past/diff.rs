@@ -1,5 +1,5 @@
-//! What differs between two JSON documents, field by field. Compared as text, so that numbers stay as exact as they
-//! were written.
+//! The differences between two JSON documents, field by field. Values are compared as text, so that numbers stay
+//! exactly as they were written.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ pub struct Change {
     pub after: Option<Box<RawValue>>,
 }
 
-/// The fields in which `after` differs from `before`. Objects and arrays that both have are gone through; what only
-/// one has is one change.
+/// The fields in which `after` differs from `before`. Objects and arrays that are in both are compared inside; one that
+/// is only in one of them is a single change.
 pub(super) fn changes(before: &str, after: &str) -> Result<Vec<Change>, serde_json::Error> {
     let mut found = Vec::new();
     let (before, after) = (serde_json::from_str(before)?, serde_json::from_str(after)?);

@@ -1,4 +1,4 @@
-//! Resources folded from the log up to a position. `None`: it was not there yet, or not any more.
+//! Resources folded from the log up to a position. `None` means that the resource did not exist yet, or no longer.
 
 use chrono::{DateTime, Utc};
 use daybook_domain::order::{ImportedLine, Order, OrderEvent};
@@ -12,20 +12,20 @@ use daybook_log::{Feed, LogError, Position, RecordedEvent};
 
 const CHUNK: i64 = 1_000;
 
-/// An order with the lines of an imported one, of which its state keeps only digests.
+/// An order; of an imported one also its lines, because its state keeps only digests of them.
 pub struct PastOrder {
     pub id: OrderId,
     pub order: Versioned<Order>,
     pub imported_lines: Vec<ImportedLine>,
 }
 
-/// A product, and what could be ordered of it.
+/// A product with the stock that could be ordered.
 pub struct PastProduct {
     pub id: ProductId,
     pub product: Versioned<Product>,
     pub available: u64,
     pub stock_version: i64,
-    /// The later of the product's and its stock's last change.
+    /// The last change of the product or of its stock, whichever is later.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -71,7 +71,7 @@ pub async fn order_at(
     }
 }
 
-/// `None` where it was not there yet, or not any more.
+/// `None` if it did not exist yet, or no longer.
 pub async fn product_at(
     feed: &Feed,
     id: ProductId,
@@ -91,7 +91,7 @@ pub async fn product_at(
     }))
 }
 
-/// Of version 0 where nothing had been received yet.
+/// Has version 0 if nothing had been received yet.
 pub async fn stock_at(
     feed: &Feed,
     id: ProductId,
@@ -130,7 +130,7 @@ pub(super) async fn state_at<A: Clone + Default>(
     Ok((found.version > 0).then(|| typed(&found, of_type)))
 }
 
-/// A state as its own type. A stream's state is of the stream's type, so there is always one.
+/// A state as its own type. A stream's state always has the stream's type, so the conversion succeeds.
 fn typed<A: Clone + Default>(
     found: &Versioned<State>,
     of_type: impl Fn(&State) -> Option<&A>,

@@ -1,8 +1,8 @@
-//! What was: resources as they were at a moment, what changed between two, and what a product cost.
+//! The past: resources as they were at a moment, what changed between two moments, and what a product cost.
 //!
-//! Everything is folded from the log, so it is there for every resource from its first event on, whatever the read
-//! models hold; and as personal data is opened with the keys that exist now, nobody is remembered here who was
-//! forgotten since.
+//! Everything is folded from the log, so it exists for every resource from its first event on, whatever the read models
+//! contain. Personal data is decrypted with the keys that exist now, so a person who was erased since does not appear
+//! here.
 
 mod diff;
 mod fold;

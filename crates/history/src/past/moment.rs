@@ -5,9 +5,9 @@ use std::str::FromStr;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use daybook_log::{Feed, LogError, Position};
 
-/// An instant means what the log had recorded by then, to the millisecond, which is what answers show: an event is in
-/// what was by its own `recordedAt`. When something is said to have happened does not matter; an import says of old
-/// orders that they happened long ago.
+/// An instant means everything that the log had recorded by then, to the millisecond, which is what answers show: an
+/// event belongs to the state at its own `recordedAt`. The time at which something is said to have happened does not
+/// matter: imported orders happened long before they were recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     Position(Position),
@@ -44,8 +44,8 @@ impl MomentError {
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
 impl Moment {
-    /// The last position that belongs to it, 0 where none does. What is yet to come is refused, since the answer
-    /// would not stay true.
+    /// The last position that belongs to it, or 0 if there is none. An instant in the future is refused, since the
+    /// answer would not stay true.
     pub async fn position(self, feed: &Feed, now: DateTime<Utc>) -> Result<Position, MomentError> {
         match self {
             Moment::Position(position) => match feed.head().await? {
@@ -70,7 +70,7 @@ impl FromStr for Moment {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().map(Moment::Position).map_err(|_| NoMoment);
         }
-        // chrono takes other separators than T, too.
+        // chrono accepts other separators than T, too.
         if text.get(10..11) != Some("T") {
             return Err(NoMoment);
         }

@@ -1,34 +1,34 @@
-//! What a product cost, and what Directive 98/6/EC, article 6a, asks to be told with a price reduction: the prior
-//! price, which is the lowest that was applied during the 30 days before it.
+//! What a product cost, and the prior price that Directive 98/6/EC, article 6a, requires with every price reduction:
+//! the lowest price that was applied during the 30 days before it.
 //!
-//! A price applies from the instant at which it was set up to, and not including, the one at which the next was set.
-//! One that was replaced at the same instant was never applied.
+//! A price applies from the instant at which it was set up to, and not including, the instant at which the next one was
+//! set. A price that was replaced at the same instant was never applied.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_domain::product::ProductEvent;
 use daybook_domain::{Event, Money, ProductId, StreamId};
 use daybook_log::{Feed, LogError, RecordedEvent};
 
-/// How far back a prior price reaches.
+/// How far back a prior price looks.
 const PRIOR: TimeDelta = TimeDelta::days(30);
 const CHUNK: i64 = 1_000;
 
-/// A price and when it applied.
+/// A price and the time during which it applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     pub from: DateTime<Utc>,
-    /// Not included. `None`: it still applies.
+    /// Exclusive. `None` means that it still applies.
     pub until: Option<DateTime<Utc>>,
     pub price: Money,
-    /// Where it was set below the price before it: the lowest price of the 30 days before that.
+    /// Only if it was set below the price before it: the lowest price of the 30 days before that.
     pub prior_price: Option<Money>,
 }
 
-/// The prices of a product on sale, the oldest first, never none.
+/// The prices of a product on sale, the oldest first. There is always at least one.
 #[derive(Debug)]
 pub struct PriceHistory(Vec<Period>);
 
-/// `None`: there is no such product, or it was retired.
+/// `None` if there is no such product, or it was retired.
 pub async fn price_history(feed: &Feed, id: ProductId) -> Result<Option<PriceHistory>, LogError> {
     let mut periods = Periods::default();
     let mut sequence = 0;
@@ -84,7 +84,7 @@ impl Periods {
         }
     }
 
-    /// Clocks may step back, but a price cannot end before it began.
+    /// A clock may step back, but a price cannot end before it began.
     fn set(&mut self, price: Money, at: DateTime<Utc>) {
         let from = self.periods.last().map_or(at, |last| last.from.max(at));
         self.periods.pop_if(|last| last.from == from);
@@ -118,7 +118,7 @@ impl Periods {
     }
 }
 
-/// The lowest price that applied at any time in the 30 days before `end`, of periods that follow each other.
+/// The lowest price that applied at any time in the 30 days before `end`. The periods follow each other without gaps.
 fn lowest(periods: &[Period], end: DateTime<Utc>) -> Option<Money> {
     let start = end - PRIOR;
     periods
@@ -142,7 +142,7 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(day)
     }
 
-    /// Prices as they were set, at days or parts of them.
+    /// A history of prices that were set at these instants.
     fn history(set: &[(DateTime<Utc>, i64)]) -> PriceHistory {
         let mut periods = Periods::default();
         for (at, minor) in set {

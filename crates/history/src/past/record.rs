@@ -1,5 +1,5 @@
-//! What a stream says of its resource: everything that its events hold, in the words of the API, and nothing that is
-//! drawn from another stream.
+//! The fields of a resource that its own stream tells: everything that its events contain, with the API's field names,
+//! and nothing from another stream.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::diff::{Change, changes};
 use super::fold::{PastOrder, order_at, state_at, was_there};
 
-/// What a stream's resource was like. Personal data that was erased is null.
+/// A resource as its stream tells it. Personal data that was erased is null.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Record {
@@ -139,7 +139,7 @@ pub(crate) async fn record_at(
     })
 }
 
-/// What changed in a stream's resource after one position and up to another. `None`: the stream has no events.
+/// What changed in a stream's resource after one position and up to another. `None` if the stream has no events.
 pub async fn changes_between(
     feed: &Feed,
     stream: StreamId,
@@ -158,7 +158,7 @@ pub async fn changes_between(
     })
 }
 
-/// What is not there has no fields.
+/// A resource that does not exist has no fields.
 fn as_text(record: Option<Record>) -> Result<String, serde_json::Error> {
     record.map_or(Ok("{}".to_owned()), |record| serde_json::to_string(&record))
 }
@@ -186,7 +186,7 @@ impl UserRecord {
             email_verified: *email_verified,
             created_at: user.created_at.into(),
             updated_at: user.updated_at.into(),
-            // Nothing else happens to an account that is deactivated, or after it was erased.
+            // Nothing else happens to an account after it was deactivated or erased.
             deactivated_at: deactivated.then(|| user.updated_at.into()),
             erased_at: erased.then(|| user.updated_at.into()),
         }

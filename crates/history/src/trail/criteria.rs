@@ -1,4 +1,4 @@
-//! What a search of the trail asks for, and the filter that it comes to.
+//! The criteria of a search of the trail, and the filter that is made from them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_domain::{AggregateType, EventType};
@@ -8,21 +8,21 @@ use uuid::Uuid;
 
 use super::{Trail, TrailError};
 
-/// Events have to fit everything that is given.
+/// An event must match every criterion that is given.
 #[derive(Clone, Debug, Default)]
 pub struct Criteria {
     pub actor: Option<Actor>,
     pub stream_type: Option<AggregateType>,
-    /// Any of these; empty: any at all.
+    /// Any of these types; empty means any type at all.
     pub types: Vec<EventType>,
     pub correlation_id: Option<Uuid>,
     /// Recorded at or after.
     pub from: Option<DateTime<Utc>>,
     /// Recorded before.
     pub to: Option<DateTime<Utc>>,
-    /// The first position.
+    /// The first position to include.
     pub from_position: Option<Position>,
-    /// The last position.
+    /// The last position to include.
     pub to_position: Option<Position>,
 }
 
@@ -43,8 +43,8 @@ impl Criteria {
 }
 
 impl Trail {
-    /// Between positions that the log has by now. The log takes events in the order of their
-    /// positions, so that a time is a stretch of positions.
+    /// Makes the filter, between positions that the log has by now. The log records events in the order of their
+    /// positions, so a period of time is a range of positions.
     pub(super) async fn filter(&self, criteria: &Criteria) -> Result<TrailFilter, TrailError> {
         let mut from = criteria.from_position.unwrap_or(1).max(1);
         let mut through = self.feed.head().await?;
@@ -66,14 +66,14 @@ impl Trail {
         })
     }
 
-    /// The last position that was recorded before an instant. PostgreSQL counts microseconds.
+    /// The last position that was recorded before an instant. PostgreSQL stores microseconds.
     async fn last_before(&self, instant: DateTime<Utc>) -> Result<Position, TrailError> {
         let before = instant - TimeDelta::microseconds(1);
         Ok(self.feed.position_at(before).await?)
     }
 }
 
-/// The event type of this name.
+/// The event type with this name.
 pub fn event_type(name: &str) -> Option<EventType> {
     let mut types = AggregateType::ALL.iter().flat_map(|of| of.event_types());
     types.find(|of| of.name == name).copied()

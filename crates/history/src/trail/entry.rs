@@ -76,7 +76,7 @@ pub(super) enum MeansName {
 }
 
 impl Entry {
-    /// `before` is the state of the event's stream before it, where its sentence takes that.
+    /// `before` is the state of the event's stream before the event, if the sentence needs it.
     pub(super) fn of(recorded: RecordedEvent, before: &State) -> Result<Entry, TrailError> {
         let sentence = recorded.event.describe(before);
         let RecordedEvent {
@@ -129,7 +129,7 @@ impl Cause {
     }
 }
 
-/// What the request that set it off is called: by itself, else by what it led to.
+/// The id of the request that caused the event, or the correlation's id if the request has none.
 pub(super) fn request_of(metadata: &Metadata) -> String {
     match &metadata.request_id {
         Some(id) if !id.is_empty() => id.clone(),

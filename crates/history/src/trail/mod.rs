@@ -1,8 +1,8 @@
 //! The audit trail, for people: the log's events with who caused them, why, and a sentence each.
 //!
-//! Which events are meant, the read model `trail` knows (or the stream they are in); what they say
-//! comes from the log, so that nothing shown here can be out of step with it. Everything is read in
-//! chunks: a trail of any length takes the memory of one.
+//! The read model `trail` (or the stream that is read) tells which events are meant; their content comes from the log,
+//! so that nothing shown here can differ from it. Everything is read in chunks: a trail of any length takes the memory
+//! of one chunk.
 
 mod criteria;
 mod entry;
@@ -19,7 +19,7 @@ pub use self::criteria::{Criteria, event_type};
 pub use self::entry::{CauseKind, Entry};
 pub use self::narrator::Narrator;
 pub use self::request::{MOST_EVENTS, RequestTree};
-pub use self::search::{Place, Search, SearchPage};
+pub use self::search::{PageStart, Search, SearchPage};
 pub use self::walk::Walk;
 
 /// Where trails are read.
@@ -48,13 +48,13 @@ impl Trail {
         Trail { feed, queries }
     }
 
-    /// The entry at a position, if the log has got that far.
+    /// The entry at a position, if the log has reached it.
     pub async fn at(&self, position: Position) -> Result<Option<Entry>, TrailError> {
         let events = self.feed.read_at(&[position]).await?;
         Ok(self.entries(events).await?.pop())
     }
 
-    /// What is to be shown of these events, which are in the order of their positions.
+    /// The entries of these events, which must be in the order of their positions.
     pub async fn entries(&self, events: Vec<RecordedEvent>) -> Result<Vec<Entry>, TrailError> {
         Narrator::new(self.feed.clone()).tell(events).await
     }

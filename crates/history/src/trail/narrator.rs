@@ -1,9 +1,8 @@
-//! Makes entries of events. A sentence that tells what was before takes the state of the event's
-//! stream at that time, which is worked out here: once for a stream and chunk, from what is known of
-//! the chunk before.
+//! Makes entries of events. A sentence that mentions the value before takes the state of the event's stream at that
+//! time. That state is computed here, once for a stream and chunk, starting from the states of the chunk before.
 //!
-//! Streams whose events tell what was before are those of products, categories and people, which are
-//! short. Orders and stocks are long, and their sentences need nothing.
+//! Only the streams of products, categories and people have events that mention the value before, and these streams are
+//! short. Orders and stocks are long, and their sentences need no state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,10 +11,10 @@ use daybook_log::{Feed, LogError, RecordedEvent, StreamRange};
 
 use super::{Entry, TrailError};
 
-/// Events that are loaded at once to work out states.
+/// How many events are loaded at once to compute states.
 const LOADED: i64 = 2_000;
 
-/// More states than this are not kept from one chunk to the next.
+/// How many states are kept from one chunk to the next, at most.
 const KEPT: usize = 5_000;
 
 pub struct Narrator {
@@ -34,7 +33,7 @@ impl Narrator {
         }
     }
 
-    /// The entries of these events, which are in the order of their positions.
+    /// The entries of these events, which must be in the order of their positions.
     pub async fn tell(&mut self, events: Vec<RecordedEvent>) -> Result<Vec<Entry>, TrailError> {
         let past = self.past_of(&events).await?;
         let entry = |event: RecordedEvent| {
@@ -77,7 +76,7 @@ impl Narrator {
         Ok(past)
     }
 
-    /// Starts from what is known of a stream, if that is not too late; answers what has to be loaded.
+    /// Starts from the known state of a stream, if that is not too late; returns the range of events to load.
     fn begin(
         &mut self,
         stream: StreamId,
@@ -119,7 +118,7 @@ impl Narrator {
     }
 }
 
-/// Cuts stretches up so that none of the portions, in order, has more events than are loaded at once.
+/// Cuts ranges up so that none of the portions, in order, has more events than are loaded at once.
 fn in_portions(stretches: &[StreamRange]) -> Vec<Vec<StreamRange>> {
     let mut portions = vec![Vec::new()];
     let mut room = LOADED;

@@ -1,4 +1,4 @@
-//! Everything that one request set off, as a tree: what it led to, and what that led to.
+//! Everything that one request caused, as a tree: the events that it led to, and the events that those led to.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::entry::MeansName;
 use super::{Entry, Trail, TrailError};
 
-/// A tree has no more events than this, the first ones; a search goes through all.
+/// A tree has at most this many events, the first ones; a search goes through all of them.
 pub const MOST_EVENTS: usize = 1_000;
 
-/// What would stand deeper stands beside what it followed from.
+/// An event that would be deeper stands beside the event that it followed from.
 const DEEPEST: usize = 64;
 
 /// A request and what it set off.
@@ -65,7 +65,8 @@ impl Trail {
 }
 
 impl RequestTree {
-    /// Of a correlation's events, in the order of their positions. `None` without any.
+    /// Makes the tree of a correlation's events, which must be in the order of their positions. `None` if there are
+    /// none.
     pub fn of(entries: Vec<Entry>, is_complete: bool) -> Option<RequestTree> {
         let first = entries.first()?;
         Some(RequestTree {
@@ -102,7 +103,7 @@ fn grow(entries: Vec<Entry>) -> Vec<Effect> {
     roots
 }
 
-/// The index of the event that led to each, where it is among those before it.
+/// For each entry the index of the event that led to it, if that is among those before it.
 fn parents(entries: &[Entry]) -> Vec<Option<usize>> {
     let mut indices = HashMap::new();
     let mut parents: Vec<Option<usize>> = Vec::with_capacity(entries.len());
@@ -130,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    /// An event at this position, led to by the event at another; 0 is none of this correlation.
+    /// An event at `position` that the event at `cause` led to; 0 is a position outside of this correlation.
     fn entry(position: i64, cause: Option<i64>) -> Entry {
         let id = |number: i64| Uuid::from_u128(number as u128);
         let stream = StreamId::stock(id(1).into());
@@ -154,7 +155,7 @@ mod tests {
         Entry::of(recorded, &State::empty(stream.aggregate_type)).unwrap()
     }
 
-    /// `[[position, [what it led to]], …]`
+    /// `[[position, [effects]], …]`
     fn shape(effects: &[Effect]) -> Value {
         let shapes = effects
             .iter()
@@ -171,7 +172,7 @@ mod tests {
             (4, Some(3)),
             (5, Some(2)),
             (6, Some(1)),
-            // What comes later, or is not there, has led to nothing here.
+            // An event that comes later, or does not exist, cannot be the cause here.
             (7, Some(8)),
             (8, Some(0)),
         ];

@@ -1,4 +1,4 @@
-//! A search of the trail: its events page by page, or all of them one chunk after the other.
+//! A search of the trail: its events page by page, or all of them chunk by chunk.
 
 use std::ops::RangeInclusive;
 
@@ -9,10 +9,10 @@ use daybook_projections::trail::{TrailFilter, TrailOrder};
 use super::criteria::Criteria;
 use super::{Entry, Trail, TrailError, Walk};
 
-/// More than this are not counted.
+/// Counting stops at this number.
 pub(crate) const MOST_COUNTED: i64 = 10_000;
 
-/// What a search has found. It holds on to the log as it was when it was opened: later events are not in it.
+/// The result of a search. It keeps to the log as it was when the search was made: later events are not in it.
 pub struct Search {
     pub(super) trail: Trail,
     filter: TrailFilter,
@@ -21,20 +21,20 @@ pub struct Search {
 }
 
 enum Source {
-    /// Every event between the filter's positions, which are dense.
+    /// Every event between the filter's positions. Positions have no gaps, so nothing has to be looked up.
     Log,
     Index,
-    /// Few enough to be listed.
+    /// So few events that their positions are listed here.
     Listed(Vec<Position>),
 }
 
-/// Where a page begins or ends.
+/// Where a page starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PageStart {
     First,
-    /// Follows the event at this position.
+    /// The page follows the event at this position.
     After(Position),
-    /// Is followed by the event at this position.
+    /// The page comes before the event at this position.
     Before(Position),
 }
 
@@ -45,7 +45,7 @@ pub struct SearchPage {
 }
 
 impl Trail {
-    /// Searches all streams, or only these.
+    /// Searches all streams, or only the given one.
     pub async fn search(
         &self,
         criteria: &Criteria,
@@ -83,7 +83,7 @@ impl Trail {
 }
 
 impl Search {
-    /// How many events it has; `None`: more than are counted.
+    /// How many events it has. `None` if there are more than are counted.
     pub async fn count(&self) -> Result<Option<i64>, TrailError> {
         match &self.source {
             Source::Log => Ok(Some((self.filter.through - self.filter.from + 1).max(0))),
@@ -96,17 +96,17 @@ impl Search {
         }
     }
 
-    pub async fn page(&self, place: Place, limit: u32) -> Result<SearchPage, TrailError> {
+    pub async fn page(&self, start: PageStart, limit: u32) -> Result<SearchPage, TrailError> {
         let limit = limit as usize;
-        let (range, order) = match place {
-            Place::First => (self.all(), self.order),
-            Place::After(position) => (self.beyond(position, self.order), self.order),
-            Place::Before(position) => {
+        let (range, order) = match start {
+            PageStart::First => (self.all(), self.order),
+            PageStart::After(position) => (self.beyond(position, self.order), self.order),
+            PageStart::Before(position) => {
                 let back = reversed(self.order);
                 (self.beyond(position, back), back)
             }
         };
-        // One more than asked for tells whether there is another page that way.
+        // Fetching one more than asked for tells whether there is another page in that direction.
         let mut found = self.positions(range, order, limit + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);
@@ -115,10 +115,10 @@ impl Search {
         if self.order == TrailOrder::NewestFirst {
             entries.reverse();
         }
-        let (has_next, has_prev) = match place {
-            Place::First => (more, false),
-            Place::After(_) => (more, true),
-            Place::Before(_) => (true, more),
+        let (has_next, has_prev) = match start {
+            PageStart::First => (more, false),
+            PageStart::After(_) => (more, true),
+            PageStart::Before(_) => (true, more),
         };
         Ok(SearchPage {
             entries,
@@ -136,7 +136,7 @@ impl Search {
         self.filter.from..=self.filter.through
     }
 
-    /// What comes after a position in this order.
+    /// The positions that come after this one in this order.
     pub(super) fn beyond(&self, position: Position, order: TrailOrder) -> RangeInclusive<Position> {
         let TrailFilter { from, through, .. } = self.filter;
         match order {

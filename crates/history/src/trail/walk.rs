@@ -1,4 +1,4 @@
-//! A trail of any length, one chunk after the other.
+//! Reads a trail of any length, chunk by chunk.
 
 use std::ops::RangeInclusive;
 
@@ -10,13 +10,13 @@ use super::{Entry, Narrator, Search, Trail, TrailError};
 
 const CHUNK: usize = 1_000;
 
-/// Goes through what a search has found, or through a stream.
+/// Goes through the result of a search, or through a stream.
 pub struct Walk {
     narrator: Narrator,
-    way: Way,
+    source: Source,
 }
 
-enum Way {
+enum Source {
     Found {
         search: Search,
         rest: RangeInclusive<Position>,
@@ -24,7 +24,7 @@ enum Way {
     Stream {
         trail: Trail,
         stream: StreamId,
-        /// What has been gone through.
+        /// The last sequence that was read.
         after: i64,
         through: i64,
     },
@@ -35,7 +35,7 @@ impl Trail {
     pub fn walk_stream(&self, stream: StreamId, through: i64) -> Walk {
         Walk {
             narrator: Narrator::new(self.feed.clone()),
-            way: Way::Stream {
+            source: Source::Stream {
                 trail: self.clone(),
                 stream,
                 after: 0,
@@ -49,7 +49,7 @@ impl Walk {
     pub(super) fn through(search: Search) -> Walk {
         Walk {
             narrator: Narrator::new(search.trail.feed.clone()),
-            way: Way::Found {
+            source: Source::Found {
                 rest: search.all(),
                 search,
             },
@@ -58,7 +58,7 @@ impl Walk {
 
     /// The next entries; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, TrailError> {
-        let (events, order) = self.way.next().await?;
+        let (events, order) = self.source.next().await?;
         if events.is_empty() {
             return Ok(None);
         }
@@ -70,11 +70,11 @@ impl Walk {
     }
 }
 
-impl Way {
+impl Source {
     /// The next events in the order of their positions, and the order in which they are to be shown.
     async fn next(&mut self) -> Result<(Vec<RecordedEvent>, TrailOrder), TrailError> {
         match self {
-            Way::Found { search, rest } => {
+            Source::Found { search, rest } => {
                 let order = search.order;
                 let found = search.positions(rest.clone(), order, CHUNK).await?;
                 if let Some(last) = found.last() {
@@ -82,7 +82,7 @@ impl Way {
                 }
                 Ok((search.trail.feed.read_at(&found).await?, order))
             }
-            Way::Stream {
+            Source::Stream {
                 trail,
                 stream,
                 after,

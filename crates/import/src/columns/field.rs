@@ -1,4 +1,4 @@
-/// What an order's line is made from.
+/// The parts of an order's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     Order,
@@ -45,7 +45,7 @@ impl Field {
         }
     }
 
-    /// Headers that common exports have, the likelier first, in lower case, letters and digits only.
+    /// Headers that common exports use, the more likely first, in lower case, letters and digits only.
     pub(super) const fn usual_headers(self) -> &'static [&'static str] {
         match self {
             Field::Order => &[

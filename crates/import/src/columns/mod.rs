@@ -1,4 +1,4 @@
-//! Which column of a table holds what.
+//! Which column of a table holds which field.
 
 mod field;
 
@@ -8,7 +8,7 @@ pub(crate) use field::Field;
 
 use super::fields::Fields;
 
-/// One of `--columns`: `order=InvoiceNo`, or by number from 1, `order=3`.
+/// A part of `--columns`: `order=InvoiceNo`, or by number from 1, `order=3`.
 #[derive(Clone, Debug)]
 pub struct NamedColumn {
     field: Field,
@@ -44,12 +44,12 @@ pub struct ColumnsError(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Columns {
     indices: [Option<usize>; Field::ALL.len()],
-    /// Fields that each row must have.
+    /// The number of fields that each row must have.
     width: usize,
 }
 
 impl Columns {
-    /// By the headers in a table's first row; `named` ones go before the usual ones.
+    /// Finds the columns by the headers in a table's first row; `named` ones take precedence over the usual ones.
     pub(crate) fn by_header(
         header: &Fields,
         named: &[NamedColumn],
@@ -69,7 +69,7 @@ impl Columns {
         .map_err(|missing| missing.with(&format!("the file has {}", headers.join(", "))))
     }
 
-    /// By number only, for a table that begins with its first order.
+    /// Finds the columns by number only, for a table that begins with its first order.
     pub(crate) fn by_number(
         first: &Fields,
         named: &[NamedColumn],
@@ -85,7 +85,7 @@ impl Columns {
         .map_err(|missing| missing.with(&format!("the first row has {width} fields")))
     }
 
-    /// The field's text in a row; empty where the table has no such column.
+    /// The field's text in a row; empty if the table has no such column.
     pub(crate) fn get<'f>(&self, fields: &'f Fields, field: Field) -> &'f str {
         self.indices[field as usize].map_or("", |index| fields.get(index))
     }
@@ -120,7 +120,7 @@ impl Columns {
     }
 }
 
-/// What was looked for and is not there.
+/// What was looked for and was not found.
 struct Missing(String);
 
 impl Missing {
@@ -147,7 +147,7 @@ fn find_named(headers: &[&str], field: Field, name: &str) -> Result<usize, Missi
         .ok_or_else(|| Missing::one(field, &format!("there is no column {name}")))
 }
 
-/// A header that stands twice does not say which column is meant.
+/// A header that occurs twice does not tell which column is meant.
 fn only(headers: &[&str], index: usize, field: Field) -> Result<usize, Missing> {
     let header = headers[index];
     match headers.iter().filter(|other| **other == header).count() {
@@ -164,7 +164,7 @@ fn number(name: &str, width: usize) -> Option<usize> {
     (1..=width).contains(&number).then(|| number - 1)
 }
 
-/// `Invoice No.`, `invoice_no` and `InvoiceNo` are one header.
+/// `Invoice No.`, `invoice_no` and `InvoiceNo` count as the same header.
 fn plain(header: &str) -> String {
     header
         .chars()

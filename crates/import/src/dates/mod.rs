@@ -1,4 +1,4 @@
-//! When an order was placed, as other shops write it.
+//! Reads when an order was placed, in the formats of other shops.
 
 mod usual;
 
@@ -28,10 +28,10 @@ pub(crate) enum Format {
 
 /// A format that chrono cannot read.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no date format; write it like \"%d/%m/%Y %H:%M\"")]
+#[error("{0:?} is not a date format; write it like \"%d/%m/%Y %H:%M\"")]
 pub struct BadFormat(String);
 
-/// For the command line.
+/// Parses the value of `--date-format`.
 pub fn given(format: &str) -> Result<String, BadFormat> {
     if StrftimeItems::new(format).any(|item| item == Item::Error) {
         return Err(BadFormat(format.to_owned()));
@@ -50,7 +50,7 @@ impl fmt::Display for Format {
 }
 
 impl Format {
-    /// The instant; a local time is taken as one of `zone`.
+    /// The instant; a local time is taken as one in `zone`.
     pub(crate) fn read(&self, text: &str, zone: Tz) -> Option<DateTime<Utc>> {
         let (local, offset) = match self {
             Format::Given(format) => by_format(text, format)?,
@@ -63,7 +63,7 @@ impl Format {
     }
 }
 
-/// Watches dates go by, to tell days from months.
+/// Looks at all dates, to find out which number is the day and which the month.
 #[derive(Debug, Default)]
 pub(crate) struct DateSurvey {
     day_first: Option<String>,
@@ -71,7 +71,7 @@ pub(crate) struct DateSurvey {
     either: Option<String>,
 }
 
-/// Why a file's dates cannot be told for certain.
+/// Why a file's dates cannot be read with certainty.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmbiguousDates {
     #[error(
@@ -116,7 +116,7 @@ impl DateSurvey {
     }
 }
 
-/// A wall clock's time; an offset where the text names one.
+/// A local time, with an offset if the text has one.
 type Local = (NaiveDateTime, Option<FixedOffset>);
 
 fn by_format(text: &str, format: &str) -> Option<Local> {
@@ -129,7 +129,8 @@ fn by_format(text: &str, format: &str) -> Option<Local> {
     Some((local.ok()?, None))
 }
 
-/// An hour that happened twice is its first; one that was skipped is as the clock stood before.
+/// A local time that occurred twice means the first one; one that was skipped is read with the offset before the
+/// change.
 fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
     let instant = |local| match zone.from_local_datetime(&local) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.to_utc()),

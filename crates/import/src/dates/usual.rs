@@ -1,4 +1,4 @@
-//! The ways in which most systems write a date and a time.
+//! The formats in which most systems write a date and a time.
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, Offset, Utc};
 
@@ -13,7 +13,7 @@ pub(super) fn read(text: &str, order: DayOrMonth) -> Option<Local> {
     Some((date.and_time(time), offset))
 }
 
-/// The first two numbers of a date of which only the file can tell whether they are day and month or month and day.
+/// The first two numbers of a date, if only the file as a whole can tell which is the day and which the month.
 pub(super) fn day_and_month(text: &str) -> Option<(u32, u32)> {
     match numbers(text)?.0 {
         Numbers::YearLast { first, second, .. } => Some((first, second)),
@@ -34,7 +34,7 @@ fn with_month_name(text: &str) -> Option<(NaiveDate, &str)> {
     FORMATS
         .iter()
         .filter_map(|format| NaiveDate::parse_and_remainder(text, format).ok())
-        // chrono takes the year 10 for %Y.
+        // For `%Y` chrono also accepts the year 10.
         .find(|(date, _)| date.year() >= 1000)
 }
 
@@ -46,7 +46,7 @@ enum Numbers {
         month: u32,
         day: u32,
     },
-    /// With points the day is first.
+    /// Separated by points; then the day is first.
     Points {
         day: u32,
         month: u32,
@@ -101,7 +101,7 @@ fn numbers(text: &str) -> Option<(Numbers, &str)> {
     }
     let year = match third.len() {
         4 => value(third)?,
-        // As spreadsheets do.
+        // The same rule as in spreadsheets.
         2 => value(third).map(|year| if year < 70 { 2000 + year } else { 1900 + year })?,
         _ => return None,
     };
@@ -138,7 +138,7 @@ fn value(digits: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// `8:26`, `08:26:00.123`, `8:26:00 PM`, each with an offset or without; nothing is midnight.
+/// `8:26`, `08:26:00.123`, `8:26:00 PM`, each with an offset or without; an empty text means midnight.
 fn time(text: &str) -> Option<(NaiveTime, Option<FixedOffset>)> {
     let text = text.trim_start_matches([' ', 'T', ',']).trim_end();
     if text.is_empty() {

@@ -1,4 +1,4 @@
-//! Finds out who is asking, for everyone who handles the request from here on.
+//! Identifies the caller, for everyone who handles the request from here on.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -17,7 +17,7 @@ pub(crate) async fn identify(
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
     if response.status().is_client_error() {
-        // For those outside who tell of it.
+        // For outer layers that record who the caller was.
         response.extensions_mut().insert(caller);
     }
     response

@@ -1,4 +1,4 @@
-//! Limits who is known to ask, and everybody by what all servers of the shop have counted.
+//! Limits the requests of identified callers, and those of everybody by the counts that all servers of the shop share.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -7,25 +7,25 @@ use axum::response::{IntoResponse, Response};
 use crate::auth::Caller;
 use crate::gateway::Gateway;
 
-/// The layer's function, for `axum::middleware::from_fn_with_state`; inside the one that identifies the caller.
+/// The layer's function, for `axum::middleware::from_fn_with_state`; inside the layer that identifies the caller.
 pub async fn limit_caller(
     State(gateway): State<Gateway>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Some((limiter, asked)) = gateway.take_asked(request.extensions_mut()) else {
+    let Some((limiter, admitted)) = gateway.take_admitted(request.extensions_mut()) else {
         return next.run(request).await;
     };
     let principal = match Caller::of(request.extensions()) {
         Caller::Known(known) => Some(known.principal.clone()),
         Caller::Anonymous | Caller::Refused(_) => None,
     };
-    let verdict = limiter.check_caller(asked, principal.as_ref()).await;
+    let verdict = limiter.check_caller(admitted, principal.as_ref()).await;
     let mut response = match verdict.refused() {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
-    // The outer layer writes it out, since not every request comes so far.
+    // The outer layer writes the headers, since not every request gets this far.
     response.extensions_mut().insert(verdict);
     response
 }

@@ -1,4 +1,4 @@
-//! The layers that know who is asking. They stand around the routes, between the gateway and the handlers.
+//! The layers that know the caller. They are around the routes, between the gateway and the handlers.
 
 mod denials;
 mod identify;

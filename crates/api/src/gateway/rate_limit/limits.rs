@@ -1,11 +1,11 @@
-//! How much is allowed.
+//! The configured rate limits.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::gateway::class::ByClass;
 
-/// So many requests at once, and as many again evenly over the window.
+/// This many requests at once, and as many again spread evenly over the window.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
     pub requests: NonZeroU32,
@@ -26,17 +26,17 @@ impl Allowance {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct RateLimits {
     pub by_address: ByClass<Allowance>,
-    /// Also of signing in, as where somebody changes their password.
+    /// Also limits sign-in requests, such as those by which somebody changes their password.
     pub by_principal: ByClass<Allowance>,
 }
 
-impl Default for Limits {
-    /// An address may be an office with many customers, a principal is one of them or a program: a tenth, or of
-    /// what every device sends a bit more.
-    fn default() -> Limits {
-        Limits {
+impl Default for RateLimits {
+    /// An address may be an office with many customers, a principal is one of them or a program. So a principal gets a
+    /// tenth of an address, and a bit more for the events that every device sends.
+    fn default() -> RateLimits {
+        RateLimits {
             by_address: ByClass {
                 // 30 failures a minute.
                 sign_in: Allowance::new(100, 200),

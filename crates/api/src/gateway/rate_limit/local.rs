@@ -1,4 +1,4 @@
-//! What this process counts by itself.
+//! The counts of this process alone.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) struct Buckets<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
     pub(super) fn new(name: String, allowance: Allowance) -> Buckets<K> {
-        // A period of zero is the only one that governor refuses.
+        // governor refuses only a period of zero.
         let quota = Quota::with_period(allowance.per_request())
             .unwrap_or(Quota::per_second(allowance.requests))
             .allow_burst(allowance.requests);

@@ -1,12 +1,13 @@
-//! Rate limits, by client address and by who is known to ask.
+//! Rate limits, by client address and by identified caller.
 //!
-//! Signing in is strict, as that is where passwords are guessed; a sign-in that succeeds is given back, so only
-//! failures count. The other classes are generous, and by address do not count for a client on the machine
-//! itself: that is a proxy, a probe or a load test, and many clients in one.
+//! Signing in has a strict limit, because that is where passwords are guessed. A successful sign-in is given back, so
+//! only failures count. The other classes have generous limits, and by address they do not apply to a client on the
+//! machine itself: that is a proxy, a probe or a load test, and stands for many clients.
 //!
-//! Every process counts what it sees. Where the servers of a shop share a Redis, that counts for all of them:
-//! whoever has used up what they are allowed at one process has done so at all, so that a flood is refused here
-//! without asking Redis, and the rest costs one round trip. Without an answer the own count is what holds.
+//! Every process counts the requests that it gets. If the servers of a shop share a Redis, it counts those of all
+//! servers. A caller who has used up the limit at one process has used it up everywhere, so a flood is refused here
+//! without asking Redis, and other requests cost one round trip. If Redis does not answer, the process's own count
+//! applies.
 
 mod limits;
 mod local;
@@ -23,7 +24,7 @@ use metrics::{Counter, counter, describe_counter};
 use moka::sync::Cache;
 use uuid::Uuid;
 
-pub use self::limits::{Allowance, Limits};
+pub use self::limits::{Allowance, RateLimits};
 use self::local::Buckets;
 use self::shared::{Bucket, Shared};
 pub use self::verdict::Verdict;
@@ -36,22 +37,22 @@ const FALLBACKS: &str = "daybook_rate_limit_fallbacks_total";
 pub struct RateLimiter {
     by_address: ByClass<Buckets<IpAddr>>,
     by_principal: ByClass<Buckets<Uuid>>,
-    /// Sign-ins that succeeded and were not yet set against a later one.
+    /// Successful sign-ins that were not yet given back to a later one.
     given_back: Cache<IpAddr, Arc<AtomicU32>>,
     shared: Option<Shared>,
     fallbacks: Counter,
 }
 
-/// A request that this process's count of its address lets through.
+/// A request that has passed this process's own limit for its address.
 #[derive(Clone)]
-pub(crate) struct Asked {
+pub(crate) struct AdmittedRequest {
     pub(super) class: Class,
     pub(super) client: Option<ClientAddress>,
     pub(super) verdict: Verdict,
 }
 
 impl RateLimiter {
-    pub fn new(limits: &Limits, redis: Option<Redis>) -> RateLimiter {
+    pub fn new(limits: &RateLimits, redis: Option<Redis>) -> RateLimiter {
         describe_counter!(
             FALLBACKS,
             "Requests that were limited by this process's own count, since Redis did not answer."
@@ -73,7 +74,7 @@ impl RateLimiter {
         }
     }
 
-    /// By this process's count, before anything is done to find out who it is.
+    /// Checks this process's own count, before anything is done to identify the caller.
     pub fn check_address(&self, class: Class, client: ClientAddress) -> Verdict {
         let buckets = self.by_address.get(class);
         let is_free = match class {
@@ -90,17 +91,17 @@ impl RateLimiter {
         }
     }
 
-    /// By who it is, and by the count of all servers together.
+    /// Checks the caller's limit, and the counts of all servers together.
     pub(crate) async fn check_caller(
         &self,
-        asked: Asked,
+        admitted: AdmittedRequest,
         principal: Option<&Principal>,
     ) -> Verdict {
-        let Asked { class, client, .. } = asked;
+        let AdmittedRequest { class, client, .. } = admitted;
         let principal = principal.map(limited_as);
         let buckets = self.by_principal.get(class);
         let own = Verdict {
-            address: asked.verdict.address,
+            address: admitted.verdict.address,
             principal: principal.map(|id| buckets.take(&id)),
         };
         let Some(shared) = &self.shared else {
@@ -126,7 +127,7 @@ impl RateLimiter {
         }
     }
 
-    /// Somebody has signed in.
+    /// A sign-in has succeeded.
     pub async fn signed_in(&self, client: ClientAddress) {
         self.given_back
             .get_with(network_of(client.address), Arc::default)
@@ -134,7 +135,7 @@ impl RateLimiter {
         if let (Some(shared), Some(bucket)) =
             (&self.shared, self.address_bucket(Class::SignIn, client))
         {
-            // Where Redis is away, there is nobody to give it back to.
+            // If Redis is away, there is no count to give it back to.
             let _ = shared.give_back(&bucket).await;
         }
     }
@@ -144,7 +145,7 @@ impl RateLimiter {
         self.by_principal.iter().for_each(Buckets::tidy);
     }
 
-    /// `None` for whom there is no limit.
+    /// `None` if the client has no limit.
     fn address_bucket(&self, class: Class, client: ClientAddress) -> Option<Bucket> {
         (class == Class::SignIn || !client.is_local).then(|| Bucket {
             policy: Arc::clone(&self.by_address.get(class).policy),
@@ -162,7 +163,7 @@ impl RateLimiter {
     }
 }
 
-/// Whoever has a session is one, in however many of them; each API key is one by itself.
+/// All sessions of a person count together; each API key counts on its own.
 fn limited_as(principal: &Principal) -> Uuid {
     match principal.means {
         Means::Session { .. } => principal.user_id.as_uuid(),
@@ -184,7 +185,7 @@ mod tests {
             requests: NonZeroU32::new(requests).unwrap(),
             window: Duration::from_secs(600),
         };
-        let limits = Limits {
+        let limits = RateLimits {
             by_address: ByClass::all(allowance),
             by_principal: ByClass::all(allowance),
         };

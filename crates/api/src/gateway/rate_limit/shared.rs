@@ -1,4 +1,4 @@
-//! What the servers of a shop count together, in Redis.
+//! The counts that the servers of a shop share, in Redis.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(super) struct Shared {
     give_back: Script,
 }
 
-/// Somebody's bucket: by which policy, and who.
+/// The bucket of one client under one policy.
 pub(super) struct Bucket {
     pub(super) policy: Arc<Policy>,
     pub(super) client: String,
@@ -29,7 +29,7 @@ impl Shared {
         }
     }
 
-    /// From both or, where one is empty, from none; in one round trip.
+    /// Takes from both buckets or, if one of them is empty, from none; in one round trip.
     pub(super) async fn take(
         &self,
         address: Option<Bucket>,

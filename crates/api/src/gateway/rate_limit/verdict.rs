@@ -1,4 +1,4 @@
-//! What became of a request, and the headers that tell it (`draft-ietf-httpapi-ratelimit-headers`).
+//! The result of the rate limits for a request, and its headers (`draft-ietf-httpapi-ratelimit-headers`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    /// Nothing taken.
+    /// The count of a client that has used nothing.
     pub(super) fn untouched(self: &Arc<Policy>) -> Counted {
         Counted {
             policy: Arc::clone(self),
@@ -35,14 +35,14 @@ impl Policy {
     }
 }
 
-/// How one client stands by one policy.
+/// How much of a policy one client has left.
 #[derive(Clone, Debug)]
 pub(super) struct Counted {
     pub(super) policy: Arc<Policy>,
     pub(super) remaining: u32,
-    /// Until all of the allowance is there again.
+    /// The time until the whole allowance is available again.
     pub(super) full_in: Duration,
-    /// Where the request is one too many.
+    /// Set if the request exceeds the allowance.
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -89,7 +89,7 @@ impl Verdict {
     fn list(&self, item: impl Fn(&Counted) -> String) -> HeaderValue {
         let counted = [&self.address, &self.principal].into_iter().flatten();
         let items: Vec<String> = counted.map(item).collect();
-        // Names of letters and some numbers are a header value.
+        // Names made of letters, and numbers, are a valid header value.
         HeaderValue::try_from(items.join(", ")).unwrap_or(HeaderValue::from_static(""))
     }
 }

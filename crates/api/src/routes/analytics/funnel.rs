@@ -41,7 +41,7 @@ struct OrderStep {
     mean_seconds: Option<f64>,
 }
 
-/// A step of either, for CSV.
+/// A step of sessions or of orders, for CSV.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FunnelRow {

@@ -1,4 +1,4 @@
-//! What a report is about: `from` inclusive, `to` exclusive, days as a time zone has them.
+//! The period of a report: `from` inclusive, `to` exclusive, with the days of a time zone.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -57,7 +57,7 @@ fn bound(pointer: &str, text: Option<&str>, zone: Tz) -> ApiResult<Option<DateTi
         .ok_or_else(|| invalid_parameter(pointer, "invalid-value", detail))
 }
 
-/// Ten characters, and no others that chrono would take for a date.
+/// Exactly ten characters, because chrono would accept other texts as a date, too.
 fn date(text: &str) -> Option<NaiveDate> {
     let is_plain = text.len() == 10 && text.starts_with(|first: char| first.is_ascii_digit());
     is_plain
@@ -65,7 +65,7 @@ fn date(text: &str) -> Option<NaiveDate> {
         .flatten()
 }
 
-/// chrono takes other separators than T, too.
+/// chrono accepts other separators than T, too.
 fn instant(text: &str) -> Option<DateTime<Utc>> {
     let at = DateTime::parse_from_rfc3339(text).ok()?;
     (text.get(10..11) == Some("T")).then(|| at.to_utc())

@@ -1,4 +1,4 @@
-//! New keys as they are answered.
+//! New API keys in answers.
 
 use daybook_accounts::ApiKeyAnswer;
 use daybook_identity::api_key::ApiKey;

@@ -1,4 +1,4 @@
-//! What a key is made with.
+//! The body of a request for a new key.
 
 use std::collections::BTreeSet;
 

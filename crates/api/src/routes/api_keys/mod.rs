@@ -23,7 +23,7 @@ use crate::answer::json;
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Effect, Routes};
 use crate::extract::{Id, Json, Query, list};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 use daybook_accounts::ApiKeyAnswer;
 
@@ -55,7 +55,7 @@ pub(super) fn router() -> Routes<App> {
 async fn create_api_key(
     State(app): State<App>,
     admin: Admin,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<ApiKeyBody>,
 ) -> ApiResult {
     let maker = app.commands.load(StreamId::user(admin.id)).await?.state;
@@ -109,7 +109,7 @@ async fn get_api_key(State(app): State<App>, _: Admin, Id(id): Id<Uuid>) -> ApiR
 async fn revoke_api_key(
     State(app): State<App>,
     admin: Admin,
-    origin: Origin,
+    origin: RequestOrigin,
     Id(id): Id<Uuid>,
 ) -> ApiResult {
     let revoked = api_key::revoke(&app.pool, id).await;

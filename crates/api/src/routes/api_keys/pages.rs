@@ -25,7 +25,7 @@ pub(super) struct ListQuery {
 }
 
 impl ListQuery {
-    /// Where the page begins, and how long it is.
+    /// The start of the page, and its size.
     pub(super) fn place(self) -> ApiResult<(KeyPlace, u32)> {
         let paging = paging(self.page, self.limit, self.cursor)?;
         let place = match paging.start {

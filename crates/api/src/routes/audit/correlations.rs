@@ -1,4 +1,4 @@
-//! What one request set off.
+//! Everything that one request caused.
 
 use axum::extract::State;
 use axum::response::IntoResponse;

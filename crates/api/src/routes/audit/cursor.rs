@@ -1,26 +1,26 @@
-//! Cursors of a search: the position, or the number, that a page follows or precedes. They come back from anyone; a
-//! forged one only begins elsewhere in the same list.
+//! Cursors of a search: the position, or the number, that a page follows or precedes. Clients may forge them; a forged
+//! cursor only begins elsewhere in the same list.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use daybook_history::trail::Place;
+use daybook_history::trail::PageStart;
 
 use crate::extract::invalid_parameter;
 use crate::problem::ApiResult;
 
-pub(in crate::routes) fn cursor_at(place: Place) -> String {
-    let text = match place {
-        Place::First => return String::new(),
-        Place::After(position) => format!("after:{position}"),
-        Place::Before(position) => format!("before:{position}"),
+pub(in crate::routes) fn cursor_at(start: PageStart) -> String {
+    let text = match start {
+        PageStart::First => return String::new(),
+        PageStart::After(position) => format!("after:{position}"),
+        PageStart::Before(position) => format!("before:{position}"),
     };
     BASE64_URL_SAFE_NO_PAD.encode(text)
 }
 
-/// Where the page that a cursor names is; without one it is the first.
-pub(in crate::routes) fn place_of(cursor: Option<&str>) -> ApiResult<Place> {
+/// The page that a cursor refers to; without one it is the first.
+pub(in crate::routes) fn page_start(cursor: Option<&str>) -> ApiResult<PageStart> {
     let Some(cursor) = cursor else {
-        return Ok(Place::First);
+        return Ok(PageStart::First);
     };
     read(cursor).ok_or_else(|| {
         let detail = "Take cursors from the Link header.";
@@ -28,13 +28,13 @@ pub(in crate::routes) fn place_of(cursor: Option<&str>) -> ApiResult<Place> {
     })
 }
 
-fn read(cursor: &str) -> Option<Place> {
+fn read(cursor: &str) -> Option<PageStart> {
     let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let (side, position) = text.split_once(':')?;
     let position = position.parse().ok().filter(|position| *position >= 1)?;
     match side {
-        "after" => Some(Place::After(position)),
-        "before" => Some(Place::Before(position)),
+        "after" => Some(PageStart::After(position)),
+        "before" => Some(PageStart::Before(position)),
         _ => None,
     }
 }
@@ -45,10 +45,10 @@ mod tests {
 
     #[test]
     fn cursors_come_back_as_they_were_given() {
-        for place in [Place::After(1), Place::Before(i64::MAX)] {
-            assert_eq!(place_of(Some(&cursor_at(place))).unwrap(), place);
+        for start in [PageStart::After(1), PageStart::Before(i64::MAX)] {
+            assert_eq!(page_start(Some(&cursor_at(start))).unwrap(), start);
         }
-        assert_eq!(place_of(None).unwrap(), Place::First);
+        assert_eq!(page_start(None).unwrap(), PageStart::First);
     }
 
     #[test]
@@ -63,7 +63,7 @@ mod tests {
             &forged("at:7"),
         ] {
             assert_eq!(
-                place_of(Some(cursor)).unwrap_err().status(),
+                page_start(Some(cursor)).unwrap_err().status(),
                 422,
                 "{cursor}"
             );

@@ -1,4 +1,4 @@
-//! Whose trail is whose: administrators read everything, others their own account and their own orders.
+//! Who may read which trail: administrators read everything, others their own account and their own orders.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::Customer;
 use crate::problem::{ApiResult, Problem};
 
-/// Refuses a stream that is not the caller's, as one that is not there.
+/// A stream that is not the caller's is refused as if it did not exist.
 pub(crate) async fn may_read(app: &App, caller: Customer, stream: StreamId) -> ApiResult<()> {
     if caller.is_admin || is_theirs(app, caller, stream).await? {
         Ok(())
@@ -19,7 +19,7 @@ pub(crate) async fn may_read(app: &App, caller: Customer, stream: StreamId) -> A
     }
 }
 
-/// Those of the events that the caller may read.
+/// The events that the caller may read.
 pub(super) async fn readable(
     app: &App,
     caller: Customer,

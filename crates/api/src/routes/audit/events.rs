@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use daybook_domain::{AggregateType, EventType, StreamId};
-use daybook_history::trail::{Criteria, Entry, Place, SearchPage, event_type};
+use daybook_history::trail::{Criteria, Entry, PageStart, SearchPage, event_type};
 use daybook_log::{Actor, Position};
 use daybook_projections::trail::TrailOrder;
 use daybook_projections::{orders, trail};
@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::cursor::{cursor_at, place_of};
+use super::cursor::{cursor_at, page_start};
 use super::ndjson::{WantsLines, lines};
 use super::stream::TypeName;
 use crate::answer::json;
@@ -99,17 +99,17 @@ async fn search_events(
 ) -> ApiResult {
     let (criteria, order) = (query.criteria()?, query.order());
     let limit = limit(query.limit)?;
-    let place = place_of(query.cursor.as_deref())?;
+    let start = page_start(query.cursor.as_deref())?;
     let own = own_streams(&app, caller, min_position).await?;
     let search = app.trail().search(&criteria, order, own.as_deref()).await?;
     if wants_lines {
         return lines(&app, search.walk()).await;
     }
-    let page = search.page(place, limit).await?;
+    let page = search.page(start, limit).await?;
     answer(&uri, search.count().await?, &page)
 }
 
-/// What the caller may search, as far as it is to be seen; `None`: everything.
+/// The streams that the caller may search, up to the present head; `None` means all streams.
 async fn own_streams(
     app: &App,
     caller: Customer,
@@ -137,8 +137,8 @@ fn answer(uri: &Uri, total: Option<i64>, page: &SearchPage) -> ApiResult {
     let [first, last] = [page.entries.first(), page.entries.last()];
     let next = last.filter(|_| page.has_next);
     let prev = first.filter(|_| page.has_prev);
-    let next = next.map(|entry| cursor_at(Place::After(entry.position)));
-    let prev = prev.map(|entry| cursor_at(Place::Before(entry.position)));
+    let next = next.map(|entry| cursor_at(PageStart::After(entry.position)));
+    let prev = prev.map(|entry| cursor_at(PageStart::Before(entry.position)));
     if let Some(links) = links(uri, next.as_deref(), prev.as_deref()) {
         headers.insert(header::LINK, links);
     }

@@ -1,4 +1,4 @@
-//! What a trail that cannot be read is answered.
+//! The answer if a trail cannot be read.
 
 use daybook_history::trail::TrailError;
 use daybook_log::LogError;

@@ -1,7 +1,7 @@
 //! The audit trail: who changed what, when, on whose behalf and why.
 //!
-//! What is shown comes from the log itself; the read model `trail` only says where. What a caller may read is decided
-//! in one place, [`entitled`].
+//! What is shown comes from the log itself; the read model `trail` only tells where it is. What a caller may read is
+//! decided in one place, [`entitled`].
 
 mod correlations;
 pub(super) mod cursor;

@@ -1,6 +1,5 @@
-//! A trail as lines of JSON: of any length, made as fast as the client takes it, in the memory of one
-//! chunk. A line that cannot be made breaks the transfer off, so that what was cut short is not taken
-//! for whole.
+//! A trail as lines of JSON: of any length, made as fast as the client reads it, in the memory of one chunk. If a line
+//! cannot be made, the transfer is aborted, so that a truncated trail does not look complete.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -41,7 +40,7 @@ fn names_lines(headers: &HeaderMap) -> bool {
         .any(|range| range.trim().eq_ignore_ascii_case(MEDIA_TYPE))
 }
 
-/// Answers with everything that `walk` comes by. What fails before the first line is a problem.
+/// Answers with everything that `walk` reads. A failure before the first line becomes a problem.
 pub(super) async fn lines(app: &App, mut walk: Walk) -> ApiResult {
     let Ok(permit) = Arc::clone(app.accounts.export_permits()).try_acquire_owned() else {
         let detail = "Too many exports are under way; ask again when one of them has ended.";

@@ -1,4 +1,4 @@
-//! How checkpoints, keys and proofs look.
+//! Checkpoints, keys and proofs in answers.
 
 use std::str::FromStr;
 
@@ -125,7 +125,7 @@ pub(super) struct ConsistencyProofSchema {
     to_checkpoint: String,
 }
 
-/// Whether the note itself is preferred to the JSON around it.
+/// Whether the client prefers the note itself to the JSON around it.
 pub(super) fn prefers_note(headers: &HeaderMap) -> bool {
     const AVAILABLE: [MediaType; 2] = [
         MediaType::new(APPLICATION, JSON),

@@ -1,7 +1,7 @@
-//! Proofs about the log, and what strangers check them with: checkpoints and public keys.
+//! Proofs about the log, and what outsiders check them with: checkpoints and public keys.
 //!
-//! Checkpoints, keys and consistency proofs say nothing of any event and are for everybody. An inclusion proof holds
-//! the event as it is stored, so it is for those who may read its stream.
+//! Checkpoints, keys and consistency proofs tell nothing about any event and are public. An inclusion proof contains
+//! the event as it is stored, so only those who may read its stream get it.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ use crate::auth::{Access, Customer, Effect, Routes};
 use crate::extract::{Query, invalid_parameter};
 use crate::problem::{ApiResult, Problem};
 
-/// How often the sealer is looked after by those who wait for it.
+/// How often requests that wait for the sealer look at its progress.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) fn router() -> Routes<App> {
@@ -149,7 +149,7 @@ fn stream_of(event: &Leaf) -> ApiResult<StreamId> {
     Ok(StreamId::new(aggregate_type, id))
 }
 
-/// What names no position names nothing.
+/// A path without a valid position is answered with 404.
 fn position_of(path: &str) -> ApiResult<Position> {
     path.parse()
         .ok()
@@ -162,8 +162,8 @@ async fn connection(app: &App) -> ApiResult<PoolConnection<Postgres>> {
     connection.map_err(|error| error.into())
 }
 
-/// The newest checkpoint, once it covers `size` events; the sealer is a blink behind the log. Nobody holds a connection
-/// while they wait.
+/// The newest checkpoint, once it covers `size` events; the sealer is a moment behind the log. No connection is held
+/// during the wait.
 async fn sealed(app: &App, size: u64) -> ApiResult<StoredCheckpoint> {
     let deadline = Instant::now() + app.http.read_your_writes_timeout;
     loop {
@@ -185,7 +185,7 @@ impl From<AuditError> for Problem {
             AuditError::Database(error) => error.into(),
             AuditError::Log(error) => error.into(),
             AuditError::Tile { .. } | AuditError::Checkpoint { .. } => {
-                error!(error = %Report::new(&error), "nothing can be proven");
+                error!(error = %Report::new(&error), "a proof could not be made");
                 Problem::internal()
             }
         }

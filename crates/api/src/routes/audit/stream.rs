@@ -1,4 +1,4 @@
-//! The stream that a path names.
+//! The stream in a path.
 
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use uuid::fmt::Hyphenated;
 use crate::app::App;
 use crate::problem::Problem;
 
-/// From `/audit/streams/{type}/{id}`; what names none is not there.
+/// From `/audit/streams/{type}/{id}`; a path that is no stream's is answered with 404.
 pub(crate) struct Stream(pub StreamId);
 
 /// Describes [`Stream`].

@@ -1,4 +1,4 @@
-//! Streams as the log has them: who changed what, when and on whose behalf.
+//! Streams as they are in the log: who changed what, when and on whose behalf.
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -89,7 +89,7 @@ async fn read_page(
     })
 }
 
-/// Sequences have no gaps, so that a page begins where it can be reckoned; a cursor is the sequence before it.
+/// Sequences have no gaps, so the start of a page can be computed; a cursor is the sequence before it.
 fn first_before(paging: &Paging) -> ApiResult<i64> {
     match &paging.start {
         Start::Page(page) => Ok((i64::from(*page) - 1) * i64::from(paging.limit)),

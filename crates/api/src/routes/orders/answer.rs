@@ -1,4 +1,4 @@
-//! Orders as they are answered. Where an order is shipped to is not part of it.
+//! Orders in answers, without the shipping address.
 
 use daybook_commands::OrderOutcome;
 use daybook_contract::{Amount, Timestamp};
@@ -79,7 +79,7 @@ pub(super) struct HistoryAnswer {
     number: Option<String>,
 }
 
-/// An order as a command leaves it.
+/// An order after a command.
 pub(in crate::routes) fn represent(outcome: &OrderOutcome) -> Representation {
     let answer = OrderAnswer::of(outcome.id, &outcome.order, &[]);
     Representation::of(&answer).tagged(ETag::of(outcome.order.version))

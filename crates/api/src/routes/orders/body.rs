@@ -1,4 +1,4 @@
-//! What an order is placed with.
+//! The body of a new order.
 
 use daybook_commands::PlaceOrder;
 use daybook_domain::order::Address;

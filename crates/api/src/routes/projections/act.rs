@@ -1,4 +1,4 @@
-//! What takes effect at once.
+//! The actions that take effect at once.
 
 use axum::extract::State;
 use daybook_log::Position;

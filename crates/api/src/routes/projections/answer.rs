@@ -1,4 +1,4 @@
-//! How a projection stands, as it is answered.
+//! The state of a projection in answers.
 
 use daybook_projections::operate::Outcome;
 use daybook_projections::{BuildStatus, PreviousVersion, ProjectionState, ProjectionStatus};

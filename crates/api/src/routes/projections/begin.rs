@@ -1,4 +1,4 @@
-//! What takes its time: it is begun here, and goes on after the answer.
+//! Work that takes a while: it is started here, and continues after the answer.
 
 use std::sync::Arc;
 
@@ -116,7 +116,7 @@ enum Work {
     Rollback,
 }
 
-/// Begins the work, unless it can't be done or a build of that projection is running anywhere.
+/// Starts the work, unless it is not possible or a build of that projection is running anywhere.
 async fn begin(
     app: &App,
     projection: Arc<dyn Projection>,

@@ -1,4 +1,4 @@
-//! How the read models stand, and operating them.
+//! The state of the read models, and operating them.
 
 mod act;
 mod answer;
@@ -90,7 +90,7 @@ async fn get_projection(
     json(&look(&app, projection.name()).await?)
 }
 
-/// How a projection stands now.
+/// The present state of a projection.
 async fn look(app: &App, name: &str) -> ApiResult<ProjectionAnswer> {
     let found = status_of(&app.pool, &app.feed, name).await?;
     let status = found.ok_or_else(Problem::nothing_here)?;

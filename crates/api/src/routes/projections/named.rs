@@ -1,4 +1,4 @@
-//! The projection that a path names.
+//! The projection in a path.
 
 use std::sync::Arc;
 

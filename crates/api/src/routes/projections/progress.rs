@@ -1,4 +1,4 @@
-//! How a build goes, as server-sent events.
+//! The progress of a build, as server-sent events.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -23,13 +23,13 @@ use crate::auth::Admin;
 use crate::extract::Query;
 use crate::problem::{ApiResult, Problem};
 
-/// How often the status is looked at.
+/// How often the status is read.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Looks after which a build that is nowhere to be seen has ended unrecorded, with its process.
+/// After how many readings without a trace of a build it counts as ended with its process, unrecorded.
 const LOST_AFTER: u32 = 8;
 
-/// Proxies close what has been silent for a minute.
+/// Proxies close connections that have been silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize, IntoParams)]
@@ -77,7 +77,7 @@ pub(super) async fn watch(
     let name = projection.name();
     if let Some(id) = query.build {
         let known = outcome(&app.pool, name, id).await;
-        // It is recorded a moment after it was answered.
+        // A build is recorded a moment after its id was answered.
         let known = known?.is_some() || app.builds.has(id);
         if !known {
             return Err(Problem::not_found(
@@ -107,7 +107,7 @@ struct Watching {
     last: Option<(ProjectionStatus, Option<Outcome>)>,
     /// Events that were made and not yet sent.
     ready: VecDeque<Event>,
-    /// Looks in a row that have shown no build.
+    /// How many readings in a row showed no build.
     quiet: u32,
     is_done: bool,
 }
@@ -129,7 +129,7 @@ impl Watching {
                 return None;
             }
             if self.last.is_some() {
-                // A process that is about to end lets its clients go; they come back to another.
+                // A process that is about to end closes its clients' streams; they reconnect to another one.
                 let closing = self.app.builds.closing();
                 closing.run_until_cancelled(sleep(EVERY)).await?;
             }
@@ -140,9 +140,9 @@ impl Watching {
         }
     }
 
-    /// Makes the events that tell what has changed.
+    /// Makes the events for what has changed.
     async fn look(&mut self) -> ApiResult<()> {
-        // Before the status: what has ended by now shows in that.
+        // Read before the status, so that the status includes a build that has ended by now.
         let has_ended = self.has_ended().await?;
         let found = status_of(&self.app.pool, &self.app.feed, self.name).await?;
         let status = found.ok_or_else(Problem::nothing_here)?;
@@ -166,7 +166,7 @@ impl Watching {
         Ok(())
     }
 
-    /// Whether the build that is waited for has ended, in success or failure.
+    /// Whether the build that the client waits for has ended, successfully or not.
     async fn has_ended(&self) -> ApiResult<bool> {
         let Some(id) = self.build else {
             return Ok(false);
@@ -183,7 +183,7 @@ impl Watching {
     }
 }
 
-/// Whether waiting will show something else.
+/// Whether waiting will show something new.
 fn is_moving(status: &ProjectionStatus) -> bool {
     let catches_up = matches!(
         status.state,
@@ -194,6 +194,6 @@ fn is_moving(status: &ProjectionStatus) -> bool {
 
 fn event(name: &str, answer: &ProjectionAnswer) -> Event {
     let event = Event::default().event(name);
-    // Strings and numbers only: there is nothing in it that could fail to serialise.
+    // Strings and numbers only, which always serialise.
     event.json_data(answer).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What was skipped, and what operators did.
+//! The skipped events, and the operators' actions.
 
 use axum::extract::State;
 use axum::http::Uri;

@@ -1,4 +1,4 @@
-//! Why an operator's request was not carried out, as a problem.
+//! Why an operator's request was not executed, as a problem.
 
 use axum::http::StatusCode;
 use daybook_projections::operate::{InvalidReason, OperateError};

@@ -1,4 +1,4 @@
-//! What is sent.
+//! The body of a batch of usage events.
 
 use std::borrow::Cow;
 
@@ -30,8 +30,8 @@ pub(super) struct EventBody {
     pub(super) event_data: Box<RawValue>,
 }
 
-/// The batch as the document describes it. An element that is no event is answered by itself and not
-/// with a 4xx, so the schema lets anything pass for one.
+/// The batch as the document describes it. An element that is not a valid event gets a result of its own and not a 4xx,
+/// so the schema accepts any element.
 pub(super) struct Batch;
 
 impl PartialSchema for Batch {

@@ -1,4 +1,4 @@
-//! Whether an element of a batch is an event that can be kept.
+//! Checks whether an element of a batch is an event that can be stored.
 
 use chrono::{DateTime, Utc};
 use daybook_usage::{Times, UsageEvent};
@@ -11,7 +11,7 @@ use super::body::EventBody;
 use super::readable::Readable;
 use crate::extract::{Object, misfit_code};
 
-/// Why an element is no event that can be kept.
+/// Why an element cannot be stored.
 #[derive(Debug)]
 struct Reason {
     code: &'static str,
@@ -34,7 +34,7 @@ impl Reason {
     }
 }
 
-/// An event that can be kept.
+/// An event that can be stored.
 pub(super) struct Judged<'a> {
     body: EventBody,
     at: DateTime<Utc>,
@@ -54,7 +54,7 @@ impl Judged<'_> {
     }
 }
 
-/// Those that can be kept, and why the others cannot.
+/// The events that can be stored, and the reasons why the others cannot.
 pub(super) fn judge_all<'a>(
     elements: &'a [Box<RawValue>],
     times: &Times,
@@ -126,7 +126,7 @@ fn text(field: &str, value: &str, most: usize) -> Result<(), Reason> {
     Ok(())
 }
 
-/// `eventData` is kept as it came, so it has to be something that PostgreSQL and everyone else can read again.
+/// `eventData` is stored as it came, so PostgreSQL and everyone else must be able to read it.
 fn data(json: &str) -> Result<(), Reason> {
     if !json.starts_with('{') {
         return Err(Reason::new("invalid-type", "eventData is no object."));
@@ -144,7 +144,7 @@ fn data(json: &str) -> Result<(), Reason> {
     }
 }
 
-/// The id of what is no event, for its sender to find it by.
+/// The id of an element that is not a valid event, so that its sender can identify it.
 fn event_id(element: &str) -> Option<Uuid> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -1,4 +1,4 @@
-//! What visitors do in the shop, told in batches by their browsers and apps.
+//! What visitors do in the shop, as their browsers and apps report it in batches.
 
 mod body;
 mod judge;
@@ -100,7 +100,7 @@ impl Receipt {
     }
 }
 
-/// Room for the batch. Comes before the body, which is only received where there is room for it.
+/// Room for the batch. Extracted before the body, which is only received if there is room for it.
 struct UsageRoom(#[allow(dead_code, reason = "held, not read")] BatchPermit);
 
 impl FromRequestParts<App> for UsageRoom {

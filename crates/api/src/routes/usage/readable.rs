@@ -1,7 +1,7 @@
 //! Whether JSON can be read again.
 //!
-//! Reads it to its end and keeps nothing. Unlike serde's `IgnoredAny` it minds escapes that are no
-//! characters, numbers beyond all measure, and nesting that other readers give up on.
+//! Reads it to its end and stores nothing. Unlike serde's `IgnoredAny` it refuses escapes that are not characters,
+//! numbers that are too large, and nesting that is too deep for other readers.
 
 use std::fmt;
 

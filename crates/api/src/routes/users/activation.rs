@@ -1,4 +1,4 @@
-//! Accounts that nobody may act with for a while.
+//! Deactivating and reactivating accounts.
 
 use axum::extract::State;
 use daybook_commands::{DeactivateUser, ReactivateUser};
@@ -14,7 +14,7 @@ use crate::answer::{carried_out, to_response};
 use crate::app::App;
 use crate::auth::Admin;
 use crate::extract::{Id, Submission};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
 /// An empty object.
@@ -37,7 +37,7 @@ pub(super) struct ActivationBody {}
 pub(super) async fn deactivate_user(
     State(app): State<App>,
     admin: Admin,
-    origin: Origin,
+    origin: RequestOrigin,
     Id(id): Id<UserId>,
     submission: Submission<ActivationBody>,
 ) -> ApiResult {
@@ -47,7 +47,7 @@ pub(super) async fn deactivate_user(
     let answered = app
         .execute(command, admin.actor(), submission.request, accept)
         .await?;
-    // Also when the answer is repeated: whoever asks again may do so because this failed.
+    // Also when the answer is repeated: the client may repeat the request because this failed.
     if answered.answer.status == 200 {
         app.accounts.shut_out(id).await?;
         app.security.record(
@@ -73,7 +73,7 @@ pub(super) async fn deactivate_user(
 pub(super) async fn reactivate_user(
     State(app): State<App>,
     admin: Admin,
-    origin: Origin,
+    origin: RequestOrigin,
     Id(id): Id<UserId>,
     submission: Submission<ActivationBody>,
 ) -> ApiResult {

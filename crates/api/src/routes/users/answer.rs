@@ -1,4 +1,4 @@
-//! Accounts as they are answered.
+//! Accounts in answers.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Showing that one reads what is sent to an e-mail address.
+//! Verifying an e-mail address by a message that is sent to it.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,7 +14,7 @@ use crate::answer::{carried_out, no_content, to_response};
 use crate::app::App;
 use crate::auth::Customer;
 use crate::extract::{CommandRequest, Id, Json};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
 #[derive(Deserialize, ToSchema)]
@@ -55,7 +55,7 @@ pub(super) async fn ask_email_verification(
 )]
 pub(super) async fn verify_email(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     request: CommandRequest,
     Json { value: body, .. }: Json<VerifyEmailBody>,
 ) -> ApiResult {

@@ -1,4 +1,4 @@
-//! Everything about a person, to take along.
+//! Exports everything about a person.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -18,7 +18,7 @@ use super::super::headers::IdParam;
 use crate::app::App;
 use crate::auth::Customer;
 use crate::extract::{Id, MinPosition};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 #[derive(ToSchema)]
@@ -60,7 +60,7 @@ struct ExportAnswer {
 pub(super) async fn export_user(
     State(app): State<App>,
     caller: Customer,
-    origin: Origin,
+    origin: RequestOrigin,
     Id(id): Id<UserId>,
     min_position: MinPosition,
 ) -> ApiResult {

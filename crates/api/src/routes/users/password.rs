@@ -1,4 +1,4 @@
-//! Changing a password, and getting back in without one.
+//! Changing a password, and replacing a forgotten one.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use super::parse_email;
 use crate::app::App;
 use crate::auth::Customer;
 use crate::extract::{Id, Json};
-use crate::gateway::Origin;
+use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
 #[derive(Deserialize, ToSchema)]
@@ -54,7 +54,7 @@ pub(super) struct ResetPasswordBody {
 pub(super) async fn change_password(
     State(app): State<App>,
     caller: Customer,
-    origin: Origin,
+    origin: RequestOrigin,
     Id(id): Id<UserId>,
     Json { value: body, .. }: Json<ChangePasswordBody>,
 ) -> ApiResult {
@@ -81,7 +81,7 @@ pub(super) async fn change_password(
 )]
 pub(super) async fn forgotten_password(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<ForgottenPasswordBody>,
 ) -> ApiResult {
     let event = origin.context().event(Kind::PasswordResetRequested);
@@ -98,7 +98,7 @@ pub(super) async fn forgotten_password(
 )]
 pub(super) async fn reset_password(
     State(app): State<App>,
-    origin: Origin,
+    origin: RequestOrigin,
     Json { value: body, .. }: Json<ResetPasswordBody>,
 ) -> ApiResult {
     let ResetPasswordBody {

@@ -1,4 +1,4 @@
-//! What a public answer tells caches on the way, and what it is worth to ask again.
+//! The caching headers of public answers, and conditional requests.
 
 use serde_json::json;
 
@@ -38,7 +38,7 @@ async fn public(shop: &Shop) -> Vec<String> {
 async fn a_public_answer_may_be_stored_and_must_be_asked_for_again() {
     let shop = Shop::open().await;
     for path in public(&shop).await {
-        // Read, then kept.
+        // The first answer is read, the second is cached.
         for _ in 0..2 {
             let answer = shop.get(&path).await;
             assert_eq!(answer.status, 200, "{path}");
@@ -69,7 +69,7 @@ async fn a_public_answer_may_be_stored_and_must_be_asked_for_again() {
     }
 }
 
-/// A shared cache has nothing for them, and learns nothing from what they are answered.
+/// A shared cache has nothing for such clients, and stores none of the answers to them.
 #[tokio::test]
 async fn who_says_who_they_are_or_what_they_wrote_is_answered_for_themselves() {
     let shop = Shop::open().await;

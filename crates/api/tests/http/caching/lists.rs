@@ -1,4 +1,4 @@
-//! Lists are kept, and no longer than they are true.
+//! Lists are cached, but only as long as they are correct.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn a_list_is_answered_from_memory_until_anything_changes() {
         ["Forged"],
         "another question"
     );
-    // Of no concern to the catalog.
+    // Changes that do not concern the catalog.
     shop.customer().await;
     assert_eq!(shop.names("products").await, kept);
     let admin = shop.admin();
@@ -32,7 +32,7 @@ async fn a_list_is_answered_from_memory_until_anything_changes() {
     assert_eq!(seen.json()[0]["name"], "Forged");
 }
 
-/// A list that was read before a change must not be kept after it.
+/// A list that was read before a change must not be stored after it.
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_at_the_same_time_leave_nothing_outdated_behind() {
     let shop = Shop::open().await;
@@ -71,7 +71,7 @@ async fn other_rows_are_seen_by_everyone() {
     let reset = shop.operate("catalog/reset", json!({})).await;
     assert_eq!(reset.status, 200, "{reset:?}");
     shop.until_names_are("products", &["Teapot"]).await;
-    // And is kept again.
+    // And it is cached again.
     shop.until_kept("products").await;
 }
 
@@ -109,7 +109,7 @@ async fn no_question_is_answered_with_the_answer_to_another() {
         "products/facets?inStock=true",
         "categories",
         "categories?limit=1",
-        // Refused, whatever is kept of their like.
+        // Refused, whatever similar answers are cached.
         "products?limit=1&limit=2",
         "products?limit=1&limit=1",
         "products?colour=red",
@@ -129,7 +129,7 @@ async fn no_question_is_answered_with_the_answer_to_another() {
     }
 }
 
-/// Retired means gone, also for who asks for a category's products.
+/// A retired product is gone, also from the list of a category's products.
 #[tokio::test]
 async fn what_is_gone_is_not_answered_from_memory() {
     let shop = Shop::open().await;

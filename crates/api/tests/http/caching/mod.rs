@@ -1,4 +1,4 @@
-//! Answers that are kept, here or on the way to the client.
+//! Answers that are cached, here or on the way to the client.
 
 mod headers;
 mod lists;
@@ -7,7 +7,7 @@ mod shared;
 
 use crate::shop::{Reply, Shop};
 
-/// What is answered, but for what names the request.
+/// An answer without the headers that identify the request.
 fn essence(reply: &Reply) -> (u16, Vec<Option<String>>, String) {
     let headers = ["etag", "x-total-count", "link", "content-type"].map(|name| {
         let value = reply.headers.get(name)?;
@@ -21,7 +21,7 @@ fn essence(reply: &Reply) -> (u16, Vec<Option<String>>, String) {
 }
 
 impl Shop {
-    /// Changes the products' names behind everybody's back, which only a look at the rows shows.
+    /// Changes the products' names directly in the tables, so that only a read of the rows shows it.
     async fn forge(&self, name: &str) {
         sqlx::query("update catalog.products set name = $1")
             .bind(name)
@@ -38,7 +38,7 @@ impl Shop {
             .collect()
     }
 
-    /// Asks until it is answered, which it is to be soon.
+    /// Repeats the request until it gets the expected answer, which must happen soon.
     async fn until_names_are(&self, path: &str, expected: &[&str]) {
         let asking = async {
             while self.names(path).await != expected {
@@ -50,7 +50,7 @@ impl Shop {
         assert!(asked.is_ok(), "never {expected:?}");
     }
 
-    /// Until what this server has heard lets it keep answers: a forged name is not seen.
+    /// Waits until this server caches answers: then a forged name is not seen.
     async fn until_kept(&self, path: &str) {
         let asking = async {
             loop {

@@ -1,4 +1,5 @@
-//! Whatever is done and asked in whatever order: who names their position is answered as if nothing were kept.
+//! Random changes and queries in random order: a client that sends its position gets the same answers as without
+//! caching.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use super::essence;
 use crate::shop::{Customer, Reply, Server, Shop};
 
-/// Steele and Vigna's SplitMix64: the same walk in every run.
+/// Steele and Vigna's SplitMix64: the same sequence in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -165,7 +166,7 @@ async fn answers_are_those_that_nothing_kept_would_give() {
                 .iter()
                 .flat_map(|path| [shop.get(path), another.get(path)]);
             futures::future::join_all(asked.map(IntoFuture::into_future)).await;
-            // What is kept is answered without a pause, in which nobody else would get on.
+            // Cached answers come without a pause in which other tasks could run.
             tokio::task::yield_now().await;
         }
     };

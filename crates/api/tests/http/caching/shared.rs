@@ -28,7 +28,7 @@ async fn what_one_server_read_another_need_not() {
     shop.forge("Forged twice").await;
     assert_eq!(another.names(path).await, ["Forged once"]);
     assert_eq!(alone.names(path).await, ["Forged twice"]);
-    // Until there is something to be seen.
+    // Waits until it is visible.
     let stock = format!("products/{id}/stock");
     let body = json!({"change": 1});
     let changed = another
@@ -50,7 +50,7 @@ async fn other_shops_in_the_same_redis_are_none_of_ones_business() {
     let (other, _others) = connected(&server, b"another").await;
     let one = Shop::open_sharing(config(), Some(one)).await;
     let other = Shop::open_sharing(config(), Some(other)).await;
-    // Both logs have as many events.
+    // Both logs have the same number of events.
     one.product("1", 5).await;
     other.product("2", 5).await;
     for shop in [&one, &other] {
@@ -63,7 +63,7 @@ async fn other_shops_in_the_same_redis_are_none_of_ones_business() {
     assert_eq!(other.names(path).await, ["Of the other"]);
 }
 
-/// Sales go on, and every server sees them, while Redis dies and comes back.
+/// Sales continue, and every server sees them, while Redis dies and comes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_may_die_at_any_time() {
     let mut server = RedisServer::start();

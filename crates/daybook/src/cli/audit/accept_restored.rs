@@ -1,4 +1,4 @@
-//! Going on from a backup that is older than what was exported.
+//! Continuing from a backup that is older than the exported checkpoints.
 
 use std::fmt::Write;
 
@@ -12,17 +12,17 @@ use sqlx::PgPool;
 use crate::cli::place::{Place, Site, operator};
 use crate::failure::Failure;
 
-/// Go on from a restored backup that lacks events whose checkpoints were exported
+/// Continue from a restored backup that lacks events whose checkpoints were exported
 ///
-/// What the backup lacks is given up: it was acknowledged, and nobody can bring it back afterwards. The checkpoints that
-/// tell of it are put aside in the store of checkpoints, with who accepted it, when and why; who kept one of them
-/// elsewhere can still prove that there was more.
+/// The events that the backup lacks are given up: they were acknowledged, and cannot be brought back afterwards. The
+/// checkpoints that cover them are moved aside in the checkpoint store, with who accepted this, when and why. Whoever
+/// has a copy of one elsewhere can still prove that there were more events.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook audit accept-restored --reason \"disk lost, backup of the night before\"")]
 pub(crate) struct Arguments {
-    /// Why, for the record
+    /// The reason, for the record
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
     #[command(flatten)]
@@ -32,13 +32,13 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome {
-    /// Events that the log has.
+    /// The number of events in the log.
     head: i64,
-    /// The greatest exported tree that it leads to.
+    /// The size of the largest exported tree that this log agrees with.
     agreed_size: u64,
-    /// The greatest that was exported.
+    /// The size of the largest exported tree.
     abandoned_size: Option<u64>,
-    /// Checkpoints that were put aside, and where; none if there was nothing to accept.
+    /// How many checkpoints were moved aside; none if there was nothing to accept.
     abandoned: usize,
     folder: Option<String>,
 }
@@ -86,7 +86,8 @@ async fn accept(site: &Site, store: &CheckpointStore, reason: &str) -> Result<Ou
     Ok(outcome)
 }
 
-/// What the log should lead to. What is no checkpoint, or stays where another one belongs, is none.
+/// The checkpoints that the log should agree with. `None` for a note that is not a checkpoint, or that is under another
+/// one's name.
 async fn exported(store: &CheckpointStore) -> Result<Vec<Option<SignedCheckpoint>>, Failure> {
     match store.exported().await {
         Ok(notes) => Ok(notes
@@ -98,7 +99,8 @@ async fn exported(store: &CheckpointStore) -> Result<Vec<Option<SignedCheckpoint
     }
 }
 
-/// Of the checkpoints that stay, those up to some size are this log's, and those beyond are not.
+/// The size of the largest kept checkpoint that agrees with the log. Those up to some size agree, and all larger ones
+/// do not.
 async fn greatest_agreed(pool: &PgPool, store: &CheckpointStore) -> Result<u64, Failure> {
     let kept = store.kept().await?;
     let (mut agreed, mut beyond) = (0, kept.len());
@@ -122,7 +124,7 @@ async fn read(
     Ok(signed.filter(|signed| signed.size() == kept.size))
 }
 
-/// What is no checkpoint is none of this log's.
+/// A note that is not a checkpoint does not agree.
 async fn agrees(pool: &PgPool, checkpoint: Option<&SignedCheckpoint>) -> Result<bool, Failure> {
     let Some(checkpoint) = checkpoint else {
         return Ok(false);
@@ -146,7 +148,8 @@ const COMPARING: fn(sqlx::Error) -> Failure = |source| Failure::Database {
 fn in_words(outcome: &Outcome) -> String {
     let mut words = String::new();
     let Some(folder) = &outcome.folder else {
-        return "the log leads to what was exported; there is nothing to accept\n".to_owned();
+        return "the log agrees with the exported checkpoints; there is nothing to accept\n"
+            .to_owned();
     };
     let head = outcome.head;
     // Writing to a text cannot fail.

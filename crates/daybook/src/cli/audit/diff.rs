@@ -12,7 +12,7 @@ use crate::cli::moment::{moment, position_at};
 use crate::cli::place::Place;
 use crate::failure::Failure;
 
-/// What changed about one thing between two moments, field by field
+/// Show what changed about one thing between two moments, field by field
 ///
 /// A moment is a position of the log, or an instant, which means what was recorded by then, or a date,
 /// which means midnight UTC. Personal data is shown where its key has not been destroyed.
@@ -22,10 +22,10 @@ Examples:
   daybook audit diff product 0190d5a0-5b2f-7c31-9a44-0e6d1f1c2b3a --from 2026-01-01T00:00:00Z
   daybook audit diff order 0190d5a0-5b2f-7c31-9a44-0e6d1f1c2b3a --from 120 --to 4711 --json")]
 pub(crate) struct Arguments {
-    /// What it is: user, category, product, stock or order
+    /// The type of the thing: user, category, product, stock or order
     #[arg(value_name = "TYPE")]
     aggregate_type: AggregateType,
-    /// Its id, as the API answers it; a stock has its product's
+    /// Its id, as in the API's answers; a stock has its product's id
     id: Uuid,
     /// By default before its first event
     #[arg(long, value_name = "MOMENT", value_parser = moment)]

@@ -1,4 +1,4 @@
-//! Entries on the terminal or in a pipe, one on a line, as they are read.
+//! Prints entries on the terminal or to a pipe, one on each line, as they are read.
 
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 
@@ -24,13 +24,13 @@ impl Form {
     }
 }
 
-/// Where trails are read on this database, with personal data opened as far as its keys exist.
+/// The trail of this database. Personal data is decrypted if its key still exists.
 pub(super) async fn trail_of(site: &Site) -> Result<Trail, Failure> {
     let feed = site.looking_feed().await?;
     Ok(Trail::new(feed, site.read_models().trail().clone()))
 }
 
-/// Prints all that `walk` comes by, up to `limit` entries; answers how many that were.
+/// Prints everything that `walk` reads, up to `limit` entries; returns how many.
 pub(super) async fn print(
     mut walk: Walk,
     form: Form,
@@ -52,7 +52,7 @@ pub(super) async fn print(
             .try_for_each(|entry| write(&mut out, entry, form));
         match written.and_then(|()| out.flush()) {
             Ok(()) => {}
-            // Whoever reads has seen enough (`| head`).
+            // The reader has closed the pipe (`| head`).
             Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
             Err(source) => {
                 return Err(Failure::Process {
@@ -89,7 +89,7 @@ fn write(out: &mut BufWriter<StdoutLock<'_>>, entry: &Entry, form: Form) -> io::
     }
 }
 
-/// What users wrote must not steer the terminal.
+/// Text from users must not control the terminal.
 pub(super) fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }

@@ -1,4 +1,4 @@
-//! `daybook audit`: the log's history, and proof of it.
+//! `daybook audit`: the log's history, and proofs of it.
 
 mod accept_restored;
 mod diff;

@@ -11,9 +11,9 @@ use super::lines::{Form, print, trail_of};
 use crate::cli::place::{Place, Site};
 use crate::failure::Failure;
 
-/// Events of all streams, those that fit everything that is given
+/// Find events in all streams that match everything that is given
 ///
-/// A line for each event: position, time, who, what it happened to, and what in words.
+/// Prints a line for each event: position, time, who acted, on what, and what happened in words.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -24,13 +24,13 @@ pub(crate) struct Arguments {
     /// Who acted: user:ID, system:PART or anonymous
     #[arg(long)]
     actor: Option<Actor>,
-    /// What it happened to: user, category, product, stock or order
+    /// The type of what it happened to: user, category, product, stock or order
     #[arg(long, value_name = "TYPE")]
     stream_type: Option<AggregateType>,
     /// Only events of this type, such as order.placed; may be repeated
     #[arg(long = "type", value_name = "TYPE", value_parser = known_type)]
     types: Vec<EventType>,
-    /// Set off by one request
+    /// The correlation id, shared by everything that one request caused
     #[arg(long, value_name = "ID")]
     correlation: Option<Uuid>,
     /// Recorded at or after this RFC 3339 instant
@@ -45,10 +45,10 @@ pub(crate) struct Arguments {
     /// The last position
     #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
     to_position: Option<Position>,
-    /// The newest first, or the oldest
+    /// The newest first, or the oldest first
     #[arg(long, value_enum, default_value_t = Order::Desc)]
     order: Order,
-    /// How many at most; by default all
+    /// How many to print at most; by default all
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-/// Only a server brings the read model up to date.
+/// Only a server updates the read model.
 async fn tell_if_behind(site: &Site) -> Result<(), Failure> {
     let status = status_of(&site.database.pool, &site.blind_feed(), NAME).await?;
     if let Some(behind) = status

@@ -6,10 +6,10 @@ use super::lines::{printable, trail_of};
 use crate::cli::place::Place;
 use crate::failure::Failure;
 
-/// Everything about one event
+/// Show everything about one event
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// In the log
+    /// Its position in the log
     #[arg(value_parser = clap::value_parser!(i64).range(1..))]
     position: Position,
     #[command(flatten)]

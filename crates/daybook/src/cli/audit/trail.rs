@@ -6,20 +6,20 @@ use super::lines::{Form, print, trail_of};
 use crate::cli::place::Place;
 use crate::failure::Failure;
 
-/// What happened to one thing, the oldest first
+/// Show what happened to one thing, the oldest first
 ///
-/// A line for each event: position, time, who, and what in words. Personal data is shown where its
-/// key has not been destroyed.
+/// Prints a line for each event: position, time, who acted, and what happened in words. Personal data is shown unless
+/// its key has been destroyed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook audit trail order 0190d5a0-5b2f-7c31-9a44-0e6d1f1c2b3a
   daybook audit trail product 0190d5a0-5b2f-7c31-9a44-0e6d1f1c2b3a --json | jq .sentence")]
 pub(crate) struct Arguments {
-    /// What it is: user, category, product, stock or order
+    /// The type of the thing: user, category, product, stock or order
     #[arg(value_name = "TYPE")]
     aggregate_type: AggregateType,
-    /// Its id, as the API answers it; a stock has its product's
+    /// Its id, as in the API's answers; a stock has its product's id
     id: Uuid,
     #[command(flatten)]
     place: Place,

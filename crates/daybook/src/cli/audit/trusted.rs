@@ -1,4 +1,4 @@
-//! Which public keys a check trusts.
+//! The public keys that a check trusts.
 
 use std::fs;
 use std::path::Path;
@@ -13,14 +13,13 @@ use crate::failure::Failure;
 
 #[derive(Args, Debug)]
 pub(super) struct Trusted {
-    /// A public key to trust, or a file of them; may be repeated
-    /// [default: keys/checkpoint.pub in the data folder]
+    /// A public key to trust, or a file of them; may be repeated [default: keys/checkpoint.pub in the data folder]
     #[arg(long = "pubkey", value_name = "KEY|FILE")]
     keys: Vec<String>,
 }
 
 impl Trusted {
-    /// Those given, or those of the data folder; at least one.
+    /// The given keys, or those of the data folder; at least one.
     pub(super) fn keys(&self, data: &DataConfig) -> Result<Vec<VerifierKey>, Failure> {
         let keys = match self.keys.is_empty() {
             true => keys::checkpoint_verifiers(&data.folder, data.checkpoint_key())?,

@@ -1,4 +1,4 @@
-//! A rotation of the checkpoint key, as it looks to who has not heard of it.
+//! How a rotation of the checkpoint key looks to a user who does not know the new key yet.
 
 use daybook_audit::verify::{Finding, Report, Settings};
 use daybook_audit::{
@@ -8,17 +8,17 @@ use daybook_audit::{
 use crate::cli::place::Site;
 use crate::failure::Failure;
 
-/// Of the log's first checkpoints, looked at for one by a trusted key.
+/// How many of the log's first checkpoints are searched for one by a trusted key.
 const OLDEST: i64 = 16;
 
-/// The key that the newest checkpoints are signed with, if nothing is found but that it is not trusted: it may be a new
-/// one of the shop's, or anybody's.
+/// The key that signed the newest checkpoints, if the only finding is that it is not trusted. It may be a new key of
+/// the shop, or anybody's.
 pub(super) async fn unknown_key(
     site: &Site,
     settings: &Settings,
     report: &Report,
 ) -> Result<Option<String>, Failure> {
-    // One that is signed wrongly, stands where another belongs or is gone is another matter.
+    // A checkpoint with a wrong signature, in the wrong place or missing is a different problem.
     let is_untrusted = |finding: &Finding| finding.is_untrusted;
     let only_untrusted = report.more == 0 && report.findings.iter().all(is_untrusted);
     if report.is_whole() || !only_untrusted {
@@ -42,7 +42,7 @@ pub(super) async fn unknown_key(
     Ok(unknown)
 }
 
-/// The newest note of the database, and the oldest.
+/// The newest note of the database, followed by the oldest ones.
 async fn stored(site: &Site) -> Result<Vec<String>, Failure> {
     let pool = site.database.worker_pool(1);
     let read = async {
@@ -60,7 +60,7 @@ async fn stored(site: &Site) -> Result<Vec<String>, Failure> {
 
 enum Signed {
     Trusted,
-    /// By a key of the log's name.
+    /// Signed by a key with the log's name that is not trusted.
     Unknown(String),
     Otherwise,
 }

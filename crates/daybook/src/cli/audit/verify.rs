@@ -13,29 +13,29 @@ use super::trusted::Trusted;
 use super::unknown_key::unknown_key;
 use crate::cli::place::Place;
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 
-/// Findings that are shown to people.
+/// How many findings are printed in words.
 const SHOWN: usize = 100;
 
-/// Check that the log is what it was when it was sealed, and if not, say where and how it was harmed
+/// Check that the log is as it was when it was sealed, and if not, say where and how it was changed
 ///
-/// Every event is read and hashed, and compared with checkpoints that were signed with trusted keys: the newest in
-/// the database, and those kept outside of it, without which an old state of the whole database passes for the
-/// newest. Can be run beside a server. Exits with 0 where the log is whole, 1 where it was tampered with, 2 where
-/// that could not be found out.
+/// Reads and hashes every event, and compares with checkpoints that were signed with trusted keys: the newest in the
+/// database, and those kept outside of it. Without the latter, an old state of the whole database would pass for the
+/// newest. Can be run beside a server. Exits with 0 if the log is whole, 1 if it was tampered with, 2 if that could not
+/// be found out.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook audit verify
   daybook audit verify --checkpoint ours.txt --pubkey auditors/checkpoint.pub --json")]
 pub(crate) struct Arguments {
-    /// A checkpoint that was kept; may be repeated [default: the newest that was exported]
+    /// A file with a kept checkpoint; may be repeated [default: the newest exported one]
     #[arg(long = "checkpoint", value_name = "FILE")]
     kept: Vec<PathBuf>,
     #[command(flatten)]
     trusted: Trusted,
-    /// Stretches of the log that are read at once [default: one for each core]
+    /// How many sections of the log are read at once [default: one for each core]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             store: Some(store.clone()),
             jobs: jobs(arguments.jobs),
         };
-        let told = Progress::new();
+        let told = TerminalProgress::new();
         told.begin("verifying", "events", 0);
         let server = site.database.server.clone();
         let progress = move |read, total| told.reach(read, total);
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             VerifyError::Interrupted => Failure::Interrupted,
             error => CheckError::Verify(error).into(),
         })?;
-        let told = Told {
+        let told = VerifyReport {
             whole: report.is_whole(),
             outside: settings.external.len(),
             unknown_key: unknown_key(&site, &settings, &report).await?,
@@ -84,7 +84,7 @@ fn jobs(given: Option<NonZeroUsize>) -> usize {
     given.map_or_else(cores, NonZeroUsize::get)
 }
 
-/// Those given, or the newest that were exported.
+/// The given checkpoints, or the newest exported one.
 async fn external(
     arguments: &Arguments,
     store: &CheckpointStore,
@@ -114,18 +114,18 @@ async fn external(
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Told<'r> {
+struct VerifyReport<'r> {
     whole: bool,
-    /// Checkpoints from outside the database that there were to compare with.
+    /// How many checkpoints from outside the database were compared.
     outside: usize,
-    /// Nothing is wrong but that this key, which bears the log's name, is not trusted.
+    /// Set if the only problem is that this key, which has the log's name, is not trusted.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown_key: Option<String>,
     #[serde(flatten)]
     report: &'r Report,
 }
 
-fn in_words(told: &Told<'_>, place: &str) -> String {
+fn in_words(told: &VerifyReport<'_>, place: &str) -> String {
     let mut lines = Vec::new();
     let report = told.report;
     let Report {
@@ -135,7 +135,7 @@ fn in_words(told: &Told<'_>, place: &str) -> String {
         (true, _) => format!("whole: all {sealed} events are as they were sealed"),
         (false, None) => "tampered: the log is not what was sealed".to_owned(),
         (false, Some(_)) if report.checkpoints.is_empty() => {
-            "not known: no checkpoint that there is to compare with is signed by a trusted key".to_owned()
+            "not known: none of the checkpoints is signed by a trusted key".to_owned()
         }
         (false, Some(_)) => format!(
             "not known: {sealed} events are as they were sealed, and later checkpoints are signed by a key that is not trusted"

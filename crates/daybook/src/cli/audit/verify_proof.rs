@@ -13,20 +13,19 @@ use super::trusted::Trusted;
 use crate::config::DataConfig;
 use crate::failure::Failure;
 
-/// Check a proof that was handed out, without the database: that an event is in the log, or that the log goes on from
-/// what it was
+/// Check a proof without the database: that an event is in the log, or that the log continues an earlier state of it
 ///
-/// Exits with 0 where it is proven, 1 where it is not, 2 where the proof or the keys could not be read.
+/// Exits with 0 if it is proven, 1 if it is not, 2 if the proof or the keys could not be read.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook audit verify-proof proof.json --pubkey auditors/checkpoint.pub
   curl -s localhost:8080/api/v1/audit/events/4711/proof | daybook audit verify-proof -")]
 pub(crate) struct Arguments {
-    /// The proof, or - for the input
+    /// The file with the proof, or - for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -35,7 +34,7 @@ pub(crate) struct Arguments {
     data: DataConfig,
 }
 
-/// What a proof proves.
+/// The statement that a proof proves.
 #[derive(Serialize)]
 #[serde(
     rename_all = "camelCase",
@@ -126,7 +125,7 @@ fn read(file: &Path) -> Result<String, CheckError> {
     })
 }
 
-/// Far more than the greatest event with its proof has.
+/// Far larger than the largest event with its proof.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 #[derive(Deserialize)]

@@ -9,13 +9,13 @@ use crate::cli::runtime;
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
 
-/// Enough that clients rarely meet at one of them.
+/// So many that clients rarely order the same one at the same time.
 const MANY_PRODUCTS: usize = 1_000;
 
-/// The command path in this process: load or cache, decide, append.
+/// Measure the command path in this process: load or cache, decide, append.
 ///
-/// Each command appends one event to one new stream. Without DATABASE_URL a scratch PostgreSQL is
-/// started and removed again; with it, what is appended stays in that database for good.
+/// Each command appends one event to one new stream. Without DATABASE_URL a scratch PostgreSQL is started and removed
+/// again; with it, the appended events stay in that database for good.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// Send every command with an idempotency key of its own
     #[arg(long)]
     keyed: bool,
-    /// Single-unit orders instead: spread over many products, then all for one
+    /// Place single-unit orders instead: spread over many products, then all for one
     #[arg(long)]
     hot: bool,
     #[command(flatten)]
@@ -83,7 +83,7 @@ async fn measure(arguments: &Arguments, bus: &CommandBus) -> Result<(), Failure>
     println!("{clients} clients, single-unit orders, {}:", keys(keyed));
     print_line(&format!("{MANY_PRODUCTS} products"), &many);
     print_line("one product", &one);
-    println!("  one product at {ratio:.2} of many");
+    println!("  one product at {ratio:.2} of the rate for many");
     Ok(())
 }
 

@@ -10,14 +10,14 @@ use super::print_line;
 use super::scratch::{self, Measurement};
 use crate::failure::Failure;
 
-/// The sealer's, and those that ask for proofs.
+/// The connections of the sealer, and of the clients that request proofs.
 const CONNECTIONS: u32 = 6;
 
-/// Sealing, verifying and proving.
+/// Measure sealing, verifying and proving.
 ///
-/// Fills a log, seals it from nothing, verifies it, proves events all over it; then appends at the peak, in turn
-/// without the sealer and beside it. Without DATABASE_URL a scratch PostgreSQL is started and removed again; with it,
-/// what is appended stays in that database for good.
+/// Fills a log, seals it from the start, verifies it and proves events all over it; then appends at the peak rate, in
+/// turn without and with the sealer. Without DATABASE_URL a scratch PostgreSQL is started and removed again; with it,
+/// the appended events stay in that database for good.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// Clients that append at the same time
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     clients: u32,
-    /// How long each round of appends, and proving, is measured
+    /// How long each round of appends, and the proving, is measured
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
     #[command(flatten)]
@@ -72,9 +72,9 @@ fn print(report: &AuditReport) {
     print_line("proofs of inclusion", &report.proof);
     println!("appends, one event and one stream each, in turn:");
     line("without the sealer", report.appended_alone_per_second);
-    line("beside the sealer", report.appended_beside_per_second);
+    line("with the sealer", report.appended_beside_per_second);
     println!(
-        "  beside it at {:.2} of without; sealing is {:.1} times as fast as appending",
+        "  with the sealer at {:.2} of the rate without it; sealing is {:.1} times as fast as appending",
         report.beside_to_alone, report.sealed_to_appended
     );
     let behind = &report.behind;

@@ -18,12 +18,12 @@ use crate::config::{
 use crate::failure::Failure;
 use crate::serve;
 
-/// The whole over HTTP, with keep-alive connections.
+/// Measure the whole stack over HTTP, with keep-alive connections.
 ///
-/// Reading: GET /products/{id} against a bare axum handler with an answer of the same size. Ordering:
-/// the peak, then latencies at half of it. Starts a server without rate limits in this process, on a
-/// scratch PostgreSQL or on DATABASE_URL, or measures the one at --url. What it needs it makes; in a
-/// given database that stays.
+/// Reading: GET /products/{id} against a bare axum handler with an answer of the same size. Ordering: the peak rate,
+/// then latencies at half of it. Starts a server without rate limits in this process, on a scratch PostgreSQL or on
+/// DATABASE_URL, or measures the server at --url. Creates the products and customers that it needs; in a given database
+/// they stay.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -32,7 +32,7 @@ Examples:
 pub(crate) struct Arguments {
     #[command(flatten)]
     load: LoadArguments,
-    /// A running server, started with DAYBOOK_RATE_LIMITS=off; wants an admin's credentials
+    /// A running server, started with DAYBOOK_RATE_LIMITS=off; needs an admin's credentials
     #[arg(
         long,
         value_name = "URL",
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
         requires = "admin_password"
     )]
     url: Option<Target>,
-    /// The admin at --url
+    /// The e-mail address of an admin at --url
     #[arg(long, env = "DAYBOOK_ADMIN_EMAIL", value_name = "EMAIL")]
     admin_email: Option<String>,
     /// That admin's password
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     })
 }
 
-/// Starts a server for the measurement, and stops it in order.
+/// Starts a server for the measurement, and stops it afterwards.
 async fn in_this_process(
     arguments: &Arguments,
     stop: &CancellationToken,
@@ -115,7 +115,7 @@ async fn in_this_process(
     let stop_server = CancellationToken::new();
     let (open, opened) = oneshot::channel();
     let serving = serve::serve(&config, stop_server.clone(), |address, _| {
-        // Fails only when nobody waits any more.
+        // Fails only if the receiver has been dropped.
         let _ = open.send(address);
     });
     let measuring = async {
@@ -133,7 +133,7 @@ async fn in_this_process(
                 )
                 .await
             }
-            // The server says why.
+            // The server's own error tells why.
             Err(_) => Err(Failure::Interrupted),
         };
         stop_server.cancel();
@@ -162,7 +162,7 @@ fn print(report: &HttpReport) {
     print_line("bare axum handler", &report.bare);
     print_line("GET /products/{id}", &report.product);
     println!(
-        "  a product at {:.2} of the bare handler",
+        "  a product at {:.2} of the bare handler's rate",
         report.product_to_bare
     );
     print_line("POST /orders, peak", &report.order_peak);

@@ -9,9 +9,9 @@ use crate::failure::Failure;
 use crate::site::core::Core;
 use crate::site::database::Database;
 
-/// From a command's acknowledgement until the read models show it, at a steady pace.
+/// Measure the time from a command's acknowledgement until the read models show it, at a steady pace.
 ///
-/// Single-unit orders of a thousand products, with every projector at work in this process. Without
+/// Places single-unit orders for a thousand products, with every projector running in this process. Without
 /// DATABASE_URL a scratch PostgreSQL is started and removed again.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// Orders placed each second
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     per_second: u32,
-    /// How long it is measured
+    /// How long to measure
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
     #[command(flatten)]

@@ -7,33 +7,32 @@ use daybook_bench::rebuild::{Bench, RebuildReport};
 
 use super::scratch::{self, Measurement};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::TerminalProgress;
 
-/// Enough for every projector's, and for a rebuild beside them.
+/// Enough for every projector, and for a rebuild beside them.
 const CONNECTIONS: u32 = 24;
 
-/// Rebuilding every read model from a shop's history.
+/// Measure rebuilding every read model from a shop's history.
 ///
-/// Imports the history through the command path, lets the projectors catch up, rebuilds everything
-/// beside them, then replays the same log the plain way: one event, one upsert, one checkpoint. Without
-/// DATABASE_URL a scratch PostgreSQL is started and removed again; with it, what is imported stays in
-/// that database for good.
+/// Imports the history through the command path, lets the projectors catch up, rebuilds everything beside them, then
+/// replays the same log in the simple way: one event, one upsert, one checkpoint. Without DATABASE_URL a scratch
+/// PostgreSQL is started and removed again; with it, what is imported stays in that database for good.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook bench rebuild
   daybook bench rebuild --csv online-retail.csv --tenfold --json")]
 pub(crate) struct Arguments {
-    /// A shop's export, as `daybook import orders` takes it; otherwise a made-up one
+    /// A shop's export, as `daybook import orders` takes it; by default an invented one
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Order lines in the made-up history
+    /// Order lines in the invented history
     #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1_000..=50_000_000))]
     lines: u64,
     /// How long events are replayed one by one
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
-    /// Measure memory again once the log is ten times as long
+    /// Measure memory again after the log has grown tenfold
     #[arg(long)]
     tenfold: bool,
     #[command(flatten)]
@@ -64,7 +63,7 @@ async fn measure(
         lines: arguments.lines,
         one_by_one: Duration::from_secs(arguments.seconds),
         tenfold: arguments.tenfold,
-        progress: Arc::new(Progress::new()),
+        progress: Arc::new(TerminalProgress::new()),
     };
     Ok(bench.run().await?)
 }

@@ -17,7 +17,7 @@ use crate::site::core::Core;
 use crate::site::database::{Database, IfRunning};
 use crate::site::schema;
 
-/// Where something is measured, and how what came of it is told.
+/// The arguments of every measurement: on which database it runs, and how its result is printed.
 #[derive(Args, Debug)]
 pub(super) struct Measurement {
     /// Print JSON
@@ -32,7 +32,7 @@ pub(super) struct Measurement {
 }
 
 impl Measurement {
-    /// Measures, and then prints what `measure` came to: as JSON, or in words.
+    /// Runs `measure`, and then prints its result: as JSON, or in words.
     pub(super) fn run<R: Serialize>(
         &self,
         measure: impl AsyncFnOnce(Bench<'_>) -> Result<R, Failure>,
@@ -48,19 +48,19 @@ impl Measurement {
         })
     }
 
-    /// Whether it is measured on a database that was given.
+    /// The database that was given, if any.
     pub(super) fn database_url(&self) -> Option<&str> {
         self.database.server_url()
     }
 }
 
-/// Where no database is given, a private one apart from the shop's, removed again at the end.
+/// If no database is given: a private one, separate from the shop's and removed at the end.
 pub(super) struct Scratch {
     pub(super) data: DataConfig,
     folder: Option<PathBuf>,
 }
 
-/// What is measured in this process, and where its files may go.
+/// The parts of this process that are measured, and the folder for its files.
 pub(super) struct Bench<'a> {
     pub(super) database: &'a Database,
     pub(super) core: &'a Core,
@@ -68,7 +68,7 @@ pub(super) struct Bench<'a> {
     pub(super) data: &'a DataConfig,
 }
 
-/// Measures on the database that was given, or on a scratch one.
+/// Runs a measurement on the given database, or on a scratch one.
 pub(super) async fn on_scratch<T>(
     database: &DatabaseConfig,
     data: &DataConfig,
@@ -118,13 +118,13 @@ impl Scratch {
             return Scratch { data, folder: None };
         }
         data.folder.push("bench");
-        // What is made up must not stand for the shop's log.
+        // Checkpoints of invented events must not replace those of the shop's log.
         data.checkpoint_store = None;
         let folder = Some(data.folder.clone());
         Scratch { data, folder }
     }
 
-    /// To be called once nothing runs there any more.
+    /// Call it once nothing runs there any more.
     pub(super) fn remove(self) {
         let Some(folder) = self.folder else { return };
         match std::fs::remove_dir_all(&folder) {

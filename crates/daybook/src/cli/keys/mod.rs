@@ -1,4 +1,4 @@
-//! `daybook keys`: the keys that live beside the database. Shows public parts only.
+//! `daybook keys`: the keys outside of the database. Shows public parts only.
 
 mod rotate_access_token;
 mod rotate_checkpoint;
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Show(show::Arguments),
-    /// Put a new key in the place of one
+    /// Replace a key by a new one
     #[command(subcommand)]
     Rotate(Rotate),
 }

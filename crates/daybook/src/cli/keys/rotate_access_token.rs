@@ -6,18 +6,18 @@ use daybook_keys::Rotation;
 use crate::config::DataConfig;
 use crate::failure::Failure;
 
-/// Make a new key that signs access tokens; nobody is signed out, and no server has to be started again.
+/// Create a new key that signs access tokens; nobody is signed out, and no server needs a restart.
 ///
-/// It signs from a minute later on, so that every server on this data folder trusts it by then. The key before it
-/// stays trusted until the last token that it signed has expired, and its file is removed by a later rotation.
+/// It starts to sign a minute later, so that every server on this data folder trusts it by then. The previous key stays
+/// trusted until the last token that it signed has expired, and a later rotation removes its file.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook keys rotate access-token
   daybook keys rotate access-token --at-once     a key has leaked: whatever it signed counts no longer")]
 pub(crate) struct Arguments {
-    /// Sign with the new key at once and remove all others: tokens made so far are refused within seconds, and
-    /// clients exchange their refresh tokens for new ones
+    /// Sign with the new key at once and remove all others: servers refuse existing tokens within seconds, and clients
+    /// exchange their refresh tokens for new ones
     #[arg(long)]
     at_once: bool,
     #[command(flatten)]

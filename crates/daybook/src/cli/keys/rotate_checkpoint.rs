@@ -4,11 +4,11 @@ use daybook_keys as keys;
 use crate::config::DataConfig;
 use crate::failure::Failure;
 
-/// Make a new key that signs checkpoints; those before stay trusted.
+/// Create a new key that signs checkpoints; earlier keys stay trusted.
 ///
-/// The sealer takes it at its next start and signs the first checkpoint with both keys, so that whoever trusts the
-/// one may come to trust the other; then it lets go of the older. Give the new public key to those who check the
-/// log.
+/// The sealer uses it from its next start and signs the first checkpoint with both keys, so that everyone who trusts
+/// the old key can learn to trust the new one. Then it deletes the older signing key. Give the new public key to those
+/// who check the log.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if data.checkpoint_key().is_some() {
         return Err(Failure::Arguments(
             "DAYBOOK_CHECKPOINT_KEY is set, so the key is changed there: put the new key before the old one, with a \
-             space between them, for one start; a new one is made in any other data folder"
+             space between them, for one start; run this with another data folder to make a new one"
                 .to_owned(),
         ));
     }

@@ -14,25 +14,25 @@ use crate::seed;
 use crate::site::database::{Database, IfRunning};
 use crate::site::schema;
 
-/// What sessions of this command are called: all others of Daybook are in its way.
+/// The name of this command's database sessions. The rotation cannot start while Daybook has any other session.
 const NAME: &str = "daybook keys";
-/// How long sessions that are just ending may take.
+/// How long to wait for sessions that are just ending.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Put a new master key in the place of the present one; no event is touched.
+/// Replace the master key by a new one; no event is changed.
 ///
-/// The keys of personal data are wrapped anew in one transaction. Stop everything that uses the database first. A
-/// rotation that was interrupted is finished by running this again. Where the present key is a file, so is the new
-/// one, made or taken from DAYBOOK_NEW_MASTER_KEY; where it is DAYBOOK_MASTER_KEY, the new one must be given, and
-/// takes its place there afterwards. Backups from before want the key from before.
+/// Wraps the keys of personal data anew in one transaction. Stop everything that uses the database first. If a rotation
+/// was interrupted, run this again to finish it. If the present key is a file, the new one is a file too, generated or
+/// taken from DAYBOOK_NEW_MASTER_KEY. If the present key is DAYBOOK_MASTER_KEY, the new one must be given, and must be
+/// set there afterwards. Backups from before the rotation need the previous key.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook keys rotate master
   DAYBOOK_MASTER_KEY=$OLD DAYBOOK_NEW_MASTER_KEY=$(openssl rand -base64 32) daybook keys rotate master")]
 pub(crate) struct Arguments {
-    /// The key that is to follow, 32 bytes in base64
+    /// The new key, 32 bytes in base64
     #[arg(
         long,
         env = "DAYBOOK_NEW_MASTER_KEY",
@@ -82,7 +82,7 @@ async fn rotate(
 ) -> Result<Rotated, Failure> {
     schema::ready(database).await?;
     let rotated = change(database, present, next.key()).await?;
-    // Not before the database belongs to it, and not without it either.
+    // Only after the database uses the new key, and never without it.
     let new = next.take_over()?;
     if database.is_private() {
         seed::renew_passwords(&database.worker_pool(1), present, &new).await?;

@@ -7,17 +7,18 @@ use serde::Serialize;
 use crate::config::DataConfig;
 use crate::failure::Failure;
 
-/// Show where the keys come from, which sign access tokens, and the public keys that checkpoints are trusted by.
+/// Show where the keys come from, which of them sign access tokens, and the public keys that checkpoints are checked
+/// with.
 ///
-/// Give the latter to whoever is to check the log, and keep them where the database's owner cannot
-/// change them: `daybook audit verify` trusts nothing else.
+/// Give the public keys to whoever will check the log, and keep them where the database's owner cannot change them:
+/// `daybook audit verify` trusts nothing else.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook keys show
   daybook keys show --json | jq -r '.checkpoint.trusted[]' > auditors/checkpoint.pub")]
 pub(crate) struct Arguments {
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -27,9 +28,9 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Keys {
-    master: Origin,
+    master: KeySource,
     checkpoint: CheckpointKeys,
-    /// Those that are trusted, the first to sign first.
+    /// The trusted keys, in the order in which they sign.
     access_token: Vec<TokenKey>,
 }
 
@@ -37,23 +38,23 @@ struct Keys {
 #[serde(rename_all = "camelCase")]
 struct TokenKey {
     kid: String,
-    /// The first key of a data folder from before there were others signs from the beginning.
+    /// `None` for the first key of a data folder that is older than rotations: it signs from the beginning.
     signs_from: Option<String>,
-    /// Null while no key follows it.
+    /// Null while no later key exists.
     trusted_until: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Origin {
+struct KeySource {
     from: String,
-    /// Whether there is one yet.
+    /// Whether the key exists yet.
     exists: bool,
 }
 
 #[derive(Serialize)]
 struct CheckpointKeys {
     #[serde(flatten)]
-    origin: Origin,
+    origin: KeySource,
     /// The newest first.
     trusted: Vec<String>,
 }
@@ -106,9 +107,9 @@ impl TokenKey {
     }
 }
 
-fn origin(data: &DataConfig, given: Option<&str>, variable: &str, file: &str) -> Origin {
+fn origin(data: &DataConfig, given: Option<&str>, variable: &str, file: &str) -> KeySource {
     let path = data.folder.join("keys").join(file);
-    Origin {
+    KeySource {
         from: match given {
             Some(_) => variable.to_owned(),
             None => path.display().to_string(),
@@ -118,7 +119,7 @@ fn origin(data: &DataConfig, given: Option<&str>, variable: &str, file: &str) ->
 }
 
 fn print(found: &Keys) {
-    let state = |origin: &Origin| match origin.exists {
+    let state = |origin: &KeySource| match origin.exists {
         true => "",
         false => " (made at the first start)",
     };

@@ -8,20 +8,20 @@ use crate::cli::place::Place;
 use crate::cli::projections::table::table;
 use crate::failure::Failure;
 
-/// Messages that wait to be sent, the oldest first, without what they say
+/// List messages that wait to be sent, the oldest first, without their content
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// How many at most
+    /// How many to list at most
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
     limit: i64,
     #[command(flatten)]
     place: Place,
 }
 
-/// A message as it is told of.
+/// A message without its content, as it is printed.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Told {
+pub(super) struct MessageRow {
     id: Uuid,
     person: Uuid,
     channel: String,
@@ -33,16 +33,16 @@ pub(super) struct Told {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let place = &arguments.place;
     place.run(|site, _stop| async move {
-        // Nothing is opened, so that it takes no master key.
+        // No content is decrypted, so the master key is not needed.
         let codec = site.blind_feed().codec().clone();
         let outbox = Outbox::new(site.database.pool.clone(), codec);
         let waiting = outbox.waiting(arguments.limit).await?;
-        let told: Vec<Told> = waiting.into_iter().map(Told::from).collect();
+        let told: Vec<MessageRow> = waiting.into_iter().map(MessageRow::from).collect();
         place.tell(&told, || in_words(&told))
     })
 }
 
-fn in_words(messages: &[Told]) -> String {
+fn in_words(messages: &[MessageRow]) -> String {
     let rows = messages.iter().map(|message| {
         vec![
             message.id.to_string(),
@@ -59,9 +59,9 @@ fn in_words(messages: &[Told]) -> String {
     table(&["ID", "WRITTEN", "CHANNEL", "TEMPLATE", "PERSON"], rows)
 }
 
-impl From<MessageSummary> for Told {
-    fn from(message: MessageSummary) -> Told {
-        Told {
+impl From<MessageSummary> for MessageRow {
+    fn from(message: MessageSummary) -> MessageRow {
+        MessageRow {
             id: message.id,
             person: message.person,
             channel: message.channel,

@@ -1,5 +1,5 @@
-//! `daybook outbox`: what waits to be sent to people. For operators, who hold the database and the master key; HTTP
-//! shows nothing of it.
+//! `daybook outbox`: messages that wait to be sent to people. For operators, who have the database and the master key;
+//! HTTP shows nothing of it.
 
 mod list;
 mod show;

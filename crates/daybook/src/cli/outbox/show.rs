@@ -5,23 +5,23 @@ use daybook_processes::outbox::{Content, Outbox};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::list::Told;
+use super::list::MessageRow;
 use crate::cli::place::Place;
 use crate::failure::Failure;
 
-/// One message with what it says, secrets included
+/// Show one message with its content, secrets included
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// As `daybook outbox list` tells it
+    /// Its id, as `daybook outbox list` shows it
     id: Uuid,
     #[command(flatten)]
     place: Place,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct MessageDetails {
     #[serde(flatten)]
-    message: Told,
+    message: MessageRow,
     #[serde(flatten)]
     content: Content,
 }
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             let what = format!("the outbox has no message {id}");
             return Err(Failure::Arguments(what));
         };
-        let shown = Shown {
+        let shown = MessageDetails {
             message: message.into(),
             content,
         };
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-fn in_words(shown: &Shown) -> String {
+fn in_words(shown: &MessageDetails) -> String {
     let mut text = format!("to           {}\n", shown.content.to);
     for (name, value) in &shown.content.values {
         // Writing to a String cannot fail.

@@ -1,4 +1,4 @@
-//! What takes effect at once: pause, resume, reset, retry, skip.
+//! The actions that take effect at once: pause, resume, reset, retry, skip.
 
 use std::sync::Arc;
 
@@ -12,44 +12,44 @@ use daybook_projections::status_of;
 use crate::cli::place::{Place, Site, operator};
 use crate::failure::Failure;
 
-/// Hold a projector: its read model stays as it is, and is answered from, until it is resumed
+/// Pause a projector: its read model stays as it is and is still answered from, until it is resumed
 #[derive(Args, Debug)]
 pub(crate) struct PauseArguments {
     #[command(flatten)]
     target: Target,
 }
 
-/// Let a paused projector go on
+/// Let a paused projector continue
 #[derive(Args, Debug)]
 pub(crate) struct ResumeArguments {
     #[command(flatten)]
     target: Target,
 }
 
-/// Have a halted projector try again, after what stopped it was mended
+/// Let a halted projector try again, after the cause was fixed
 #[derive(Args, Debug)]
 pub(crate) struct RetryArguments {
     #[command(flatten)]
     target: Target,
 }
 
-/// Empty a read model and fill it again from the first event, before the readers' eyes.
+/// Empty a read model and fill it again from the first event, while readers see it.
 ///
-/// Whoever asks meanwhile finds part of it only. `rebuild` makes it anew aside instead, and readers
-/// notice nothing.
+/// Until it is filled again, queries find only a part of it. `rebuild` builds it anew beside the live one instead, and
+/// readers notice nothing.
 #[derive(Args, Debug)]
 pub(crate) struct ResetArguments {
     #[command(flatten)]
     target: Target,
-    /// Yes, empty it
+    /// Confirms that the read model is emptied
     #[arg(long)]
     yes: bool,
 }
 
-/// Have a halted projector pass over the event that it is halted at.
+/// Let a halted projector skip the event that it is halted at.
 ///
-/// The event has no effect on the read model from then on, live or rebuilt; the rest of its stream
-/// goes on without it, or is passed over too if it was the stream's first. That is never taken back.
+/// From then on the event has no effect on the read model, live or rebuilt. The rest of its stream is still processed
+/// without it, or is skipped too if it was the stream's first event. This cannot be undone.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -57,10 +57,10 @@ Example:
 pub(crate) struct SkipArguments {
     /// The projection
     name: String,
-    /// Of the event, as `status` shows it
+    /// The event's position, as `status` shows it
     #[arg(long)]
     position: Position,
-    /// Why, for whoever reads it later
+    /// The reason, for the record
     #[arg(long)]
     reason: Reason,
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub(crate) struct SkipArguments {
 struct Target {
     /// The projection
     name: String,
-    /// Why, for whoever reads it later
+    /// The reason, for the record
     #[arg(long)]
     reason: Option<Reason>,
     #[command(flatten)]
@@ -110,7 +110,7 @@ pub(super) fn reset(arguments: ResetArguments) -> Result<(), Failure> {
         )));
     }
     arguments.target.act(
-        "is empty and begins anew",
+        "is empty and starts from the first event",
         async |site, projection, reason| {
             operate::reset(&site.database.pool, projection, &operator(), reason).await
         },
@@ -129,33 +129,30 @@ pub(super) fn skip(arguments: SkipArguments) -> Result<(), Failure> {
         reason: Some(reason.clone()),
         place,
     };
-    target.act(
-        "passes over that event",
-        async move |site, projection, _| {
-            operate::skip(
-                &site.database.pool,
-                projection,
-                position,
-                &operator(),
-                &reason,
-            )
-            .await
-        },
-    )
+    target.act("skips that event", async move |site, projection, _| {
+        operate::skip(
+            &site.database.pool,
+            projection,
+            position,
+            &operator(),
+            &reason,
+        )
+        .await
+    })
 }
 
 impl Target {
-    /// Does it, and tells how the projection stands after it.
+    /// Performs the action, and prints the projection's state after it.
     fn act(
         self,
         done: &str,
-        deed: impl AsyncFn(&Site, &dyn Projection, Option<&Reason>) -> Result<(), OperateError>,
+        action: impl AsyncFn(&Site, &dyn Projection, Option<&Reason>) -> Result<(), OperateError>,
     ) -> Result<(), Failure> {
         let projection: Arc<dyn Projection> = projection(&self.name)?;
         self.place.run(|site, _stop| {
             let (target, projection) = (&self, &projection);
             async move {
-                deed(&site, &**projection, target.reason.as_ref()).await?;
+                action(&site, &**projection, target.reason.as_ref()).await?;
                 let name = projection.name();
                 let found = status_of(&site.database.pool, &site.blind_feed(), name).await?;
                 target.place.tell(&found, || {

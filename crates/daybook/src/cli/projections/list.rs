@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::table::table;
 use crate::failure::Failure;
 
-/// The read models that this binary has; needs no database
+/// List the read models that this binary has; needs no database
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// Print JSON

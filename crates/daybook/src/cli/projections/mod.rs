@@ -1,4 +1,4 @@
-//! `daybook projections`: looking at the read models, and operating them.
+//! `daybook projections`: shows the read models, and operates them.
 
 mod act;
 mod error;

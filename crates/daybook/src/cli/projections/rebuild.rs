@@ -1,4 +1,4 @@
-//! What takes its time: rebuild, verify, rollback, and a read model as it was.
+//! Commands that take a while: rebuild, verify, rollback, and a read model as it was at a moment.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::cli::moment::{moment, position_at};
 use crate::cli::place::{Place, Site, operator};
 use crate::failure::Failure;
 
-/// Make read models anew aside, compare them with the live ones, and switch them in.
+/// Build read models anew beside the live ones, compare them, and switch them in.
 ///
-/// Readers notice nothing: the live tables are kept up until one transaction exchanges them. Stopped
-/// or killed on the way it leaves them untouched; the next call starts from the beginning.
+/// Readers notice nothing: the live tables are updated until one transaction exchanges them. If it is stopped or killed
+/// on the way, the live tables stay as they are; the next call starts from the beginning.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -41,17 +41,17 @@ pub(crate) struct RebuildArguments {
     /// The new schema for that
     #[arg(long, value_name = "SCHEMA", requires = "as_of")]
     into: Option<SchemaName>,
-    /// Why, for whoever reads it later
+    /// The reason, for the record
     #[arg(long)]
     reason: Option<Reason>,
     #[command(flatten)]
     place: Place,
 }
 
-/// Make read models anew aside and compare them with the live ones, row by row.
+/// Build read models anew and compare them with the live ones, row by row.
 ///
-/// Says `identical` with the number of rows and their SHA-256, or shows the first rows that differ
-/// and exits with status 1.
+/// Prints `identical` with the number of rows and their SHA-256, or the first rows that differ, and then exits with
+/// status 1.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArguments {
     #[command(flatten)]
@@ -60,12 +60,12 @@ pub(crate) struct VerifyArguments {
     place: Place,
 }
 
-/// Switch the version back in that the last rebuild replaced, brought up to date
+/// Switch back to the version that the last rebuild replaced, after bringing it up to date
 #[derive(Args, Debug)]
 pub(crate) struct RollbackArguments {
     /// The projection
     name: String,
-    /// Why, for whoever reads it later
+    /// The reason, for the record
     #[arg(long)]
     reason: Option<Reason>,
     #[command(flatten)]
@@ -189,12 +189,12 @@ fn run_as_of(
 async fn builder(site: &Site) -> Result<Builder, Failure> {
     let name = format!("{} pid-{}", operator(), std::process::id());
     let mut builder = Builder::new(site.feed().await?, site.database.pool.clone(), name);
-    // One for each part, and three beside them.
+    // One connection for each part, and three more.
     builder.pool = site.database.worker_pool(builder.parts as u32 + 3);
     Ok(builder)
 }
 
-/// The exit status: the first failure, or else that rows differ where that was the question.
+/// The exit status: that of the first failure; or, if the command was to compare, an error if rows differ.
 fn conclude(results: Results, comparing: bool) -> Result<(), Failure> {
     let mut differing = Vec::new();
     for (name, result) in results {

@@ -1,4 +1,4 @@
-//! What was skipped, and what operators did.
+//! Lists the skipped events, and the operators' actions.
 
 use clap::Args;
 use daybook_projections::operate::{self, Action, DeadLetter};
@@ -9,7 +9,7 @@ use super::table::table;
 use crate::cli::place::Place;
 use crate::failure::Failure;
 
-/// The events that a projection passes over, by position
+/// List the events that a projection skips, by position
 #[derive(Args, Debug)]
 pub(crate) struct DeadLettersArguments {
     /// The projection
@@ -20,7 +20,7 @@ pub(crate) struct DeadLettersArguments {
     place: Place,
 }
 
-/// What operators did, the newest first
+/// List the operators' actions, the newest first
 #[derive(Args, Debug)]
 pub(crate) struct ActionsArguments {
     /// Only on this projection
@@ -33,10 +33,10 @@ pub(crate) struct ActionsArguments {
 
 #[derive(Args, Clone, Copy, Debug)]
 struct PageArguments {
-    /// Of so many each, from 1
+    /// The number of the page, from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     page: u32,
-    /// How many at most
+    /// The size of a page
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 }

@@ -1,4 +1,4 @@
-//! How builds go and what came of them, told to people.
+//! Prints the progress and the results of builds.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,17 +19,17 @@ use crate::failure::Failure;
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
 const BAR: &str = "{prefix:<10} {bar:30} {human_pos} of {human_len}  {msg}";
 
-/// Tells on stderr how far each build is: a bar on a terminal, now and then a line elsewhere.
+/// Prints on stderr how far each build is: a bar on a terminal, a line now and then elsewhere.
 pub(super) struct Reporter {
     bars: Option<Bars>,
-    /// The phase that was last told of in a line, and when.
+    /// The phase that was last printed in a line, and when.
     told: Mutex<HashMap<&'static str, (BuildPhase, Instant)>>,
 }
 
 #[derive(Default)]
 struct Bars {
     all: MultiProgress,
-    /// Each from when there is something to show.
+    /// Each is shown once there is some progress.
     by_name: Mutex<HashMap<&'static str, ProgressBar>>,
 }
 
@@ -66,7 +66,7 @@ impl Reporter {
         }
     }
 
-    /// Clears the bars away.
+    /// Removes the bars.
     pub(super) fn finish(&self) {
         if let Some(bars) = &self.bars {
             for (_, bar) in bars.by_name.lock().drain() {
@@ -80,7 +80,7 @@ impl Bars {
     fn report(&self, progress: &BuildProgress) {
         let mut bars = self.by_name.lock();
         let bar = bars.entry(progress.name).or_insert_with(|| {
-            // A template of our own is right or wrong for good; a wrong one costs the looks only.
+            // The template is a constant, so it is always valid or always invalid; an invalid one only costs the looks.
             let style =
                 ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::new(length(progress)).with_prefix(progress.name);
@@ -92,7 +92,7 @@ impl Bars {
     }
 }
 
-/// Of an empty log, too, a bar has a beginning and an end.
+/// Even with an empty log, a bar has a beginning and an end.
 fn length(progress: &BuildProgress) -> u64 {
     u64::try_from(progress.target).unwrap_or_default().max(1)
 }
@@ -109,7 +109,7 @@ fn pace(progress: &BuildProgress) -> String {
     text
 }
 
-/// What a comparison says.
+/// The result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Identical,
@@ -128,7 +128,7 @@ impl Verdict {
     }
 }
 
-/// What came of each projection. Failures are told on stderr, too, as the command's own.
+/// Prints the result for each projection. Failures are also printed on stderr, as the command's own.
 pub(super) fn tell_results(place: &Place, results: &Results) -> Result<(), Failure> {
     let json = Value::from_iter(results.iter().map(|(name, result)| match result {
         Ok(built) => json!(built),

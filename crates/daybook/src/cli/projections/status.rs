@@ -11,11 +11,11 @@ use super::table::table;
 use crate::cli::place::{Place, Site};
 use crate::failure::Failure;
 
-/// Back to the upper left corner, and nothing below.
+/// Moves the cursor to the upper left corner, and clears everything below.
 const REDRAW: &str = "\x1b[H\x1b[J";
 const CLEAR: &str = "\x1b[2J";
 
-/// How far each read model is, and who keeps it up
+/// Show how far each read model is, and who updates it
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +23,7 @@ Examples:
   daybook projections status --watch=0.2
   daybook projections status --json | jq '.[] | select(.state != \"live\")'")]
 pub(crate) struct Arguments {
-    /// Look again every so many seconds, until Ctrl-C; with --json one array on each line
+    /// Print it again every so many seconds, until Ctrl-C; with --json one array on each line
     #[arg(
         long,
         value_name = "SECONDS",
@@ -83,7 +83,7 @@ async fn watch(
             false => format!("{}\n", in_words(&found)),
         };
         let mut out = io::stdout().lock();
-        // Whoever reads has seen enough (`| head`).
+        // The reader has closed the pipe (`| head`).
         if out
             .write_all(text.as_bytes())
             .and_then(|()| out.flush())

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-/// Columns as wide as their widest cell, two spaces apart.
+/// Formats columns as wide as their widest cell, two spaces apart.
 pub(in crate::cli) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut lines: Vec<Vec<String>> = vec![header.iter().map(ToString::to_string).collect()];
     lines.extend(rows);

@@ -52,7 +52,7 @@ async fn what_changed_is_printed_in_words_and_as_json() {
     .await;
     assert_eq!(nothing.stdout, b"Nothing changed.\n");
 
-    // What is asked wrongly is told in one line.
+    // Wrong arguments are reported in one line.
     let beyond = failure(&mut diff(&["--to", "999999999"])).await;
     assert!(
         beyond.contains("the log has got no further than position"),

@@ -1,4 +1,4 @@
-//! `daybook audit …` beside a running server or none.
+//! `daybook audit …`, with and without a running server.
 mod diff;
 mod trail;
 mod verify;

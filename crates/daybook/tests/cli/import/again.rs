@@ -1,4 +1,4 @@
-//! Importing again: the same, more, or after a run that was killed.
+//! Importing again: the same file, a longer one, or after a run that was killed.
 
 use std::fs;
 use std::process::Stdio;
@@ -61,7 +61,7 @@ async fn a_later_export_adds_what_is_new_and_a_changed_order_is_handed_back() {
         "A1,2019-05-01,MUG,1,2.50,c1\nA1,2019-05-01,MUG,1,2.50,c1\nA2,2019-05-02,POT,1,20,c2\n";
     summary(&mut place.import(&place.file("may.csv", &format!("{header}{two}")))).await;
 
-    // More lines, one of them equal to those that are there, before and after them.
+    // The file with more lines before and after the old ones; one of them equals an old one.
     let more = format!(
         "{header}A1,2019-05-01,TEA,3,4,c1\n{two}A1,2019-05-01,MUG,1,2.50,c1\nA3,2019-06-01,MUG,1,2.50,\n"
     );
@@ -87,7 +87,7 @@ async fn a_later_export_adds_what_is_new_and_a_changed_order_is_handed_back() {
     );
 }
 
-/// Twenty thousand lines, the orders' lines far apart.
+/// Twenty thousand lines; the lines of one order are far apart.
 fn long_file() -> String {
     let mut text = String::from("order,date,sku,quantity,price,customer\n");
     for line in 0..20_000 {
@@ -98,7 +98,7 @@ fn long_file() -> String {
             order % 50
         ));
     }
-    // Longer than what goes into one append.
+    // More lines than fit into one append.
     for line in 0..1_500 {
         text.push_str(&format!("LONG,2019-05-02,SKU-{},1,0.10,\n", line % 90));
     }
@@ -109,7 +109,7 @@ fn long_file() -> String {
 async fn a_run_that_was_killed_is_finished_by_the_next() {
     let place = Place::new().await;
     let file = place.file("long.csv", &long_file());
-    // Whoever migrates first is not to be killed.
+    // The run that migrates the database must not be killed.
     summary(&mut place.import(&place.file(
         "one.csv",
         "order,date,sku,quantity,price\n1,2019-01-01,A,1,1\n",

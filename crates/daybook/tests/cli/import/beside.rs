@@ -1,4 +1,4 @@
-//! Beside a running server.
+//! Importing while a server is running.
 
 use reqwest::Client;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `daybook import orders`: another shop's past from the CSV that it exports.
+//! `daybook import orders`: another shop's past from the CSV file that it exports.
 
 mod again;
 mod beside;

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::process::{daybook, folder, run};
 
-/// Of `orders.csv`, counted by other means.
+/// The lines of `orders.csv`, counted by other means.
 pub(crate) const LINES: u64 = 364;
 pub(crate) const TAKEN: u64 = 349;
 pub(crate) const PRODUCTS: u64 = 20;
@@ -60,7 +60,7 @@ impl Place {
         self.database.superuser_pool().unwrap()
     }
 
-    /// Lines in the log, units sold, what they were sold for, units that came back and what was given back.
+    /// From the log: lines, units sold, their price, units returned and the refund.
     pub(crate) async fn in_the_log(&self) -> (i64, i64, i64, i64, i64) {
         query_as(
             "select count(*),

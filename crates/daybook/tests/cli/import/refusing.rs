@@ -1,4 +1,4 @@
-//! Files and arguments that leave doubts.
+//! Files and arguments that are ambiguous or wrong.
 
 use super::place::{Place, summary};
 use crate::process::failure;

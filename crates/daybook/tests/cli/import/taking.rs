@@ -1,4 +1,4 @@
-//! What is taken, and what is handed back.
+//! Which rows are imported, and which are rejected.
 
 use std::fs;
 use std::path::Path;
@@ -161,7 +161,7 @@ async fn customers_are_known_by_nothing_and_their_ids_are_not_in_the_clear() {
     .await
     .unwrap();
     assert_eq!((imported, clear), (1, 0));
-    // Another source's customer of the same id is another one.
+    // A customer with the same id in another source is another person.
     let other = summary(
         place
             .import(&place.file("one.csv", file))

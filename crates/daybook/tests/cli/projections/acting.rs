@@ -1,4 +1,4 @@
-//! What takes effect at once, and what is said about mistakes.
+//! Actions that take effect at once, and the messages about mistakes.
 
 use std::time::Duration;
 

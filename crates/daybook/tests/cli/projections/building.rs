@@ -1,4 +1,4 @@
-//! What takes its time.
+//! Commands that build or switch read models.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ async fn read_models_are_verified_rebuilt_and_rolled_back() {
     );
     assert_eq!(built[0]["switched"], true);
 
-    // Somebody meddles with the rows.
+    // Somebody tampers with the rows.
     let meddle = "update catalog.categories set description = 'pirated' where name = 'Tea'";
     sqlx::query(meddle)
         .execute(&site.place.pool())

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::process::place::{ADMIN, Place};
 use crate::process::{Server, failure, run};
 
-/// A shop with something in it, and a server that keeps it up.
+/// A shop with some data, and a server that updates its read models.
 pub(crate) struct Site<'a> {
     pub(crate) place: Place<'a>,
     pub(crate) server: Server,
@@ -29,7 +29,7 @@ impl Site<'_> {
         site
     }
 
-    /// The position after it, which the catalog has reached.
+    /// Creates something; returns the position after it, once the catalog has reached it.
     pub(crate) async fn create(&self, path: &str, body: Value) -> i64 {
         let client = Client::new();
         let post = client
@@ -44,7 +44,7 @@ impl Site<'_> {
         position.parse().unwrap()
     }
 
-    /// Status, what was printed, and what was told beside it.
+    /// The exit status, and what was printed on stdout and on stderr.
     pub(crate) async fn projections(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let arguments = [&["projections"], arguments].concat();
         let output = run(&mut self.place.daybook(&arguments)).await;

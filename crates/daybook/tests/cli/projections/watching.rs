@@ -1,4 +1,4 @@
-//! Looking on.
+//! Watching the status and the progress.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -55,7 +55,7 @@ async fn the_status_is_watched_until_ctrl_c() {
 async fn progress_is_streamed_until_it_is_done_or_the_server_stops() {
     let folder = folder();
     let mut site = Site::open(folder.path()).await;
-    // Another process is building, as far as anybody can see.
+    // The database says that another process is building.
     let pool = site.place.pool();
     let mut builder = pool.acquire().await.unwrap();
     let build = |name: &str| {

@@ -1,4 +1,5 @@
-//! Rebuilding while orders come in, while somebody else rebuilds, and with builders that die or stall on the way.
+//! Rebuilding while orders come in, while somebody else rebuilds, and with builders that are killed or frozen on the
+//! way.
 
 mod shop;
 
@@ -6,7 +7,7 @@ use daybook_private_postgres::{Durability, PrivateServer, PrivateServerConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{PgPool, query_scalar};
 
-use self::shop::{Place, Reader, Rebuild, Shop};
+use self::shop::{HoldPoint, Reader, Rebuild, Shop};
 use crate::evidence;
 use crate::fold::PROJECTIONS;
 use crate::gate::Gate;
@@ -40,7 +41,7 @@ async fn read_models_are_rebuilt_while_orders_come_in_and_are_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_rebuilds_one_is_turned_away() {
     let shop = Shop::open().await;
-    let (first, gate) = shop.rebuild_held_at(Place::Reading).await;
+    let (first, gate) = shop.rebuild_held_at(HoldPoint::Reading).await;
     let mut second = shop.site.daybook(&["projections", "rebuild", "orders"]);
     let refusal = process::failure(&mut second).await;
     assert!(refusal.contains("is being built (rebuild) by"), "{refusal}");
@@ -54,7 +55,7 @@ async fn of_two_rebuilds_one_is_turned_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_that_is_killed_leaves_the_live_rows_alone_and_the_next_one_starts_clean() {
     let shop = Shop::open().await;
-    for place in [Place::Reading, Place::Switching] {
+    for place in [HoldPoint::Reading, HoldPoint::Switching] {
         let (killed, gate) = shop.rebuild_held_at(place).await;
         killed.signal(Signal::KILL);
         assert!(!killed.ended().await.status.success());
@@ -68,13 +69,13 @@ async fn a_rebuild_that_is_killed_leaves_the_live_rows_alone_and_the_next_one_st
     shop.judged().await;
 }
 
-/// Like a projector, a builder may be suspended, and be given up, before it goes on.
+/// Like a projector, a builder may be suspended, and taken for dead, before it continues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_rebuild_that_was_followed_by_another_changes_nothing_when_it_is_thawed() {
     let shop = Shop::open().await;
-    let (frozen, gate) = shop.rebuild_held_at(Place::Reading).await;
+    let (frozen, gate) = shop.rebuild_held_at(HoldPoint::Reading).await;
     frozen.signal(Signal::STOP);
-    // The session with its lock; those with which it reads and writes stay.
+    // Ends the session with its lock; the sessions that read and write stay.
     let ended: bool = query_scalar(
         "select pg_terminate_backend(session_pid, 10000) from projections.builds where name = 'orders'",
     )
@@ -91,11 +92,11 @@ async fn a_frozen_rebuild_that_was_followed_by_another_changes_nothing_when_it_i
     shop.judged().await;
 }
 
-/// Frozen in the middle of the switch it holds what the projector needs, but not for long.
+/// A builder that is frozen during the switch holds locks that the projector needs, but not for long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_frozen_at_the_switch_does_not_stop_the_projector() {
     let shop = Shop::open().await;
-    let (frozen, gate) = shop.rebuild_held_at(Place::Switching).await;
+    let (frozen, gate) = shop.rebuild_held_at(HoldPoint::Switching).await;
     frozen.signal(Signal::STOP);
     gate.open().await;
     shop.load.acknowledged(50).await;

@@ -1,4 +1,4 @@
-//! A shop that is open while somebody rebuilds its read models.
+//! A shop that is open while its read models are rebuilt.
 
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::load::{Load, judge};
 use crate::process::{self, Server};
 use crate::site::{Site, Visitor};
 
-/// Where a builder can be made to wait.
+/// The point at which a builder is made to wait.
 #[derive(Clone, Copy)]
-pub enum Place {
+pub enum HoldPoint {
     /// At its first read of the log, which needs the key of the first person in it.
     Reading,
     /// With everything built and compared, at the switch, which needs the projector's checkpoint.
@@ -56,25 +56,25 @@ impl Shop {
         }
     }
 
-    /// A rebuild of the orders that has come to this place and waits there.
-    pub async fn rebuild_held_at(&self, place: Place) -> (Rebuild, Gate) {
-        let lock = match place {
-            Place::Reading => "lock table log.person_keys in access exclusive mode",
-            Place::Switching => {
+    /// A rebuild of the orders that has reached this point and waits there.
+    pub async fn rebuild_held_at(&self, point: HoldPoint) -> (Rebuild, Gate) {
+        let lock = match point {
+            HoldPoint::Reading => "lock table log.person_keys in access exclusive mode",
+            HoldPoint::Switching => {
                 "select from projections.checkpoints where name = 'orders' for update"
             }
         };
         let gate = Gate::close(&self.site.database.superuser_url(), lock).await;
         let rebuild = Rebuild::start(self.site.daybook(&["projections", "rebuild", "orders"]));
-        eventually("the builder waits", async || match place {
-            Place::Reading => !gate.waiting(&self.pool).await.is_empty(),
-            Place::Switching => self.any_builds(&gate.waiting(&self.pool).await).await,
+        eventually("the builder waits", async || match point {
+            HoldPoint::Reading => !gate.waiting(&self.pool).await.is_empty(),
+            HoldPoint::Switching => self.any_builds(&gate.waiting(&self.pool).await).await,
         })
         .await;
         (rebuild, gate)
     }
 
-    /// Whether one of these sessions has proved in its transaction that it may build.
+    /// Whether one of these sessions has checked in its transaction that it may build.
     async fn any_builds(&self, sessions: &[i32]) -> bool {
         query_scalar(
             "select exists (select from pg_locks
@@ -106,7 +106,7 @@ impl Shop {
     }
 }
 
-/// `daybook projections rebuild` on its way.
+/// A running `daybook projections rebuild`.
 pub struct Rebuild(Child);
 
 impl Rebuild {
@@ -128,7 +128,7 @@ impl Rebuild {
     }
 }
 
-/// A visitor who looks at a product and at their orders all the time, and is always answered.
+/// A visitor who queries a product and their own orders all the time, and always gets an answer.
 pub struct Reader {
     task: JoinHandle<()>,
     answers: Arc<AtomicU64>,

@@ -1,9 +1,9 @@
-//! How a public query is asked, and what caches on the way to the client may do with its answer.
+//! The condition of a public query, and what caches on the way to the client may do with its answer.
 //!
-//! They may keep it, and have to ask whether it is still true before each use (`no-cache`): stock changes by the
-//! second, and an answer of theirs would know nothing of `Daybook-Min-Position`. `Vary` keeps what they have from
-//! anyone who sends that header, or says who they are; what those are answered is for their own caches only. So
-//! even a cache that was told to serve what is stale has nothing for them.
+//! Caches may store the answer, but must revalidate it before each use (`no-cache`): stock changes by the second, and a
+//! cached answer would ignore `Daybook-Min-Position`. `Vary` keeps stored answers from clients that send that header or
+//! credentials; answers to those are only for their own caches. So even a cache that is configured to serve stale
+//! answers has none for them.
 
 use std::convert::Infallible;
 
@@ -21,13 +21,13 @@ const FOR_ONE: HeaderValue = HeaderValue::from_static("private, no-cache");
 const VARIES: HeaderValue = HeaderValue::from_static("authorization, daybook-min-position");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-pub(crate) struct Asked {
+pub(crate) struct CacheDirectives {
     held: Condition,
     control: HeaderValue,
 }
 
-impl Asked {
-    /// `body` as JSON, or 304 where the client has it. Both tell caches the same.
+impl CacheDirectives {
+    /// The `body` as JSON, or 304 if the client already has it. Both have the same caching headers.
     pub(crate) fn answer(&self, etag: HeaderValue, body: Bytes) -> Response {
         let held = self.held.names(&etag);
         let headers = [
@@ -42,15 +42,15 @@ impl Asked {
     }
 }
 
-/// A malformed condition is none: the client is then answered in full.
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
+/// A malformed condition counts as none: the client then gets the full answer.
+impl<S: Send + Sync> FromRequestParts<S> for CacheDirectives {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let headers = &parts.headers;
         let of_someone =
             headers.contains_key(header::AUTHORIZATION) || headers.contains_key(position::HEADER);
-        Ok(Asked {
+        Ok(CacheDirectives {
             held: Condition::if_none_match(headers).unwrap_or(Condition::Absent),
             control: if of_someone { FOR_ONE } else { FOR_ALL },
         })
