@@ -5,6 +5,7 @@ mod asked;
 mod elements;
 mod json;
 mod page;
+mod paged;
 mod path;
 mod position;
 mod precondition;
@@ -15,7 +16,8 @@ pub(crate) use as_of::{AdminAsOf, AsOf, AsOfParam, moment, position_as_of, posit
 pub(crate) use asked::Asked;
 pub(crate) use elements::Elements;
 pub(crate) use json::{Json, Object, misfit_code};
-pub(crate) use page::{TOTAL_COUNT, limit, links, list, of_database, page_headers, paging};
+pub(crate) use page::{PageParams, TOTAL_COUNT, limit, links, list, of_database, page_headers};
+pub(crate) use paged::Paged;
 pub(crate) use path::Id;
 pub(crate) use position::MinPosition;
 pub(crate) use precondition::{IfMatch, IfNoneMatch};

@@ -8,7 +8,7 @@ use daybook_domain::category::Category;
 use daybook_domain::{CategoryId, StreamId, Versioned};
 use daybook_projections::catalog;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
@@ -18,7 +18,7 @@ use crate::auth::{Access, Admin, Routes};
 use crate::cache::{CachedAnswer, Question};
 use crate::etag::ETag;
 use crate::extract::{
-    Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
+    Asked, CommandRequest, Id, IfMatch, Json, MinPosition, PageParams, Query, Submission,
 };
 use crate::problem::{ApiResult, Problem};
 
@@ -75,23 +75,10 @@ struct CategoryAnswer {
     updated_at: Timestamp,
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    #[param(minimum = 1, maximum = 1_000_000)]
-    page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
-}
-
 /// All categories by name.
 #[utoipa::path(
     get, path = "/api/v1/categories", operation_id = "listCategories", tag = "catalog",
-    params(ListQuery, IfNoneMatchParam),
+    params(PageParams, IfNoneMatchParam),
     responses((
         status = 200, description = "A page of categories", body = Vec<CategoryAnswer>, headers(("ETag" = String)),
     )),
@@ -101,9 +88,9 @@ async fn list_categories(
     min_position: MinPosition,
     asked: Asked,
     uri: Uri,
-    Query(query): Query<ListQuery>,
+    Query(page): Query<PageParams>,
 ) -> ApiResult {
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     min_position.reached(&app, catalog::NAME).await?;
     let read = async {
         let found = app.read_models.catalog().list_categories(&paging).await?;

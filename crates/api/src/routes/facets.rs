@@ -39,13 +39,6 @@ pub(super) struct ProductQuery {
     /// Without it: by relevance when searching, else the newest first.
     #[param(inline)]
     sort: Option<Sort>,
-    #[param(minimum = 1, maximum = 1_000_000)]
-    pub page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    pub limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    pub cursor: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -23,8 +23,8 @@ use crate::auth::{Access, Admin, Routes};
 use crate::cache::{CachedAnswer, CachedProduct, Question};
 use crate::etag::ETag;
 use crate::extract::{
-    AdminAsOf, AsOfParam, Asked, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission,
-    paging, position_as_of,
+    AdminAsOf, AsOfParam, Asked, CommandRequest, Id, IfMatch, Json, MinPosition, PageParams, Paged,
+    Query, Submission, position_as_of,
 };
 use crate::problem::{ApiResult, Problem};
 
@@ -109,7 +109,7 @@ struct ProductAnswer {
 /// Products that can be ordered, filtered and sorted.
 #[utoipa::path(
     get, path = "/api/v1/products", operation_id = "listProducts", tag = "catalog",
-    params(ProductQuery, IfNoneMatchParam),
+    params(ProductQuery, PageParams, IfNoneMatchParam),
     responses((status = 200, description = "A page of products", body = Vec<ProductAnswer>, headers(("ETag" = String)))),
 )]
 async fn list_products(
@@ -117,10 +117,10 @@ async fn list_products(
     min_position: MinPosition,
     asked: Asked,
     uri: Uri,
-    Query(query): Query<ProductQuery>,
+    Query(Paged { list: query, page }): Query<Paged<ProductQuery>>,
 ) -> ApiResult {
     let (filter, sort) = (query.filter()?, query.sort());
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     min_position.reached(&app, catalog::NAME).await?;
     let read = async {
         let catalog = app.read_models.catalog();

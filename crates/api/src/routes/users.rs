@@ -21,7 +21,7 @@ use daybook_projections::users;
 use error_reporter::Report;
 use serde::Deserialize;
 use tracing::warn;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 pub(super) use self::answer::RoleName;
@@ -34,8 +34,8 @@ use crate::auth::sign_in::hash_new_password;
 use crate::auth::{Access, Admin, Customer, Routes};
 use crate::etag::ETag;
 use crate::extract::{
-    AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query,
-    Submission, list, of_database, paging, position_as_of,
+    AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, PageParams,
+    Query, Submission, list, of_database, position_as_of,
 };
 use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem};
@@ -125,19 +125,6 @@ struct RolesBody {
     roles: BTreeSet<Role>,
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    #[param(minimum = 1, maximum = 1_000_000)]
-    page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
-}
-
 /// Opens an account.
 #[utoipa::path(
     post, path = "/api/v1/users/register", operation_id = "register", tag = "users", params(KeyParam),
@@ -208,7 +195,7 @@ async fn create_user(
 
 /// All accounts, the newest first.
 #[utoipa::path(
-    get, path = "/api/v1/users", operation_id = "listUsers", tag = "users", params(ListQuery),
+    get, path = "/api/v1/users", operation_id = "listUsers", tag = "users", params(PageParams),
     responses((status = 200, description = "A page of accounts", body = Vec<UserAnswer>)),
 )]
 async fn list_users(
@@ -216,9 +203,9 @@ async fn list_users(
     _: Admin,
     min_position: MinPosition,
     uri: Uri,
-    Query(query): Query<ListQuery>,
+    Query(page): Query<PageParams>,
 ) -> ApiResult {
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     min_position.reached(&app, users::NAME).await?;
     list(
         &uri,
