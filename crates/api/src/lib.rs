@@ -8,6 +8,7 @@ pub mod account_messages;
 mod answer;
 pub mod app;
 pub mod auth;
+mod bounds;
 mod builds;
 mod cache;
 pub mod erasure;

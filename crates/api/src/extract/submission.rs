@@ -16,7 +16,7 @@ use crate::gateway::RequestId;
 use crate::problem::{ApiResult, Problem};
 
 const KEY_HEADER: &str = "idempotency-key";
-const MAX_KEY_LENGTH: usize = 255;
+pub(crate) const MAX_KEY_LENGTH: usize = 255;
 
 /// The circumstances of a request that commands something.
 pub struct CommandRequest {

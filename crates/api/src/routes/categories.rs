@@ -4,17 +4,19 @@ use axum::extract::State;
 use axum::http::Uri;
 use daybook_commands::{ChangeCategory, CreateCategory, DeleteCategory};
 use daybook_contract::Timestamp;
-use daybook_domain::category::Category;
+use daybook_domain::category::{Category, CategoryName};
 use daybook_domain::{CategoryId, StreamId, Versioned};
 use daybook_projections::catalog;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::ObjectBuilder;
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{Representation, no_content, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Routes};
+use crate::bounds::{line, optional_line, optional_prose};
 use crate::cache::{CachedAnswer, Question};
 use crate::etag::ETag;
 use crate::extract::{
@@ -33,34 +35,23 @@ pub(super) fn router() -> Routes {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateCategoryBody {
-    /// Unique, whatever its case and spaces.
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = unique_name)]
     name: String,
-    #[schema(
-        max_length = 2000,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Category::DESCRIPTION_MAX_CHARS }>)]
     description: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeCategoryBody {
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ CategoryName::MAX_CHARS }>)]
     name: Option<String>,
-    #[schema(
-        max_length = 2000,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Category::DESCRIPTION_MAX_CHARS }>)]
     description: Option<String>,
+}
+
+fn unique_name() -> ObjectBuilder {
+    line::<{ CategoryName::MAX_CHARS }>().description(Some("Unique, whatever its case and spaces."))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -13,6 +13,7 @@ use daybook_history::past::{PastProduct, product_at};
 use daybook_projections::catalog::{self, ProductAt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::ObjectBuilder;
 use utoipa_axum::routes;
 
 use super::facets::ProductQuery;
@@ -20,6 +21,7 @@ use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{Representation, json, no_content, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Routes};
+use crate::bounds::{line, optional_line, optional_prose, or_null};
 use crate::cache::{CachedAnswer, CachedProduct, Question};
 use crate::etag::ETag;
 use crate::extract::{
@@ -39,16 +41,9 @@ pub(super) fn router() -> Routes {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct CreateProductBody {
-    #[schema(
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ Product::NAME_MAX_CHARS }>)]
     name: String,
-    #[schema(
-        max_length = 10_000,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Product::DESCRIPTION_MAX_CHARS }>)]
     description: Option<String>,
     price: DecimalNumber,
     /// ISO 4217; the shop's own where left out.
@@ -59,24 +54,16 @@ struct CreateProductBody {
     stock: Option<u64>,
     #[schema(value_type = Option<Uuid>)]
     category_id: Option<CategoryId>,
-    /// Unique; printable ASCII.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[!-~]([ -~]*[!-~])?$")]
+    #[schema(schema_with = sku)]
     sku: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ChangeProductBody {
-    #[schema(
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ Product::NAME_MAX_CHARS }>)]
     name: Option<String>,
-    #[schema(
-        max_length = 10_000,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Product::DESCRIPTION_MAX_CHARS }>)]
     description: Option<String>,
     /// In the product's currency.
     price: Option<DecimalNumber>,
@@ -84,6 +71,15 @@ struct ChangeProductBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Uuid>)]
     category_id: Option<Option<CategoryId>>,
+}
+
+fn sku() -> ObjectBuilder {
+    let sku = ObjectBuilder::new()
+        .min_length(Some(1))
+        .max_length(Some(Product::SKU_MAX_CHARS))
+        .pattern(Some("^[!-~]([ -~]*[!-~])?$"))
+        .description(Some("Unique; printable ASCII."));
+    or_null(sku)
 }
 
 #[derive(Serialize, ToSchema)]

@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Customer, Routes, sign_in};
+use crate::bounds::email;
 use crate::extract::{Json, of_database};
 use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem};
@@ -32,7 +33,7 @@ pub(super) fn router() -> Routes {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LoginBody {
-    #[schema(format = Email, max_length = 255)]
+    #[schema(schema_with = email)]
     email: String,
     #[schema(format = Password, pattern = "^[^\\u0000]*$")]
     password: String,

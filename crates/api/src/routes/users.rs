@@ -32,6 +32,7 @@ use crate::answer::{carried_out, json, tagged, to_response};
 use crate::app::{App, BASE};
 use crate::auth::sign_in::hash_new_password;
 use crate::auth::{Access, Admin, Customer, Routes};
+use crate::bounds::{email, line, new_password, optional_line};
 use crate::etag::ETag;
 use crate::extract::{
     AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, PageParams,
@@ -60,42 +61,26 @@ pub(super) fn router() -> Routes {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RegisterBody {
-    #[schema(format = Email, max_length = 255)]
+    #[schema(schema_with = email)]
     email: String,
-    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    #[schema(schema_with = new_password)]
     password: String,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ User::NAME_MAX_CHARS }>)]
     first_name: String,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ User::NAME_MAX_CHARS }>)]
     last_name: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct CreateUserBody {
-    #[schema(format = Email, max_length = 255)]
+    #[schema(schema_with = email)]
     email: String,
-    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    #[schema(schema_with = new_password)]
     password: String,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ User::NAME_MAX_CHARS }>)]
     first_name: String,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ User::NAME_MAX_CHARS }>)]
     last_name: String,
     #[schema(value_type = Vec<RoleName>, min_items = 1)]
     roles: BTreeSet<Role>,
@@ -104,17 +89,9 @@ struct CreateUserBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ChangeUserBody {
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ User::NAME_MAX_CHARS }>)]
     first_name: Option<String>,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ User::NAME_MAX_CHARS }>)]
     last_name: Option<String>,
 }
 

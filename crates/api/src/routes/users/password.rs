@@ -17,6 +17,7 @@ use crate::account_messages::active_user;
 use crate::app::App;
 use crate::auth::Customer;
 use crate::auth::sign_in::{authenticate, forgive, hash_new_password};
+use crate::bounds::{email, new_password};
 use crate::extract::{Id, Json, of_database};
 use crate::gateway::Origin;
 use crate::problem::{ApiResult, Problem};
@@ -26,14 +27,14 @@ use crate::problem::{ApiResult, Problem};
 pub(super) struct ChangePasswordBody {
     #[schema(format = Password, pattern = "^[^\\u0000]*$")]
     old_password: String,
-    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    #[schema(schema_with = new_password)]
     new_password: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ForgottenPasswordBody {
-    #[schema(format = Email, max_length = 255)]
+    #[schema(schema_with = email)]
     email: String,
 }
 
@@ -43,7 +44,7 @@ pub(super) struct ResetPasswordBody {
     /// From the message. Good for one use, for half an hour.
     #[schema(pattern = "^[^\\u0000]*$")]
     token: String,
-    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    #[schema(schema_with = new_password)]
     new_password: String,
 }
 
