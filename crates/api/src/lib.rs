@@ -8,6 +8,7 @@ mod answer;
 pub mod app;
 pub mod auth;
 mod background_builds;
+mod bounds;
 mod cache;
 pub mod chores;
 mod etag;

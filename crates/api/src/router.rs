@@ -7,8 +7,7 @@ use axum::middleware::from_fn_with_state;
 
 use crate::app::App;
 use crate::auth::layers::{denials, identify, limit_caller};
-use crate::gateway::cors;
-use crate::gateway::{gateway, secured};
+use crate::gateway::{cors, gateway, secured};
 use crate::problem::Problem;
 use crate::{openapi, routes};
 

@@ -5,6 +5,7 @@ mod cache_directives;
 mod elements;
 mod json;
 mod page;
+mod paged;
 mod path;
 mod position;
 mod precondition;
@@ -15,9 +16,14 @@ pub(crate) use as_of::{AdminAsOf, AsOf, AsOfParam, moment, position_as_of, posit
 pub(crate) use cache_directives::CacheDirectives;
 pub(crate) use elements::Elements;
 pub(crate) use json::{BodyLimits, Json, Object, misfit_code};
-pub(crate) use page::{TOTAL_COUNT, limit, links, list, page_headers, paging};
+#[cfg(test)]
+pub(crate) use page::{MAX_LIMIT, MAX_PAGE};
+pub(crate) use page::{PageParams, TOTAL_COUNT, limit, links, list, page_headers};
+pub(crate) use paged::Paged;
 pub(crate) use path::Id;
 pub(crate) use position::{MinPosition, Waiting};
 pub(crate) use precondition::{IfMatch, IfNoneMatch, tagged};
 pub(crate) use query::{Query, invalid as invalid_parameter};
+#[cfg(test)]
+pub(crate) use submission::MAX_KEY_LENGTH;
 pub(crate) use submission::{CommandRequest, Submission};

@@ -3,7 +3,8 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
 use daybook_projections::{Page, Paging, QueryError, Start};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 use super::query::invalid;
 use crate::answer::json;
@@ -16,25 +17,37 @@ pub(crate) const MAX_PAGE: u32 = 1_000_000;
 
 pub(crate) const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// The page that a list's parameters ask for. A cursor, which comes from a `Link`, takes precedence over a page number.
-pub(crate) fn paging(
-    page: Option<u32>,
-    limit: Option<u32>,
-    cursor: Option<String>,
-) -> ApiResult<Paging> {
-    let limit = self::limit(limit)?;
-    let page = page.unwrap_or(1);
-    if !(1..=MAX_PAGE).contains(&page) {
-        return Err(invalid(
-            "/page",
-            "out-of-range",
-            format!("page is 1 to {MAX_PAGE}."),
-        ));
+/// The parameters of every list that has numbered pages; beside a list's own in [`Paged`](super::Paged).
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageParams {
+    #[param(minimum = 1, maximum = 1_000_000)]
+    pub(super) page: Option<u32>,
+    #[param(minimum = 1, maximum = 100)]
+    pub(super) limit: Option<u32>,
+    /// From a `Link` header; stands above `page`.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
+    pub(super) cursor: Option<String>,
+}
+
+impl PageParams {
+    /// The page that is asked for. A cursor, which a `Link` carries, stands above a page's number.
+    pub(crate) fn paging(self) -> ApiResult<Paging> {
+        let limit = limit(self.limit)?;
+        let page = self.page.unwrap_or(1);
+        if !(1..=MAX_PAGE).contains(&page) {
+            return Err(invalid(
+                "/page",
+                "out-of-range",
+                format!("page is 1 to {MAX_PAGE}."),
+            ));
+        }
+        Ok(Paging {
+            limit,
+            start: self.cursor.map_or(Start::Page(page), Start::Cursor),
+        })
     }
-    Ok(Paging {
-        limit,
-        start: cursor.map_or(Start::Page(page), Start::Cursor),
-    })
 }
 
 /// The size of a page.
@@ -108,6 +121,15 @@ impl From<QueryError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn paging(page: Option<u32>, limit: Option<u32>, cursor: Option<String>) -> ApiResult<Paging> {
+        let params = PageParams {
+            page,
+            limit,
+            cursor,
+        };
+        params.paging()
+    }
 
     #[test]
     fn pages_and_limits_have_bounds() {

@@ -15,7 +15,7 @@ use crate::gateway::RequestId;
 use crate::problem::{ApiResult, Problem};
 
 const KEY_HEADER: &str = "idempotency-key";
-const MAX_KEY_LENGTH: usize = 255;
+pub(crate) const MAX_KEY_LENGTH: usize = 255;
 
 /// The context of a request for a command.
 pub(crate) struct CommandRequest {

@@ -4,21 +4,23 @@ use axum::extract::State;
 use axum::http::Uri;
 use daybook_commands::{ChangeCategory, CreateCategory, DeleteCategory};
 use daybook_contract::Timestamp;
-use daybook_domain::category::Category;
+use daybook_domain::category::{Category, CategoryName};
 use daybook_domain::{CategoryId, StreamId, Versioned};
 use daybook_projections::catalog;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
+use utoipa::openapi::ObjectBuilder;
 use utoipa_axum::routes;
 
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{Representation, no_content, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Effect, Routes};
+use crate::bounds::{line, optional_line, optional_prose};
 use crate::cache::{CachedAnswer, Question};
 use crate::etag::ETag;
 use crate::extract::{
-    CacheDirectives, CommandRequest, Id, IfMatch, Json, MinPosition, Query, Submission, paging,
+    CacheDirectives, CommandRequest, Id, IfMatch, Json, MinPosition, PageParams, Query, Submission,
 };
 use crate::problem::{ApiResult, Problem};
 
@@ -37,34 +39,23 @@ pub(super) fn router() -> Routes<App> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateCategoryBody {
-    /// Unique, whatever its case and spaces.
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = unique_name)]
     name: String,
-    #[schema(
-        max_length = 2000,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Category::DESCRIPTION_MAX_CHARS }>)]
     description: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeCategoryBody {
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ CategoryName::MAX_CHARS }>)]
     name: Option<String>,
-    #[schema(
-        max_length = 2000,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Category::DESCRIPTION_MAX_CHARS }>)]
     description: Option<String>,
+}
+
+fn unique_name() -> ObjectBuilder {
+    line::<{ CategoryName::MAX_CHARS }>().description(Some("Unique, whatever its case and spaces."))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -79,23 +70,10 @@ struct CategoryAnswer {
     updated_at: Timestamp,
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    #[param(minimum = 1, maximum = 1_000_000)]
-    page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
-}
-
 /// All categories by name.
 #[utoipa::path(
     get, path = "/api/v1/categories", operation_id = "listCategories", tag = "catalog",
-    params(ListQuery, IfNoneMatchParam),
+    params(PageParams, IfNoneMatchParam),
     responses((
         status = 200, description = "A page of categories", body = Vec<CategoryAnswer>, headers(("ETag" = String)),
     )),
@@ -105,9 +83,9 @@ async fn list_categories(
     min_position: MinPosition,
     directives: CacheDirectives,
     uri: Uri,
-    Query(query): Query<ListQuery>,
+    Query(page): Query<PageParams>,
 ) -> ApiResult {
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     min_position.reached(&app, catalog::NAME).await?;
     let read = async {
         let found = app.read_models.catalog().list_categories(&paging).await?;

@@ -39,13 +39,6 @@ pub(super) struct ProductQuery {
     /// Without it: by relevance when searching, else the newest first.
     #[param(inline)]
     sort: Option<Sort>,
-    #[param(minimum = 1, maximum = 1_000_000)]
-    pub page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    pub limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    pub cursor: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -206,6 +199,36 @@ impl From<Facet> for FacetAnswer {
             category_id: facet.category_id,
             name: facet.name,
             count: facet.count,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::product::Product;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_documents_bounds_are_those_that_are_checked() {
+        assert_eq!(MAX_PRICE, Decimal::from(Product::PRICE_MAX_MINOR));
+        let highest = json!(Product::PRICE_MAX_MINOR as f64);
+        for parameters in [
+            ProductQuery::into_params(|| None),
+            FacetQuery::into_params(|| None),
+        ] {
+            let parameters = serde_json::to_value(parameters).unwrap();
+            let named = |name: &str| {
+                let mut parameters = parameters.as_array().unwrap().iter();
+                parameters
+                    .find(|parameter| parameter["name"] == name)
+                    .unwrap()["schema"]
+                    .clone()
+            };
+            assert_eq!(named("q")["maxLength"], json!(MAX_SEARCH_CHARS));
+            assert_eq!(named("minPrice")["maximum"], highest);
+            assert_eq!(named("maxPrice")["maximum"], highest);
         }
     }
 }

@@ -5,6 +5,7 @@ use daybook_commands::{
     Acting, Answer, CancelOrder, DeliverOrder, OrderOutcome, ProcessOrder, ShipOrder,
 };
 use daybook_domain::OrderId;
+use daybook_domain::order::Order;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -14,6 +15,7 @@ use super::orders::{OrderAnswer, represent};
 use crate::answer::to_response;
 use crate::app::App;
 use crate::auth::{Access, Admin, Customer, Effect, Routes};
+use crate::bounds::{optional_line, optional_prose};
 use crate::extract::{Id, Submission};
 use crate::problem::ApiResult;
 
@@ -28,27 +30,16 @@ pub(super) fn router() -> Routes<App> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CancelOrderBody {
-    #[schema(
-        max_length = 500,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Order::REASON_MAX_CHARS }>)]
     reason: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ShipOrderBody {
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ Order::CARRIER_MAX_CHARS }>)]
     carrier: Option<String>,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ Order::TRACKING_NUMBER_MAX_CHARS }>)]
     tracking_number: Option<String>,
 }
 

@@ -25,8 +25,8 @@ use crate::app::{App, BASE};
 use crate::auth::{Access, Customer, Effect, Routes};
 use crate::etag::ETag;
 use crate::extract::{
-    AsOf, AsOfParam, Id, IfNoneMatch, MinPosition, Query, Submission, list, paging, position_as_of,
-    tagged,
+    AsOf, AsOfParam, Id, IfNoneMatch, MinPosition, PageParams, Paged, Query, Submission, list,
+    position_as_of, tagged,
 };
 use crate::problem::{ApiResult, Problem};
 
@@ -47,13 +47,6 @@ struct ListQuery {
     user_id: Option<UserId>,
     #[param(value_type = Option<Status>, inline)]
     status: Option<OrderStatus>,
-    #[param(minimum = 1, maximum = 1_000_000)]
-    page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
 }
 
 /// Places an order at the shop's prices and reserves its units, all or none.
@@ -82,7 +75,7 @@ async fn place_order(
 
 /// One's own orders, for administrators everyone's; the newest first.
 #[utoipa::path(
-    get, path = "/api/v1/orders", operation_id = "listOrders", tag = "orders", params(ListQuery),
+    get, path = "/api/v1/orders", operation_id = "listOrders", tag = "orders", params(ListQuery, PageParams),
     responses((status = 200, description = "A page of orders", body = Vec<OrderAnswer>)),
 )]
 async fn list_orders(
@@ -90,9 +83,9 @@ async fn list_orders(
     caller: Customer,
     min_position: MinPosition,
     uri: Uri,
-    Query(query): Query<ListQuery>,
+    Query(Paged { list: query, page }): Query<Paged<ListQuery>>,
 ) -> ApiResult {
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     let filter = OrderFilter {
         user_id: query.user_id,
         statuses: query.status.into_iter().collect(),

@@ -13,6 +13,7 @@ use daybook_history::past::{PastProduct, product_at};
 use daybook_projections::catalog::{self, ProductAt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::ObjectBuilder;
 use utoipa_axum::routes;
 
 use super::facets::ProductQuery;
@@ -20,11 +21,12 @@ use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{Representation, json, no_content, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Effect, Routes};
+use crate::bounds::{line, optional_line, optional_prose, or_null};
 use crate::cache::{CachedAnswer, CachedProduct, Question};
 use crate::etag::ETag;
 use crate::extract::{
-    AdminAsOf, AsOfParam, CacheDirectives, CommandRequest, Id, IfMatch, Json, MinPosition, Query,
-    Submission, paging, position_as_of,
+    AdminAsOf, AsOfParam, CacheDirectives, CommandRequest, Id, IfMatch, Json, MinPosition,
+    PageParams, Paged, Query, Submission, position_as_of,
 };
 use crate::problem::{ApiResult, Problem};
 
@@ -43,16 +45,9 @@ pub(super) fn router() -> Routes<App> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct CreateProductBody {
-    #[schema(
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ Product::NAME_MAX_CHARS }>)]
     name: String,
-    #[schema(
-        max_length = 10_000,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Product::DESCRIPTION_MAX_CHARS }>)]
     description: Option<String>,
     price: DecimalNumber,
     /// ISO 4217; the shop's own where left out.
@@ -63,24 +58,16 @@ struct CreateProductBody {
     stock: Option<u64>,
     #[schema(value_type = Option<Uuid>)]
     category_id: Option<CategoryId>,
-    /// Unique; printable ASCII.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[!-~]([ -~]*[!-~])?$")]
+    #[schema(schema_with = sku)]
     sku: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ChangeProductBody {
-    #[schema(
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ Product::NAME_MAX_CHARS }>)]
     name: Option<String>,
-    #[schema(
-        max_length = 10_000,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Product::DESCRIPTION_MAX_CHARS }>)]
     description: Option<String>,
     /// In the product's currency.
     price: Option<DecimalNumber>,
@@ -88,6 +75,15 @@ struct ChangeProductBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Uuid>)]
     category_id: Option<Option<CategoryId>>,
+}
+
+fn sku() -> ObjectBuilder {
+    let sku = ObjectBuilder::new()
+        .min_length(Some(1))
+        .max_length(Some(Product::SKU_MAX_CHARS))
+        .pattern(Some("^[!-~]([ -~]*[!-~])?$"))
+        .description(Some("Unique; printable ASCII."));
+    or_null(sku)
 }
 
 #[derive(Serialize, ToSchema)]
@@ -113,7 +109,7 @@ struct ProductAnswer {
 /// Products that can be ordered, filtered and sorted.
 #[utoipa::path(
     get, path = "/api/v1/products", operation_id = "listProducts", tag = "catalog",
-    params(ProductQuery, IfNoneMatchParam),
+    params(ProductQuery, PageParams, IfNoneMatchParam),
     responses((status = 200, description = "A page of products", body = Vec<ProductAnswer>, headers(("ETag" = String)))),
 )]
 async fn list_products(
@@ -121,10 +117,10 @@ async fn list_products(
     min_position: MinPosition,
     directives: CacheDirectives,
     uri: Uri,
-    Query(query): Query<ProductQuery>,
+    Query(Paged { list: query, page }): Query<Paged<ProductQuery>>,
 ) -> ApiResult {
     let (filter, sort) = (query.filter()?, query.sort());
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     min_position.reached(&app, catalog::NAME).await?;
     let read = async {
         let catalog = app.read_models.catalog();

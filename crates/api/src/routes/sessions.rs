@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::{Access, Customer, Effect, Routes};
+use crate::bounds::email;
 use crate::extract::Json;
 use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
@@ -30,7 +31,7 @@ pub(super) fn router() -> Routes<App> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LoginBody {
-    #[schema(format = Email, max_length = 255)]
+    #[schema(schema_with = email)]
     email: String,
     #[schema(format = Password, pattern = "^[^\\u0000]*$")]
     password: String,

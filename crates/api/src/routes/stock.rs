@@ -15,6 +15,7 @@ use super::headers::{IdParam, KeyParam};
 use crate::answer::{Representation, json, to_response};
 use crate::app::App;
 use crate::auth::{Access, Admin, Effect, Routes};
+use crate::bounds::optional_prose;
 use crate::etag::ETag;
 use crate::extract::{AsOf, AsOfParam, Id, MinPosition, Submission, position_as_of};
 use crate::problem::{ApiResult, Problem};
@@ -31,10 +32,7 @@ struct ChangeStockBody {
     /// Units received, or with a minus written off; not 0.
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000)]
     change: i64,
-    #[schema(
-        max_length = 500,
-        pattern = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
-    )]
+    #[schema(schema_with = optional_prose::<{ Stock::REASON_MAX_CHARS }>)]
     reason: Option<String>,
 }
 

@@ -20,7 +20,7 @@ use daybook_identity::security::Kind;
 use daybook_log::Actor;
 use daybook_projections::users;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use self::answer::{UserAnswer, represent};
@@ -28,10 +28,11 @@ use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{carried_out, json, to_response};
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Customer, Effect, Routes};
+use crate::bounds::{email, line, new_password, optional_line};
 use crate::etag::ETag;
 use crate::extract::{
-    AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, Query,
-    Submission, list, paging, position_as_of, tagged,
+    AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, PageParams,
+    Query, Submission, list, position_as_of, tagged,
 };
 use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
@@ -89,42 +90,26 @@ pub(super) fn router() -> Routes<App> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RegisterBody {
-    #[schema(format = Email, max_length = 255)]
+    #[schema(schema_with = email)]
     email: String,
-    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    #[schema(schema_with = new_password)]
     password: String,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ User::NAME_MAX_CHARS }>)]
     first_name: String,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ User::NAME_MAX_CHARS }>)]
     last_name: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct CreateUserBody {
-    #[schema(format = Email, max_length = 255)]
+    #[schema(schema_with = email)]
     email: String,
-    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    #[schema(schema_with = new_password)]
     password: String,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ User::NAME_MAX_CHARS }>)]
     first_name: String,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ User::NAME_MAX_CHARS }>)]
     last_name: String,
     #[schema(value_type = Vec<RoleName>, min_items = 1)]
     roles: BTreeSet<Role>,
@@ -133,17 +118,9 @@ struct CreateUserBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ChangeUserBody {
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ User::NAME_MAX_CHARS }>)]
     first_name: Option<String>,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ User::NAME_MAX_CHARS }>)]
     last_name: Option<String>,
 }
 
@@ -152,19 +129,6 @@ struct ChangeUserBody {
 struct RolesBody {
     #[schema(value_type = Vec<RoleName>, min_items = 1)]
     roles: BTreeSet<Role>,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    #[param(minimum = 1, maximum = 1_000_000)]
-    page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
 }
 
 /// Opens an account.
@@ -241,7 +205,7 @@ async fn create_user(
 
 /// All accounts, the newest first.
 #[utoipa::path(
-    get, path = "/api/v1/users", operation_id = "listUsers", tag = "users", params(ListQuery),
+    get, path = "/api/v1/users", operation_id = "listUsers", tag = "users", params(PageParams),
     responses((status = 200, description = "A page of accounts", body = Vec<UserAnswer>)),
 )]
 async fn list_users(
@@ -249,9 +213,9 @@ async fn list_users(
     _: Admin,
     min_position: MinPosition,
     uri: Uri,
-    Query(query): Query<ListQuery>,
+    Query(page): Query<PageParams>,
 ) -> ApiResult {
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     min_position.reached(&app, users::NAME).await?;
     list(
         &uri,

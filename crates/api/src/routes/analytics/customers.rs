@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::window::WindowQuery;
 use crate::app::App;
 use crate::auth::Admin;
-use crate::extract::{MinPosition, Query, page_headers, paging};
+use crate::extract::{MinPosition, PageParams, Paged, Query, page_headers};
 use crate::problem::ApiResult;
 use crate::report::{Format, Row};
 
@@ -30,13 +30,6 @@ pub(super) struct CustomersQuery {
     /// compared in their minor units.
     #[param(inline)]
     by: Option<By>,
-    #[param(minimum = 1, maximum = 1_000_000)]
-    page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -89,7 +82,7 @@ impl Row for CustomerRow {
 /// particular are not among it.
 #[utoipa::path(
     get, path = "/api/v1/analytics/customers", operation_id = "reportCustomers", tag = "analytics",
-    params(WindowQuery, CustomersQuery),
+    params(WindowQuery, CustomersQuery, PageParams),
     responses((status = 200, description = "A page of customers", content(
         (Vec<CustomerRow> = "application/json"), (String = "text/csv"),
     ))),
@@ -100,7 +93,7 @@ pub(super) async fn report(
     min_position: MinPosition,
     format: Format,
     uri: Uri,
-    Query(query): Query<CustomersQuery>,
+    Query(Paged { list: query, page }): Query<Paged<CustomersQuery>>,
 ) -> ApiResult {
     let asked = WindowQuery {
         from: query.from,
@@ -108,7 +101,7 @@ pub(super) async fn report(
         time_zone: query.time_zone,
     };
     let (window, _) = asked.window()?;
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     let by = query.by.unwrap_or(By::Revenue).into();
     min_position.reached(&app, analytics::NAME).await?;
     let page = app

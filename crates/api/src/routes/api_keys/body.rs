@@ -9,7 +9,9 @@ use daybook_domain::user::Role;
 use daybook_identity::api_key::NewApiKey;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::ObjectBuilder;
 
+use crate::bounds::line;
 use crate::problem::{ApiResult, Problem};
 
 const NAME_MAX_CHARS: usize = 100;
@@ -19,12 +21,7 @@ const MOST_DAYS: i64 = 366;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct ApiKeyBody {
-    /// What it is for, to tell it from others.
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = key_name)]
     name: String,
     /// Those of the caller's that it is to have.
     #[schema(value_type = Vec<RoleName>, min_items = 1)]
@@ -34,6 +31,10 @@ pub(super) struct ApiKeyBody {
     /// The same in days from now.
     #[schema(minimum = 1, maximum = 366)]
     expires_in_days: Option<u16>,
+}
+
+fn key_name() -> ObjectBuilder {
+    line::<NAME_MAX_CHARS>().description(Some("What it is for, to tell it from others."))
 }
 
 impl ApiKeyBody {
@@ -111,4 +112,19 @@ fn check_name(name: &str) -> ApiResult<()> {
         return Ok(());
     };
     Err(Problem::invalid_field("/name", wrong.0, wrong.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    #[test]
+    fn the_documents_bounds_are_those_that_are_checked() {
+        let schema = serde_json::to_value(ApiKeyBody::schema()).unwrap();
+        let days = &schema["properties"]["expiresInDays"];
+        assert_eq!(days["maximum"], json!(MOST_DAYS));
+    }
 }

@@ -17,12 +17,11 @@ use uuid::Uuid;
 
 use self::answer::MadeApiKeyAnswer;
 use self::body::ApiKeyBody;
-use self::pages::ListQuery;
 use super::headers::IdParam;
 use crate::answer::json;
 use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Effect, Routes};
-use crate::extract::{Id, Json, Query, list};
+use crate::extract::{Id, Json, PageParams, Query, list};
 use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 use daybook_accounts::ApiKeyAnswer;
@@ -75,16 +74,16 @@ async fn create_api_key(
 
 /// All keys, the newest first; without what would prove anything.
 #[utoipa::path(
-    get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "api-keys", params(ListQuery),
+    get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "api-keys", params(PageParams),
     responses((status = 200, description = "A page of keys", body = Vec<ApiKeyAnswer>)),
 )]
 async fn list_api_keys(
     State(app): State<App>,
     _: Admin,
     uri: Uri,
-    Query(query): Query<ListQuery>,
+    Query(page): Query<PageParams>,
 ) -> ApiResult {
-    let (place, limit) = query.place()?;
+    let (place, limit) = pages::place(page)?;
     let found = api_key::list(&app.pool, place, limit).await;
     let page = pages::of(found?);
     list(&uri, page, ApiKeyAnswer::from)

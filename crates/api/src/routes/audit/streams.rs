@@ -7,8 +7,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use daybook_domain::StreamId;
 use daybook_history::trail::Entry;
 use daybook_projections::{Page, Paging, Start};
-use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::entitled::may_read;
@@ -16,24 +14,11 @@ use super::ndjson::{WantsLines, lines};
 use super::stream::{Stream, StreamParam};
 use crate::app::App;
 use crate::auth::{Access, Customer, Effect, Routes};
-use crate::extract::{MinPosition, Query, invalid_parameter, list, paging};
+use crate::extract::{MinPosition, PageParams, Query, invalid_parameter, list};
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
     Routes::new().open_to(Access::Owner, Effect::Reads, routes!(read_stream))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct StreamQuery {
-    #[param(minimum = 1, maximum = 1_000_000)]
-    page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
 }
 
 /// A stream's events, the oldest first.
@@ -42,7 +27,7 @@ struct StreamQuery {
 /// `application/x-ndjson` all of it, an entry on each line, whatever `page`, `limit` and `cursor` say.
 #[utoipa::path(
     get, path = "/api/v1/audit/streams/{type}/{id}", operation_id = "readStream", tag = "operations",
-    params(StreamParam, StreamQuery),
+    params(StreamParam, PageParams),
     responses((status = 200, description = "A page of the stream, or all of it", content(
         (Vec<Entry> = "application/json"), (Entry = "application/x-ndjson")))),
 )]
@@ -53,9 +38,9 @@ async fn read_stream(
     min_position: MinPosition,
     WantsLines(wants_lines): WantsLines,
     uri: Uri,
-    Query(query): Query<StreamQuery>,
+    Query(page): Query<PageParams>,
 ) -> ApiResult {
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     min_position.reached_by_the_log(&app).await?;
     may_read(&app, caller, stream).await?;
     let length = app.commands.load(stream).await?.version;

@@ -6,6 +6,7 @@ use daybook_domain::{OrderId, ProductId, UserId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::bounds::{line, optional_line};
 use crate::extract::Object;
 
 #[derive(Deserialize, ToSchema)]
@@ -32,41 +33,17 @@ struct ItemBody {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(as = Address)]
 struct AddressBody {
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ Address::FIELD_MAX_CHARS }>)]
     name: String,
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ Address::FIELD_MAX_CHARS }>)]
     line1: String,
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ Address::FIELD_MAX_CHARS }>)]
     line2: Option<String>,
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ Address::FIELD_MAX_CHARS }>)]
     city: String,
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = line::<{ Address::FIELD_MAX_CHARS }>)]
     postal_code: String,
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = optional_line::<{ Address::FIELD_MAX_CHARS }>)]
     region: Option<String>,
     /// ISO 3166-1, two capital letters.
     #[schema(pattern = "^[A-Z]{2}$")]

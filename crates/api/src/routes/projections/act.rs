@@ -5,6 +5,7 @@ use daybook_log::Position;
 use daybook_projections::operate::{self, Operator, Reason};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::ObjectBuilder;
 
 use super::answer::ProjectionAnswer;
 use super::look;
@@ -13,18 +14,14 @@ use super::refusal::of_reason;
 use crate::answer::json;
 use crate::app::App;
 use crate::auth::Admin;
+use crate::bounds::{line, or_null};
 use crate::extract::Json;
 use crate::problem::{ApiResult, Problem};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReasonBody {
-    /// For whoever reads it later.
-    #[schema(
-        min_length = 1,
-        max_length = 500,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = maybe_why)]
     reason: Option<String>,
 }
 
@@ -34,13 +31,16 @@ pub(super) struct SkipBody {
     /// Of the event that the projector is halted at.
     #[schema(minimum = 1)]
     position: i64,
-    /// For whoever reads it later.
-    #[schema(
-        min_length = 1,
-        max_length = 500,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = why)]
     reason: String,
+}
+
+fn why() -> ObjectBuilder {
+    line::<{ Reason::MAX_CHARACTERS }>().description(Some("For whoever reads it later."))
+}
+
+pub(super) fn maybe_why() -> ObjectBuilder {
+    or_null(why())
 }
 
 /// Holds a projector; its read model is answered from as it is.

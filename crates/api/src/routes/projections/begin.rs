@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::act::{ReasonBody, operator, optional_reason};
+use super::act::{ReasonBody, maybe_why, operator, optional_reason};
 use super::named::{NameParam, Named};
 use super::refusal::{being_built, of_build};
 use crate::answer::json;
@@ -30,12 +30,7 @@ pub(super) struct RebuildBody {
     #[serde(default)]
     #[schema(default = false)]
     dry_run: bool,
-    /// For whoever reads it later.
-    #[schema(
-        min_length = 1,
-        max_length = 500,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
-    )]
+    #[schema(schema_with = maybe_why)]
     reason: Option<String>,
 }
 

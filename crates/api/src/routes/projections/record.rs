@@ -5,29 +5,16 @@ use axum::http::Uri;
 use daybook_contract::Timestamp;
 use daybook_log::Position;
 use daybook_projections::operate::{self, Action, DeadLetter};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::named::{NameParam, Named};
 use crate::app::App;
 use crate::auth::Admin;
-use crate::extract::{MinPosition, Query, list, paging};
+use crate::extract::{MinPosition, PageParams, Query, list};
 use crate::problem::ApiResult;
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PageQuery {
-    #[param(minimum = 1, maximum = 1_000_000)]
-    page: Option<u32>,
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// From a `Link` header; stands above `page`.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
-}
 
 /// An event that a projection passes over.
 #[derive(Serialize, ToSchema)]
@@ -67,7 +54,7 @@ struct ActionAnswer {
 /// Events that a projection passes over, by position.
 #[utoipa::path(
     get, path = "/api/v1/projections/{name}/dead-letters", operation_id = "listDeadLetters", tag = "operations",
-    params(NameParam, PageQuery),
+    params(NameParam, PageParams),
     responses((status = 200, description = "A page of them", body = Vec<DeadLetterAnswer>)),
 )]
 pub(super) async fn dead_letters(
@@ -76,9 +63,9 @@ pub(super) async fn dead_letters(
     Named(projection): Named,
     min_position: MinPosition,
     uri: Uri,
-    Query(query): Query<PageQuery>,
+    Query(page): Query<PageParams>,
 ) -> ApiResult {
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     min_position.reached_by_the_log(&app).await?;
     let page = operate::dead_letters(&app.pool, projection.name(), &paging).await?;
     list(&uri, page, DeadLetterAnswer::from)
@@ -87,7 +74,7 @@ pub(super) async fn dead_letters(
 /// What operators did to a projection, the newest first.
 #[utoipa::path(
     get, path = "/api/v1/projections/{name}/actions", operation_id = "listOperatorActions", tag = "operations",
-    params(NameParam, PageQuery),
+    params(NameParam, PageParams),
     responses((status = 200, description = "A page of them", body = Vec<ActionAnswer>)),
 )]
 pub(super) async fn actions(
@@ -96,9 +83,9 @@ pub(super) async fn actions(
     Named(projection): Named,
     min_position: MinPosition,
     uri: Uri,
-    Query(query): Query<PageQuery>,
+    Query(page): Query<PageParams>,
 ) -> ApiResult {
-    let paging = paging(query.page, query.limit, query.cursor)?;
+    let paging = page.paging()?;
     min_position.reached_by_the_log(&app).await?;
     let page = operate::actions(&app.pool, Some(projection.name()), &paging).await?;
     list(&uri, page, ActionAnswer::from)

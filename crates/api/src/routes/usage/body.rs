@@ -9,6 +9,9 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+pub(super) const SESSION_ID_MAX_CHARS: usize = 200;
+pub(super) const EVENT_TYPE_MAX_CHARS: usize = 100;
+
 /// One event. Who acts is as the sender says, and proves nothing.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -55,5 +58,21 @@ impl ToSchema for Batch {
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         schemas.push(("UsageEvent".to_owned(), EventBody::schema()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_documents_bounds_are_those_that_are_checked() {
+        let schema = serde_json::to_value(EventBody::schema()).unwrap();
+        let fields = &schema["properties"];
+        let most = |field: &str| fields[field]["maxLength"].clone();
+        assert_eq!(most("sessionId"), json!(SESSION_ID_MAX_CHARS));
+        assert_eq!(most("eventType"), json!(EVENT_TYPE_MAX_CHARS));
     }
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::RejectedEvent;
-use super::body::EventBody;
+use super::body::{EVENT_TYPE_MAX_CHARS, EventBody, SESSION_ID_MAX_CHARS};
 use super::readable::Readable;
 use crate::extract::{Object, misfit_code};
 
@@ -72,8 +72,8 @@ pub(super) fn judge_all<'a>(
 fn judge<'a>(json: &'a str, times: &Times) -> Result<Judged<'a>, Reason> {
     let Object(body) = serde_json::from_str::<Object<EventBody>>(json).map_err(misfit)?;
     let at = instant(&body.timestamp, times)?;
-    text("sessionId", &body.session_id, 200)?;
-    text("eventType", &body.event_type, 100)?;
+    text("sessionId", &body.session_id, SESSION_ID_MAX_CHARS)?;
+    text("eventType", &body.event_type, EVENT_TYPE_MAX_CHARS)?;
     data(body.event_data.get())?;
     Ok(Judged { body, at, json })
 }

@@ -12,6 +12,7 @@ use super::super::headers::IdParam;
 use super::parse_email;
 use crate::app::App;
 use crate::auth::Customer;
+use crate::bounds::{email, new_password};
 use crate::extract::{Id, Json};
 use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
@@ -21,14 +22,14 @@ use crate::problem::ApiResult;
 pub(super) struct ChangePasswordBody {
     #[schema(format = Password, pattern = "^[^\\u0000]*$")]
     old_password: String,
-    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    #[schema(schema_with = new_password)]
     new_password: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ForgottenPasswordBody {
-    #[schema(format = Email, max_length = 255)]
+    #[schema(schema_with = email)]
     email: String,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct ResetPasswordBody {
     /// From the message. Good for one use, for half an hour.
     #[schema(pattern = "^[^\\u0000]*$")]
     token: String,
-    #[schema(format = Password, min_length = 8, max_length = 128, pattern = "^[^\\u0000]+$")]
+    #[schema(schema_with = new_password)]
     new_password: String,
 }
 
