@@ -1,5 +1,4 @@
 //! The example in `docs/proofs.md` is correct, and its steps have the results that it shows.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::path::Path;

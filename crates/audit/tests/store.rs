@@ -1,5 +1,4 @@
 //! The store of checkpoints, in a folder.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::path::Path;

@@ -1,15 +1,12 @@
 //! Connections break at any moment: every acknowledged command is in the log exactly once.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::support::*;
 use daybook_commands::CommandBus;
 use daybook_domain::{OrderId, ProductId, UserId};
 use sqlx::{Connection, PgConnection, query_scalar};
-use support::*;
 
 async fn keep_ordering(
     bus: CommandBus,

@@ -1,16 +1,12 @@
 //! Importing what another system recorded: each line is taken once, whoever imports it and however often.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{Shop, code, euros, send};
 use daybook_commands::{ImportCustomer, ImportOrder, OrderImported, OrderToImport};
 use daybook_domain::order::{ImportedLine, Order};
 use daybook_domain::{OrderId, ProductId, State, StreamId};
 use sqlx::query_scalar;
-use support::{Shop, code, euros, send};
 use uuid::Uuid;
 
 fn line(product: ProductId, quantity: i64, minor: i64) -> ImportedLine {

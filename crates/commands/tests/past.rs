@@ -1,16 +1,13 @@
 //! Streams as they were, from the beginning or from a snapshot.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::*;
 use daybook_commands::ChangeStock;
 use daybook_domain::{ProductId, StreamId};
 use daybook_log::{Feed, Position};
 use futures::future::join_all;
 use sqlx::{query, query_scalar};
-use support::*;
 use tokio::time::{sleep, timeout};
 
 const EVENTS: i64 = 1_500;

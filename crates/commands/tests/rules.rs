@@ -1,8 +1,6 @@
 //! The write side's rules in one process, against a real database.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod support;
-
+use crate::support::*;
 use daybook_commands::{
     Acting, CancelOrder, ChangeProduct, ChangeStock, CommandError, CreateCategory, CreateProduct,
     DeactivateUser, DeleteCategory, ProcessOrder, ReactivateUser, RenameUser, RetireProduct,
@@ -10,7 +8,6 @@ use daybook_commands::{
 };
 use daybook_domain::StreamId;
 use futures::future::join_all;
-use support::*;
 use uuid::Uuid;
 
 #[tokio::test]

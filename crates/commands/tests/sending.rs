@@ -1,11 +1,9 @@
 //! Commands for whose outcome their sender waits, without an answer in bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::*;
 use chrono::{DateTime, TimeZone, Utc};
 use daybook_commands::{
     Aggregates, ChangeStock, ClaimKind, Command, CommandBus, CommandError, Decision, Refusal,
@@ -14,7 +12,6 @@ use daybook_commands::{
 use daybook_domain::ProductId;
 use daybook_log::{Actor, Metadata, Position};
 use sqlx::query_scalar;
-use support::*;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use uuid::Uuid;

@@ -1,15 +1,12 @@
 //! Long streams are loaded starting from their snapshots.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::*;
 use daybook_commands::ChangeStock;
 use daybook_domain::{ProductId, StreamId};
 use futures::future::join_all;
 use sqlx::{Connection, PgConnection, query, query_scalar};
-use support::*;
 use tokio::time::{sleep, timeout};
 
 const EVENTS: usize = 2_500;

@@ -1,16 +1,13 @@
 //! Two buses on one database, as if in two server processes.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::support::*;
 use daybook_commands::{ChangeProduct, ChangeStock, CommandBus, RetireProduct};
 use daybook_domain::{ProductId, State, StreamId, UserId};
 use futures::future::join_all;
-use support::*;
 
 #[tokio::test]
 async fn a_restock_elsewhere_is_seen_by_the_next_order() {

@@ -1,5 +1,4 @@
 //! Whoever gives up on a transaction leaves its connection to the next as if it had never been asked for.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -1,5 +1,4 @@
 //! A lease is held by one, whatever table it is kept in.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! Whoever listens hears what is announced, or learns that the connection broke.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

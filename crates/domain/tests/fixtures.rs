@@ -3,8 +3,6 @@
 //! `fixtures/events/<event type>.v<version>.json`, with more cases of one shape as `….v<version>.<case>.json`. They
 //! are written by hand and never change; a new version gets a new file.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,5 @@
 //! What callers of every aggregate rely on: a stable code, a sentence that helps, the field that is wrong.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use daybook_domain::category::{Category, CategoryCommand, CategoryRejection};
 use daybook_domain::order::{OrderRejection, OrderStatus};
 use daybook_domain::product::ProductRejection;

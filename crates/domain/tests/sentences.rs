@@ -1,7 +1,5 @@
 //! The sentences that people read about each event.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::collections::BTreeSet;
 
 use daybook_domain::{AggregateType, Event, State};

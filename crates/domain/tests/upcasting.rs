@@ -1,7 +1,5 @@
 //! An event of an older shape reaches the program in the current one.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use daybook_domain::stock::StockEvent;
 use daybook_domain::upcast::upcast;

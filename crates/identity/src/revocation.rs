@@ -6,6 +6,7 @@
 //! The process that carried out a revocation must not be the last to know it: it is told directly
 //! ([`Revocations::note`]).
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use daybook_database::{Backoff, Heard, Listening, Touch, begin};
 use daybook_domain::UserId;
 use moka::sync::Cache;
 use sqlx::{PgConnection, PgPool, query_as, query_scalar};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -23,9 +25,10 @@ const CHANNEL: &str = "daybook_revocation";
 
 /// Longer than any access token is valid, or an API key remembered.
 pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often the database is asked although nothing was announced; also how long a connection that ended unnoticed is
-/// trusted.
+/// How often the database is asked although nothing was announced; also how long, together with
+/// [`ANSWERED_WITHIN`], a connection that ended unnoticed is trusted.
 const POLL: Duration = Duration::from_secs(2);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Something that is no longer valid.
@@ -148,7 +151,9 @@ impl Revocations {
 
     async fn listen(&self, pool: &PgPool, mut listening: Listening) -> Result<(), sqlx::Error> {
         loop {
-            self.look(pool).await?;
+            // Nothing is heard meanwhile, so it must not last.
+            let looked = timeout(ANSWERED_WITHIN, self.look(pool)).await;
+            looked.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))?;
             self.0.in_touch.store(true, Ordering::Release);
             while let Heard::Notification(notification) = listening.next(POLL).await? {
                 match parse(notification.payload()) {

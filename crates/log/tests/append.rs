@@ -1,5 +1,4 @@
 //! What the database itself ensures: density, order, gaplessness, uniqueness, rights.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
 

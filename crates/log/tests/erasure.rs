@@ -1,6 +1,5 @@
 //! Erasing a person in the append that records it, and what the database does not let anybody do about
 //! it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! The leaf of an event is exactly what its row says, whatever session reads it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use aws_lc_rs::digest::{SHA256, digest};
 use daybook_database::MIGRATOR;

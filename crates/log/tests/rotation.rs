@@ -1,5 +1,4 @@
 //! Changing the master key: everything sealed before can be opened after, and only with the new key.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
 

@@ -1,18 +1,16 @@
 //! Owners and servers are killed; the next start finds what was committed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::support::{
+    Runner, config, eventually, execute, folder, is_root, kill, runner, runs_on, text,
+};
 use daybook_private_postgres::{PrivateServer, StopMode};
 use sqlx::{Connection, Executor, PgConnection};
-use support::{Runner, config, eventually, execute, folder, is_root, kill, runner, runs_on, text};
 
 const WRITE: &str = "create table notes (note text); insert into notes values ('acknowledged')";
 const READ: &str = "select note from notes";
@@ -151,7 +149,7 @@ async fn start_without_owner(folder: &Path) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let deadline = std::time::Instant::now() + support::DEADLINE;
+    let deadline = std::time::Instant::now() + crate::support::DEADLINE;
     while execute(&url, "select 1").await.is_err() {
         assert!(std::time::Instant::now() < deadline, "it did not start");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;

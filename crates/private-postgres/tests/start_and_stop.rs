@@ -1,16 +1,12 @@
 //! A server is started, used, stopped, and found again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use crate::support::{config, execute, folder, is_root, runner, runs_on, text};
 use daybook_private_postgres::{PrivateServer, PrivateServerError, StopMode};
 use rustix::process::{Pid, getpgid};
-use support::{config, execute, folder, is_root, runner, runs_on, text};
 
 #[tokio::test]
 async fn serves_its_roles_and_keeps_its_data() {

@@ -1,9 +1,5 @@
 //! The module for tests guarantees what tests rely on.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,9 +8,11 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::SystemTime;
 
+use crate::support::{
+    DEADLINE, Runner, eventually, execute, folder, is_root, runner, runs_on, text,
+};
 use daybook_private_postgres::testing::{TEST_POSTGRES, TestDatabase, TestServer};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use support::{DEADLINE, Runner, eventually, execute, folder, is_root, runner, runs_on, text};
 use tokio::task::JoinSet;
 
 static MIGRATOR: Migrator = sqlx::migrate!("tests/migrations");

@@ -2,7 +2,7 @@ use daybook_domain::category::{Category, CategoryCommand, CategoryEvent};
 use proptest::option;
 use proptest::prelude::{Just, Strategy, prop_oneof};
 
-use crate::journey::explore;
+use super::journey::explore;
 
 #[test]
 fn a_category_is_created_once_and_changes_until_it_is_deleted() {

@@ -57,7 +57,7 @@ pub(crate) fn explore<A>(
         }
         Ok(())
     };
-    if let Err(failure) = crate::runner().run(&vec(commands, 0..40), journey) {
+    if let Err(failure) = super::runner().run(&vec(commands, 0..40), journey) {
         panic!("{failure}");
     }
 

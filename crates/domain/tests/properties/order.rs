@@ -8,7 +8,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 use uuid::Uuid;
 
-use crate::journey::explore;
+use super::journey::explore;
 
 #[test]
 fn an_order_adds_up_and_goes_forward() {

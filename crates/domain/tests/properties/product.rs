@@ -5,7 +5,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 use uuid::Uuid;
 
-use crate::journey::explore;
+use super::journey::explore;
 
 #[test]
 fn a_price_stays_in_range_and_in_its_currency_and_retirement_is_the_end() {

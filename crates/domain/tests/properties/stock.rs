@@ -4,7 +4,7 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use uuid::Uuid;
 
-use crate::journey::explore;
+use super::journey::explore;
 
 #[test]
 fn stock_is_never_negative_and_always_adds_up() {
@@ -38,7 +38,7 @@ fn stock_is_never_negative_and_always_adds_up() {
 #[test]
 fn stock_takes_any_events() {
     let events = proptest::collection::vec(event(), 0..40);
-    let result = crate::runner().run(&events, |events| {
+    let result = super::runner().run(&events, |events| {
         let mut stock = Stock::default();
         for event in &events {
             stock.evolve(event);

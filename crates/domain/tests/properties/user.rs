@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
-use crate::journey::explore;
+use super::journey::explore;
 
 #[test]
 fn a_user_comes_once_and_always_has_a_name_and_a_role() {

@@ -2,8 +2,6 @@
 //!
 //! The seed is fixed, so that a failure is the same everywhere and no file of failing cases is needed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 mod category;
 mod journey;
 mod order;

@@ -1,0 +1,7 @@
+//! The log's tables and functions, in a real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod append;
+mod erasure;
+mod leaf;
+mod rotation;
