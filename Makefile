@@ -7,26 +7,30 @@ ARGS ?=
 CSV ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-retail build test lint fmt bench prepare
+.PHONY: help run demo-retail build release test lint fmt bench prepare
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Run the shop on http://127.0.0.1:8080, with a PostgreSQL of its own unless DATABASE_URL is set
-	@exec $(TARGET)/release/daybook serve $(ARGS)
+	@exec $(TARGET)/quick/daybook serve $(ARGS)
 
 demo-retail: ## Import the year of a real shop: make demo-retail CSV=online-retail.csv
 	@[ -f "$(CSV)" ] || { echo "demo-retail: name the file: make demo-retail CSV=online-retail.csv" >&2; exit 2; }
 	@$(MAKE) --no-print-directory build
-	@$(TARGET)/release/daybook import orders "$(CSV)" --source online-retail --currency GBP $(ARGS)
+	@$(TARGET)/quick/daybook import orders "$(CSV)" --source online-retail --currency GBP $(ARGS)
 	@echo
 	@echo "Now start the shop with \`make run\`, sign in as its admin, and look at"
 	@echo "  GET /api/v1/analytics/sales?interval=month&timeZone=Europe/London"
 	@echo "  GET /api/v1/analytics/top-products?by=revenue    and  /analytics/customers, /analytics/cohorts"
 	@echo "  GET /api/v1/orders?status=imported"
-	@echo "or see how far the read models are: $(TARGET)/release/daybook projections status"
+	@echo "or see how far the read models are: $(TARGET)/quick/daybook projections status"
 
-build: ## Build the binary daybook in release mode
+build: ## Build the binary for `run`: in a few minutes, little optimised
+	@scripts/prepare run
+	cargo build --profile quick --bin daybook
+
+release: ## Build the binary as it is released: optimised, which takes three times as long
 	@scripts/prepare run
 	cargo build --release --bin daybook
 

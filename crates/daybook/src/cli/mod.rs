@@ -93,6 +93,12 @@ Settings come from flags or from the environment, the flag winning:
   DAYBOOK_ADMIN_PASSWORD   and the password
   DAYBOOK_ACCESS_TOKEN_MINUTES
                            how long an access token is valid, 1 to 60 (15)
+  DAYBOOK_OIDC_ISSUER      the OpenID Connect provider where staff may sign in, too,
+  DAYBOOK_OIDC_CLIENT_ID   this shop's id there,
+  DAYBOOK_OIDC_CLIENT_SECRET
+                           the secret agreed with it, unless this is a public client,
+  DAYBOOK_OIDC_REDIRECT_URL
+                           and the page that it sends browsers back to
   DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)
   DAYBOOK_RATE_LIMITS      on or off (on)
   DAYBOOK_TRUSTED_PROXIES  proxies that are believed when they say whom they ask for, such as 10.0.0.0/8
