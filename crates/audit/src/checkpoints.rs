@@ -1,7 +1,8 @@
 //! The checkpoints that the sealer has stored in the database.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection, query_as};
+use daybook_database::from_row;
+use sqlx::{PgConnection, query_as};
 
 use crate::checkpoint::{CheckpointError, SignedCheckpoint};
 use crate::error::AuditError;
@@ -71,12 +72,17 @@ pub async fn checkpoints_after(
     Ok(rows.into_iter().map(StoredCheckpoint::from).collect())
 }
 
-#[derive(FromRow)]
 struct Row {
     size: i64,
     note: String,
     sealed_at: DateTime<Utc>,
 }
+
+from_row!(Row {
+    size,
+    note,
+    sealed_at
+});
 
 impl From<Row> for StoredCheckpoint {
     fn from(row: Row) -> StoredCheckpoint {

@@ -11,6 +11,7 @@ mod listen;
 mod migrations;
 mod passing;
 mod rights;
+mod row;
 mod transaction;
 
 pub use backoff::Backoff;

@@ -13,7 +13,7 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use daybook_database::begin;
+use daybook_database::{begin, from_row};
 use daybook_domain::UserId;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -82,7 +82,7 @@ impl Session {
 }
 
 /// A refresh token as it is stored, without anything that would prove who holds it.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub struct KeptToken {
     /// Shared by all tokens that follow from one sign-in.
     pub family: Uuid,
@@ -91,6 +91,13 @@ pub struct KeptToken {
     /// When it was exchanged for the next one.
     pub spent_at: Option<DateTime<Utc>>,
 }
+
+from_row!(KeptToken {
+    family,
+    issued_at,
+    expires_at,
+    spent_at
+});
 
 /// The generation of an account's tokens. Read it before checking what a session is to be started on.
 pub async fn generation(pool: &PgPool, user_id: UserId) -> Result<i64, sqlx::Error> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use daybook_database::from_row;
 use daybook_domain::StreamId;
 use sqlx::{PgConnection, query_as};
 use uuid::Uuid;
@@ -42,13 +43,14 @@ impl Conflicts {
     }
 }
 
-#[derive(sqlx::FromRow)]
 struct Found {
     what: String,
     /// Counts from 1 in the list that was asked about.
     n: i64,
     id: Option<Uuid>,
 }
+
+from_row!(Found { what, n, id });
 
 const FIND_VALUES: &str = "
     select 'claim' as what, t.n, null::uuid as id

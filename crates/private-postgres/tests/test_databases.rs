@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use crate::support::{
@@ -15,7 +16,19 @@ use daybook_private_postgres::testing::{TEST_POSTGRES, TestDatabase, TestServer}
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use tokio::task::JoinSet;
 
-static MIGRATOR: Migrator = sqlx::migrate!("tests/migrations");
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let log = Migration::new(
+        1,
+        "a log".into(),
+        MigrationType::Simple,
+        include_str!("migrations/0001_a_log.sql").into(),
+        false,
+    );
+    Migrator {
+        migrations: vec![log].into(),
+        ..Migrator::DEFAULT
+    }
+});
 
 #[tokio::test]
 async fn each_test_has_a_migrated_database_of_its_own() {

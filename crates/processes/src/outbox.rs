@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use daybook_domain::{Email, UserId};
 use daybook_log::{Codec, DATABASE_REMEDY, LogError, SealError};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgConnection, PgPool, query, query_as, query_scalar};
+use sqlx::{PgConnection, PgPool, query, query_as, query_scalar};
 use uuid::Uuid;
 
 /// The channel where a new message is announced once it is committed, as its id.
@@ -46,16 +47,17 @@ pub struct SealedMessage {
 }
 
 /// A message without its content.
-#[derive(Clone, Debug, PartialEq, FromRow)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MessageSummary {
     pub id: Uuid,
-    #[sqlx(rename = "person_id")]
     pub person: Uuid,
     pub channel: String,
     pub template: String,
     pub created_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
 }
+
+from_row!(MessageSummary { id, person = "person_id", channel, template, created_at, sent_at });
 
 /// Clones share their connections and keys.
 #[derive(Clone)]

@@ -1,21 +1,31 @@
 //! The stored events of one person.
 
 use chrono::{DateTime, Utc};
-use sqlx::query_as;
+use sqlx::{FromRow, Row, postgres::PgRow, query_as};
 use uuid::Uuid;
 
 use crate::UsageStore;
 
 /// A stored event.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub struct KeptEvent {
     pub event_id: Uuid,
     /// By the visitor's clock.
     pub at: DateTime<Utc>,
     pub received_at: DateTime<Utc>,
     /// Exactly as it came.
-    #[sqlx(rename = "event")]
     pub json: String,
+}
+
+impl FromRow<'_, PgRow> for KeptEvent {
+    fn from_row(row: &PgRow) -> Result<KeptEvent, sqlx::Error> {
+        Ok(KeptEvent {
+            event_id: row.try_get("event_id")?,
+            at: row.try_get("at")?,
+            received_at: row.try_get("received_at")?,
+            json: row.try_get("event")?,
+        })
+    }
 }
 
 /// How far a person's events were read.

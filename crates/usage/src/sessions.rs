@@ -1,13 +1,13 @@
 //! How far visitors get on their way to an order.
 
 use chrono::{DateTime, Utc};
-use sqlx::query_as;
+use sqlx::{FromRow, Row, postgres::PgRow, query_as};
 
 use crate::UsageStore;
 
 /// Sessions by how far they got. Each count is of the sessions that took the steps before it, too, one after the other;
 /// steps at the same instant count in either order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sessions {
     /// `page_view`
     pub viewed: i64,
@@ -17,6 +17,17 @@ pub struct Sessions {
     pub added_to_cart: i64,
     /// then `order_placed`
     pub ordered: i64,
+}
+
+impl FromRow<'_, PgRow> for Sessions {
+    fn from_row(row: &PgRow) -> Result<Sessions, sqlx::Error> {
+        Ok(Sessions {
+            viewed: row.try_get("viewed")?,
+            clicked: row.try_get("clicked")?,
+            added_to_cart: row.try_get("added_to_cart")?,
+            ordered: row.try_get("ordered")?,
+        })
+    }
 }
 
 impl UsageStore {

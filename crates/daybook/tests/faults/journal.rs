@@ -1,5 +1,6 @@
 //! A record, kept by the database itself, of who moved which checkpoint, and who held the lease then.
 
+use daybook_database::from_row;
 use sqlx::{Executor, PgPool, query_as};
 
 const KEEP: &str = "
@@ -17,7 +18,6 @@ const KEEP: &str = "
         for each row when (old.position <> new.position) execute function journal.record()";
 
 /// A checkpoint's move from one position to another.
-#[derive(sqlx::FromRow)]
 pub struct Move {
     pub name: String,
     /// The application name of the connection that did it.
@@ -27,6 +27,14 @@ pub struct Move {
     /// Who held the lease in the same transaction.
     pub holder: String,
 }
+
+from_row!(Move {
+    name,
+    moved_by,
+    left_at,
+    reached,
+    holder
+});
 
 /// Call it before the first worker starts.
 pub async fn keep(pool: &PgPool) {

@@ -1,6 +1,7 @@
 //! Which account belongs to which of a provider's subjects.
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use daybook_domain::UserId;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -8,12 +9,18 @@ use uuid::Uuid;
 use super::Subject;
 
 /// An account's subject at a provider.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub struct Linked {
     pub issuer: String,
     pub subject: String,
     pub linked_at: DateTime<Utc>,
 }
+
+from_row!(Linked {
+    issuer,
+    subject,
+    linked_at
+});
 
 /// The user to whom this subject belongs, if they have signed in before.
 pub async fn linked(pool: &PgPool, subject: &Subject) -> Result<Option<UserId>, sqlx::Error> {

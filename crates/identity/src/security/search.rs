@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use daybook_domain::UserId;
 use sqlx::types::Json;
 use sqlx::{PgPool, query_as, query_scalar};
@@ -36,7 +37,7 @@ pub enum PageStart {
     Before(i64),
 }
 
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub struct KeptEvent {
     pub id: i64,
     pub at: DateTime<Utc>,
@@ -53,6 +54,22 @@ pub struct KeptEvent {
     /// How often it happened within the minute.
     pub times: i32,
 }
+
+from_row!(KeptEvent {
+    id,
+    at,
+    kind,
+    outcome,
+    user_id,
+    actor_id,
+    session_id,
+    api_key_id,
+    address,
+    route,
+    request_id,
+    detail,
+    times
+});
 
 #[derive(Clone, Debug)]
 pub struct Page {

@@ -1,6 +1,7 @@
 //! What is on a line.
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ pub(super) enum Format {
     Log,
 }
 
-#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Setting {
     pub(super) name: String,
@@ -42,7 +43,9 @@ pub(super) struct Setting {
     pub(super) value: Vec<u8>,
 }
 
-#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+from_row!(Setting { name, value });
+
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Event {
     pub(super) position: Position,
@@ -59,7 +62,21 @@ pub(super) struct Event {
     pub(super) metadata: String,
 }
 
-#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+from_row!(Event {
+    position,
+    aggregate_type,
+    aggregate_id,
+    sequence,
+    event_type,
+    event_version,
+    event_id,
+    occurred_at,
+    recorded_at,
+    payload,
+    metadata
+});
+
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Claim {
     pub(super) kind: String,
@@ -68,7 +85,9 @@ pub(super) struct Claim {
     pub(super) owner: String,
 }
 
-#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+from_row!(Claim { kind, value, owner });
+
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct IdempotencyRecord {
     #[serde(with = "base64")]
@@ -85,7 +104,19 @@ pub(super) struct IdempotencyRecord {
     pub(super) recorded_at: DateTime<Utc>,
 }
 
-#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+from_row!(IdempotencyRecord {
+    key_hash,
+    fingerprint,
+    append_id,
+    position,
+    status,
+    headers,
+    body,
+    person_id,
+    recorded_at
+});
+
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct PersonKey {
     pub(super) person_id: Uuid,
@@ -93,6 +124,12 @@ pub(super) struct PersonKey {
     pub(super) wrapped_key: Vec<u8>,
     pub(super) created_at: DateTime<Utc>,
 }
+
+from_row!(PersonKey {
+    person_id,
+    wrapped_key,
+    created_at
+});
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use daybook_database::from_row;
 use daybook_domain::{Event, product::ProductEvent};
 use daybook_log::RecordedEvent;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -17,13 +18,19 @@ pub(super) struct Products {
     changed: BTreeSet<Uuid>,
 }
 
-#[derive(FromRow)]
 struct ProductRow {
     id: Uuid,
     version: i64,
     name: String,
     sku: Option<String>,
 }
+
+from_row!(ProductRow {
+    id,
+    version,
+    name,
+    sku
+});
 
 impl Products {
     pub(super) async fn load(

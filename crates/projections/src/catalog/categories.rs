@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use daybook_domain::{Event, category::CategoryEvent};
 use daybook_log::RecordedEvent;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -19,7 +20,6 @@ pub(super) struct Categories {
     changed: BTreeSet<Uuid>,
 }
 
-#[derive(FromRow)]
 struct CategoryRow {
     id: Uuid,
     name: String,
@@ -29,6 +29,16 @@ struct CategoryRow {
     version: i64,
     deleted: bool,
 }
+
+from_row!(CategoryRow {
+    id,
+    name,
+    description,
+    created_at,
+    updated_at,
+    version,
+    deleted
+});
 
 impl CategoryRow {
     fn blank(id: Uuid, at: DateTime<Utc>) -> CategoryRow {

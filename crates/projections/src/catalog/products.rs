@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use daybook_domain::{Event, Money, product::ProductEvent, stock::StockEvent};
 use daybook_log::RecordedEvent;
 use rust_decimal::Decimal;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -23,7 +24,6 @@ pub(super) struct Products {
     stocked: BTreeSet<Uuid>,
 }
 
-#[derive(FromRow)]
 struct ProductRow {
     id: Uuid,
     name: String,
@@ -40,6 +40,23 @@ struct ProductRow {
     stock_version: i64,
     retired: bool,
 }
+
+from_row!(ProductRow {
+    id,
+    name,
+    description,
+    price_minor,
+    price,
+    currency,
+    stock,
+    category_id,
+    sku,
+    created_at,
+    updated_at,
+    product_version,
+    stock_version,
+    retired
+});
 
 impl ProductRow {
     /// A row before its first event. A stock's events may come before those of its product; until the

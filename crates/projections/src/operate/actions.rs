@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};
+use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::Operator;
 use crate::paging::{KeyKind, Keyset, Page, Paging, QueryError, fetch_page};
 
 /// One thing that an operator did.
-#[derive(Clone, Debug, Serialize, FromRow)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Action {
     pub id: Uuid,
@@ -23,8 +23,22 @@ pub struct Action {
     /// The projection.
     pub name: String,
     /// What this action was about: a position, a reason, a schema, an outcome.
-    #[sqlx(try_from = "String")]
     pub detail: Detail,
+}
+
+impl FromRow<'_, PgRow> for Action {
+    fn from_row(row: &PgRow) -> Result<Action, sqlx::Error> {
+        let detail: String = row.try_get("detail")?;
+        let detail = Detail::try_from(detail).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        Ok(Action {
+            id: row.try_get("id")?,
+            at: row.try_get("at")?,
+            actor: row.try_get("actor")?,
+            action: row.try_get("action")?,
+            name: row.try_get("name")?,
+            detail,
+        })
+    }
 }
 
 /// A JSON object.

@@ -5,11 +5,11 @@
 //! ones could change: they are passed over too, and recorded as they come.
 
 use chrono::{DateTime, Utc};
-use daybook_database::begin;
+use daybook_database::{begin, from_row};
 use daybook_log::Position;
 use serde::Serialize;
 use serde_json::json;
-use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};
+use sqlx::{PgConnection, PgPool, QueryBuilder};
 use uuid::Uuid;
 
 use super::{
@@ -24,7 +24,7 @@ use crate::{
 const FIRST_WAS_SKIPPED: &str = "its stream's first event was skipped";
 
 /// An event that was passed over.
-#[derive(Clone, Debug, Serialize, FromRow)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
     pub position: Position,
@@ -40,6 +40,18 @@ pub struct DeadLetter {
     pub actor: String,
     pub at: DateTime<Utc>,
 }
+
+from_row!(DeadLetter {
+    position,
+    stream,
+    sequence,
+    event_id,
+    event_type,
+    error,
+    reason,
+    actor,
+    at
+});
 
 /// Has a halted projector pass over the event at `position`, which must be the one that it is halted at,
 /// and continue. This cannot be undone.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use daybook_domain::{
     Event, Money, UserId,
     order::{ImportedLine, OrderEvent, OrderLine, OrderStatus},
@@ -10,7 +11,7 @@ use daybook_domain::{
 use daybook_log::RecordedEvent;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -31,7 +32,6 @@ pub(super) struct OrderFold {
     history: Rows,
 }
 
-#[derive(FromRow)]
 struct OrderRow {
     id: Uuid,
     user_id: Option<Uuid>,
@@ -42,6 +42,17 @@ struct OrderRow {
     updated_at: DateTime<Utc>,
     version: i64,
 }
+
+from_row!(OrderRow {
+    id,
+    user_id,
+    status,
+    total_minor,
+    currency,
+    created_at,
+    updated_at,
+    version
+});
 
 const LINE_COLUMNS: &[Column] = &[
     ("order_id", ColumnType::Uuid),

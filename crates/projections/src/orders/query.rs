@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use daybook_domain::{Currency, Money, OrderId, UserId, order::OrderStatus};
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
@@ -182,7 +183,6 @@ impl Viewer {
     }
 }
 
-#[derive(FromRow)]
 struct LineRow {
     order_id: Uuid,
     product_id: Uuid,
@@ -190,6 +190,14 @@ struct LineRow {
     quantity: i64,
     unit_price_minor: i64,
 }
+
+from_row!(LineRow {
+    order_id,
+    product_id,
+    name,
+    quantity,
+    unit_price_minor
+});
 
 impl LineRow {
     /// An order has one currency, the same as its total.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use daybook_domain::{
     Event,
     user::{Role, UserEvent},
 };
 use daybook_log::RecordedEvent;
 use futures::future::BoxFuture;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -23,7 +24,6 @@ pub(super) struct UserFold {
     changed: BTreeSet<Uuid>,
 }
 
-#[derive(FromRow)]
 struct UserRow {
     id: Uuid,
     email: Option<String>,
@@ -37,6 +37,20 @@ struct UserRow {
     updated_at: DateTime<Utc>,
     version: i64,
 }
+
+from_row!(UserRow {
+    id,
+    email,
+    first_name,
+    last_name,
+    roles,
+    external_id,
+    email_verified,
+    deactivated_at,
+    created_at,
+    updated_at,
+    version
+});
 
 impl UserRow {
     fn blank(id: Uuid, at: DateTime<Utc>) -> UserRow {

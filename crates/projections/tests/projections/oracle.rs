@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use daybook_database::from_row;
 use daybook_domain::{
     AggregateType, Event, Money, category::CategoryEvent, order::OrderEvent, product::ProductEvent,
     stock::StockEvent, user::UserEvent,
@@ -58,8 +59,10 @@ trait Table: for<'r> FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin {
 
 macro_rules! table {
     ($row:ident { $($field:ident: $type:ty),* $(,)? } $select:literal) => {
-        #[derive(Clone, Debug, PartialEq, FromRow)]
+        #[derive(Clone, Debug, PartialEq)]
         struct $row { $($field: $type),* }
+
+        from_row!($row { $($field),* });
 
         impl Table for $row {
             const SELECT: &'static str = $select;
