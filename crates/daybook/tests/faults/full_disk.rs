@@ -64,7 +64,7 @@ fn serve(folder: &Path, listen: &str) -> Command {
         .env("DAYBOOK_LISTEN", listen)
         .env("DAYBOOK_DEMO", "off")
         // Logs only the message that PostgreSQL has ended.
-        .env("DAYBOOK_LOG", "daybook::serve=error");
+        .env("DAYBOOK_LOG", "daybook::site=error");
     command
 }
 
