@@ -4,6 +4,7 @@
 mod access_tokens;
 mod accounts;
 mod api_keys;
+mod at_once;
 mod credentials;
 mod guessing;
 mod known_networks;

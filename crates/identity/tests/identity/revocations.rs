@@ -3,6 +3,7 @@
 use daybook_identity::session::end;
 use daybook_identity::{Means, Revocations, Revoked, revoke_tokens};
 use sqlx::{Connection, Executor};
+use uuid::Uuid;
 
 use crate::proofs::{Process, Proofs, of_generation};
 use crate::site::{Site, holder, somebody, until};
@@ -137,7 +138,16 @@ async fn an_announcement_that_it_cannot_read_makes_a_process_look() {
         site.change(&format!("select pg_notify('daybook_revocation', '{text}')"))
             .await;
     }
-    other.hears_of(&of_generation(ann, 0)).await;
+    let readable = format!(
+        "select pg_notify('daybook_revocation', 'session {}')",
+        Uuid::now_v7()
+    );
+    until("it has looked", async || {
+        // It is never quiet for so long that it would look by itself.
+        site.change(&readable).await;
+        !other.lets_in(&of_generation(ann, 0)).await
+    })
+    .await;
     assert!(other.known.is_in_touch());
 }
 

@@ -4,7 +4,6 @@ use daybook_identity::Revocations;
 use daybook_identity::session::{
     SessionError, end, end_all, generation, of_user, refresh, start, tidy,
 };
-use sqlx::{Connection, query};
 
 use crate::site::{LIFETIMES, Site, holder, somebody};
 
@@ -91,25 +90,6 @@ async fn nobody_is_signed_in_by_what_was_checked_before_a_revocation() {
     assert!(of_user(&site.pool, ann).await.unwrap().is_empty());
     assert_eq!(generation(&site.pool, ann).await.unwrap(), before + 1);
     assert_eq!(site.sign_in(ann).await.generation, before + 1);
-}
-
-#[tokio::test]
-async fn who_signs_in_while_a_password_is_changed_waits_and_is_refused() {
-    let mut site = Site::open().await;
-    let ann = somebody();
-    site.sign_in(ann).await;
-    let mut other = site.another_session().await;
-    let mut changing = other.begin().await.unwrap();
-    query("update auth.generations set generation = generation + 1")
-        .execute(&mut *changing)
-        .await
-        .unwrap();
-    let pool = site.pool.clone();
-    let signing_in = tokio::spawn(async move { start(&pool, ann, 0, LIFETIMES).await });
-    site.until_waiting(1).await;
-    changing.commit().await.unwrap();
-    let refused = signing_in.await.unwrap();
-    assert!(matches!(refused, Err(SessionError::Revoked)), "{refused:?}");
 }
 
 #[tokio::test]
