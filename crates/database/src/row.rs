@@ -2,7 +2,7 @@
 ///
 /// It stands for `#[derive(FromRow)]`, for which sqlx would be compiled a second time, with its TLS, for the compiler.
 ///
-/// ```ignore
+/// ```text
 /// from_row!(Message { id, person = "person_id", sent_at });
 /// ```
 #[macro_export]
