@@ -72,16 +72,32 @@ async fn nothing_is_there_before_something_was_exported_and_looking_makes_nothin
 }
 
 #[tokio::test]
-async fn the_newest_checkpoint_never_goes_back() {
+async fn the_newest_checkpoint_never_goes_back_and_is_replaced_by_one_that_contains_it() {
     let folder = TempDir::new().unwrap();
     let (store, key) = (store(&folder), key());
     let (ten, twenty) = (signed(&key, 10, 1), signed(&key, 20, 2));
-    assert_eq!(store.export(&twenty).await.unwrap(), Exported::Written);
-    assert_eq!(store.export(&twenty).await.unwrap(), Exported::NotNewer);
-    assert_eq!(store.export(&ten).await.unwrap(), Exported::NotNewer);
+    assert_eq!(
+        store.export(&twenty, None).await.unwrap(),
+        Exported::Written
+    );
+    assert_eq!(
+        store.export(&twenty, None).await.unwrap(),
+        Exported::NotNewer
+    );
+    let unproven = Exported::Unproven(twenty.checkpoint().clone());
+    let shown = Some(twenty.checkpoint());
+    assert_eq!(store.export(&ten, None).await.unwrap(), unproven);
+    assert_eq!(store.export(&ten, shown).await.unwrap(), Exported::NotNewer);
     assert_eq!(store.latest().await.unwrap(), Some(twenty.to_string()));
     let thirty = signed(&key, 30, 3);
-    assert_eq!(store.export(&thirty).await.unwrap(), Exported::Written);
+    for other in [None, Some(ten.checkpoint())] {
+        assert_eq!(store.export(&thirty, other).await.unwrap(), unproven);
+    }
+    assert_eq!(store.latest().await.unwrap(), Some(twenty.to_string()));
+    assert_eq!(
+        store.export(&thirty, shown).await.unwrap(),
+        Exported::Written
+    );
     assert_eq!(store.latest().await.unwrap(), Some(thirty.to_string()));
     assert_eq!(
         files(folder.path()),
@@ -95,8 +111,8 @@ async fn another_tree_of_the_same_size_is_told_and_left_as_it_is() {
     let folder = TempDir::new().unwrap();
     let (store, key) = (store(&folder), key());
     let first = signed(&key, 10, 1);
-    store.export(&first).await.unwrap();
-    let forked = store.export(&signed(&key, 10, 2)).await;
+    store.export(&first, None).await.unwrap();
+    let forked = store.export(&signed(&key, 10, 2), None).await;
     assert!(
         matches!(forked, Err(StoreError::Forked { size: 10, .. })),
         "{forked:?}"
@@ -105,7 +121,7 @@ async fn another_tree_of_the_same_size_is_told_and_left_as_it_is() {
     // As a rotation of the key makes it.
     let second = SigningKey::generate("shop").unwrap();
     let both = first.checkpoint().clone().sign([&second, &key]);
-    assert_eq!(store.export(&both).await.unwrap(), Exported::Written);
+    assert_eq!(store.export(&both, None).await.unwrap(), Exported::Written);
     assert_eq!(store.latest().await.unwrap(), Some(both.to_string()));
 }
 
@@ -113,10 +129,10 @@ async fn another_tree_of_the_same_size_is_told_and_left_as_it_is() {
 async fn what_is_no_checkpoint_is_not_written_over() {
     let folder = TempDir::new().unwrap();
     let (store, key) = (store(&folder), key());
-    store.export(&signed(&key, 10, 1)).await.unwrap();
+    store.export(&signed(&key, 10, 1), None).await.unwrap();
     let latest = folder.path().join("checkpoints/latest");
     fs::write(&latest, "something else\n").unwrap();
-    let refused = store.export(&signed(&key, 20, 2)).await;
+    let refused = store.export(&signed(&key, 20, 2), None).await;
     assert!(
         matches!(refused, Err(StoreError::Malformed { .. })),
         "{refused:?}"
@@ -158,7 +174,7 @@ async fn a_note_that_stays_counts_where_latest_is_gone_or_was_put_back() {
     for (size, on) in [(10, day()), (1_000, day()), (20, day().pred_opt().unwrap())] {
         store.keep(&signed(&key, size, 1), on).await.unwrap();
     }
-    store.export(&signed(&key, 1_000, 1)).await.unwrap();
+    store.export(&signed(&key, 1_000, 1), None).await.unwrap();
     // Left by a process that was killed while it wrote them, or put there by others.
     let kept = folder.path().join("checkpoints/checkpoints");
     fs::write(kept.join("2026-11-23/000000002000#1"), "").unwrap();
@@ -191,7 +207,7 @@ async fn a_note_that_stays_counts_where_latest_is_gone_or_was_put_back() {
 async fn what_a_killed_process_left_of_latest_is_cleared_away() {
     let folder = TempDir::new().unwrap();
     let (store, key) = (store(&folder), key());
-    store.export(&signed(&key, 10, 1)).await.unwrap();
+    store.export(&signed(&key, 10, 1), None).await.unwrap();
     let (old, new) = (
         folder.path().join("checkpoints/latest#1"),
         folder.path().join("checkpoints/latest#2"),
@@ -231,10 +247,13 @@ async fn erasures_are_written_down_once_for_each_person() {
 async fn what_a_backup_lacks_is_put_aside_and_not_lost() {
     let folder = TempDir::new().unwrap();
     let (store, key) = (store(&folder), key());
+    let mut before = None;
     for size in [10, 20, 30] {
         let checkpoint = signed(&key, size, 1);
         store.keep(&checkpoint, day()).await.unwrap();
-        store.export(&checkpoint).await.unwrap();
+        let exported = store.export(&checkpoint, before.as_ref()).await;
+        assert_eq!(exported.unwrap(), Exported::Written);
+        before = Some(checkpoint.checkpoint().clone());
     }
     let restored = signed(&key, 12, 1);
     let abandoned = store

@@ -5,8 +5,9 @@
 //! - Tiles, the streams' names and the signed checkpoint of a batch are one transaction: whatever is killed at whatever
 //!   moment, the tree in the database is that of its newest checkpoint.
 //! - It continues from the tree in the database without trusting it: if no trusted key has signed the checkpoint, if
-//!   the tiles do not lead to its root, or if the log is shorter than what was sealed, the sealer stops until it is
-//!   started again, so that nothing false is ever signed ([`start`]).
+//!   the tiles do not lead to its root, if the log is shorter than what was sealed, or if it is not the one that was
+//!   exported, the sealer stops until it is started again, so that nothing false is ever signed ([`start`]). It looks
+//!   each time it takes the lease: a database that is set back loses every session first.
 
 mod batch;
 mod commit;
@@ -27,6 +28,7 @@ use uuid::Uuid;
 
 use crate::checkpoint::SignedCheckpoint;
 use crate::key::{KeyError, SigningKey, VerifierKey};
+use crate::store::CheckpointStore;
 
 use refusal::{Refusal, SealError};
 
@@ -104,6 +106,8 @@ impl Sealed {
 pub struct Sealer {
     pool: PgPool,
     keys: Keys,
+    /// Where checkpoints are exported to: what the log must continue.
+    store: Option<CheckpointStore>,
     config: SealerConfig,
     sealed: watch::Sender<Sealed>,
 }
@@ -139,9 +143,18 @@ impl Sealer {
         Ok(Sealer {
             pool,
             keys,
+            store: None,
             config,
             sealed: watch::Sender::default(),
         })
+    }
+
+    /// Seals nothing that does not continue what was exported to this store.
+    pub fn continuing(self, store: CheckpointStore) -> Sealer {
+        Sealer {
+            store: Some(store),
+            ..self
+        }
     }
 
     /// Changes with every checkpoint and whenever the state changes. May skip checkpoints: all of them are in the

@@ -12,6 +12,26 @@ pub(super) enum Refusal {
         "the log ends at position {head}, though it was sealed up to {size}: events were cut off, or an older database was restored"
     )]
     Shorter { head: Position, size: u64 },
+    #[error(
+        "the log ends at position {head}, though this process has sealed {size} events: the database was set back"
+    )]
+    Lost { head: u64, size: u64 },
+    #[error(
+        "the first {size} events are not those that this process has sealed: the database was set back and went on"
+    )]
+    Replaced { size: u64 },
+    #[error(
+        "the log ends at position {head}, though a checkpoint of {size} events was exported to {location}: the database was set back"
+    )]
+    SetBack {
+        head: u64,
+        size: u64,
+        location: String,
+    },
+    #[error(
+        "the first {size} events are not those of the checkpoint that was exported to {location}: the database was set back and went on"
+    )]
+    Forked { size: u64, location: String },
     #[error("the event at position {position} is not the one that was sealed")]
     Rewritten { position: Position },
     #[error("position {found} follows where {expected} should")]

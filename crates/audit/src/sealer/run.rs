@@ -94,6 +94,11 @@ async fn seal(
 ) -> Result<Infallible, SealError> {
     let mut connection = connect(sealer).await?;
     let (found, mut growth) = start::resume(&mut connection, &sealer.keys).await?;
+    let sealed_before = sealer.sealed.borrow().checkpoint.clone();
+    start::must_hold(&mut connection, sealed_before).await?;
+    if let Some(store) = &sealer.store {
+        start::must_continue(&mut connection, store, &sealer.keys).await?;
+    }
     let mut checkpoint = found.map(Arc::new);
     sealer.sealed.send_modify(|sealed| {
         sealed.state = SealerState::Sealing;

@@ -1,12 +1,18 @@
-//! Where to continue: from the tree in the database, if it is the one that was signed.
+//! Where to continue: from the tree in the database, if it is the one that was signed and exported.
 
+use std::sync::Arc;
+
+use error_reporter::Report;
 use sqlx::PgConnection;
+use tracing::warn;
 
 use super::growth::Growth;
 use super::{Keys, Refusal, SealError};
+use crate::agreement::{Agreement, agreement};
 use crate::checkpoint::SignedCheckpoint;
 use crate::checkpoints::latest_checkpoint;
 use crate::error::AuditError;
+use crate::store::CheckpointStore;
 use crate::tiles::{TileId, Tiles, WIDTH, leaf_hashes, streams_of_tile};
 use crate::tree::Hash;
 
@@ -41,6 +47,61 @@ pub(super) async fn resume(
         return Err(Refusal::Tiles { size }.into());
     }
     Ok((Some(checkpoint), growth))
+}
+
+/// Refuses a tree that does not begin with the one that this process has sealed before.
+pub(super) async fn must_hold(
+    connection: &mut PgConnection,
+    sealed: Option<Arc<SignedCheckpoint>>,
+) -> Result<(), SealError> {
+    let Some(sealed) = sealed else { return Ok(()) };
+    let size = sealed.size();
+    match agreement(connection, sealed.checkpoint()).await? {
+        Agreement::Continues => Ok(()),
+        Agreement::Shorter { head } => Err(Refusal::Lost { head, size }.into()),
+        Agreement::Differs => Err(Refusal::Replaced { size }.into()),
+    }
+}
+
+/// Refuses a log that does not continue what was exported. A store that is away is not waited for: it takes no
+/// checkpoint later that does not contain what it has.
+pub(super) async fn must_continue(
+    connection: &mut PgConnection,
+    store: &CheckpointStore,
+    keys: &Keys,
+) -> Result<(), SealError> {
+    let exported = match store.exported().await {
+        Ok(exported) => exported,
+        Err(error) => {
+            warn!(error = %Report::new(&error), "the log is not compared with what was exported");
+            return Ok(());
+        }
+    };
+    let location = || store.location().to_owned();
+    for note in exported {
+        // Whoever can write to the store must not be able to stop sealing.
+        let signed = match SignedCheckpoint::open(&note.text, &keys.trusted) {
+            Ok(signed) => signed,
+            Err(error) => {
+                warn!(path = note.path, error = %Report::new(&error), "the log is not compared with this note");
+                continue;
+            }
+        };
+        let (size, location) = (signed.size(), location());
+        match agreement(connection, signed.checkpoint()).await? {
+            Agreement::Continues => {}
+            Agreement::Shorter { head } => {
+                let refusal = Refusal::SetBack {
+                    head,
+                    size,
+                    location,
+                };
+                return Err(refusal.into());
+            }
+            Agreement::Differs => return Err(Refusal::Forked { size, location }.into()),
+        }
+    }
+    Ok(())
 }
 
 async fn tree(connection: &mut PgConnection, size: u64) -> Result<Growth, AuditError> {

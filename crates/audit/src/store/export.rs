@@ -1,32 +1,54 @@
-//! Exporting notes: the newest under one name that never goes back, and some that stay permanently.
+//! Exporting notes: the newest under one name, which is only ever replaced by one that contains it, and some that stay
+//! permanently.
 
 use chrono::NaiveDate;
 
 use super::object::{KEPT, LATEST, Objects, Replaced};
 use super::{CheckpointStore, StoreError};
-use crate::SignedCheckpoint;
+use crate::{Checkpoint, SignedCheckpoint};
 
 /// How often to try to replace `latest` while somebody else replaces it, too.
 const ATTEMPTS: u32 = 8;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exported {
     Written,
     /// The store has one that is as new or newer: another process was faster, or it is the same.
     NotNewer,
+    /// The store has this one, of another size. Nothing was written: first show that one tree begins with the other.
+    Unproven(Checkpoint),
 }
 
 impl CheckpointStore {
-    /// Makes a checkpoint the newest, unless a newer one is there. If two processes export at the same time the greater
-    /// tree stays: in a bucket always, in a folder except in the short moment between the check and the rename.
-    pub async fn export(&self, checkpoint: &SignedCheckpoint) -> Result<Exported, StoreError> {
+    /// Makes a checkpoint the newest, unless a newer one is there. One that is there is replaced only if it is the one
+    /// that was `shown` to be of the same history: a database that was set back grows another tree, and what was
+    /// exported before is the proof of that.
+    ///
+    /// If two processes export at the same time the greater tree stays: in a bucket always, in a folder except in the
+    /// short moment between the check and the rename.
+    pub async fn export(
+        &self,
+        checkpoint: &SignedCheckpoint,
+        shown: Option<&Checkpoint>,
+    ) -> Result<Exported, StoreError> {
         let objects = self.location.to_write()?;
         for _ in 0..ATTEMPTS {
             let note = checkpoint.to_string();
             let replaced = match objects.text(LATEST).await? {
                 None => objects.put_new(LATEST, note).await?,
                 Some((there, version)) => {
-                    if is_as_new(&objects, &there, checkpoint)? {
+                    let latest =
+                        SignedCheckpoint::parse(&there).map_err(|_| objects.malformed(LATEST))?;
+                    let latest = latest.checkpoint();
+                    if latest.size == checkpoint.size() {
+                        must_be_same(&objects, latest, checkpoint)?;
+                        // With other signatures, as after a rotation of the key.
+                        if there == note {
+                            return Ok(Exported::NotNewer);
+                        }
+                    } else if Some(latest) != shown {
+                        return Ok(Exported::Unproven(latest.clone()));
+                    } else if latest.size > checkpoint.size() {
                         return Ok(Exported::NotNewer);
                     }
                     objects.replace(LATEST, note, version).await?
@@ -39,7 +61,7 @@ impl CheckpointStore {
         Ok(Exported::NotNewer)
     }
 
-    /// Stores a checkpoint permanently. If one of the same size exists already, that one stays as it is.
+    /// Stores a checkpoint permanently. If one of the same tree exists already, that one stays as it is.
     pub async fn keep(
         &self,
         checkpoint: &SignedCheckpoint,
@@ -48,23 +70,24 @@ impl CheckpointStore {
         let objects = self.location.to_write()?;
         self.location.sweep();
         let path = format!("{KEPT}/{}/{:012}", on.format("%Y-%m-%d"), checkpoint.size());
-        objects.put_new(&path, checkpoint.to_string()).await?;
-        Ok(())
+        if objects.put_new(&path, checkpoint.to_string()).await? == Replaced::Yes {
+            return Ok(());
+        }
+        let kept = objects.text(&path).await?;
+        let kept = kept.and_then(|(text, _)| SignedCheckpoint::parse(&text).ok());
+        let kept = kept.ok_or_else(|| objects.malformed(&path))?;
+        must_be_same(&objects, kept.checkpoint(), checkpoint)
     }
 }
 
-/// The same tree may come again with other signatures, as it does when the key is rotated.
-fn is_as_new(
+/// A tree of that size is in the store already.
+fn must_be_same(
     objects: &Objects,
-    there: &str,
+    stored: &Checkpoint,
     checkpoint: &SignedCheckpoint,
-) -> Result<bool, StoreError> {
-    let latest = SignedCheckpoint::parse(there).map_err(|_| objects.malformed(LATEST))?;
-    if latest.size() != checkpoint.size() {
-        return Ok(latest.size() > checkpoint.size());
-    }
-    match latest.checkpoint() == checkpoint.checkpoint() {
-        true => Ok(there == checkpoint.to_string()),
+) -> Result<(), StoreError> {
+    match stored == checkpoint.checkpoint() {
+        true => Ok(()),
         false => Err(objects.forked(checkpoint.size())),
     }
 }

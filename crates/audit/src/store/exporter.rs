@@ -1,7 +1,9 @@
 //! Exports each checkpoint as it is made. Sealing never waits for it: while the store cannot be reached, checkpoints
 //! are skipped, and the newest is exported as soon as it can be reached again.
+//!
+//! A checkpoint of another history than the newest exported one is never exported: what the store has is the proof of
+//! the first one.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +11,14 @@ use chrono::Utc;
 use daybook_database::Backoff;
 use error_reporter::Report;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
+use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{CheckpointStore, StoreError};
-use crate::{Sealed, SignedCheckpoint};
+use super::{CheckpointStore, Exported, StoreError};
+use crate::{AuditError, Checkpoint, Sealed, SignedCheckpoint, tiles};
 
 /// Under load several checkpoints are made in a second; of those made within this time, one is kept permanently.
 const KEEP_EVERY: Duration = Duration::from_secs(10);
@@ -26,24 +29,61 @@ const LAST_EXPORT: Duration = Duration::from_secs(5);
 
 const EXPORTED_POSITION: &str = "daybook_checkpoint_exported_position";
 const FAILURES: &str = "daybook_checkpoint_export_failures_total";
+const REFUSED: &str = "daybook_checkpoint_export_refused";
 
-/// Exports what the sealer seals until `stop`, or until there is no sealer any more.
-pub async fn run(store: CheckpointStore, sealed: watch::Receiver<Sealed>, stop: CancellationToken) {
+/// Why a checkpoint was not exported.
+#[derive(Debug, thiserror::Error)]
+enum ExportError {
+    #[error("the store of checkpoints did not take it")]
+    Store(#[from] StoreError),
+    #[error("the tree could not be read")]
+    Tree(#[from] AuditError),
+    #[error(
+        "the tree of {size} events is not of the same history as the {exported} events that were exported before: the database was set back, or rewritten"
+    )]
+    OtherTree { size: u64, exported: u64 },
+}
+
+impl ExportError {
+    /// Whether the store holds something else than this log's history, which does not pass by itself.
+    fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            ExportError::OtherTree { .. }
+                | ExportError::Store(StoreError::Malformed { .. } | StoreError::Forked { .. })
+        )
+    }
+}
+
+/// Exports what the sealer seals until `stop`, or until there is no sealer any more. `pool` is asked whether a tree
+/// begins with the one that was exported last.
+pub async fn run(
+    store: CheckpointStore,
+    pool: PgPool,
+    sealed: watch::Receiver<Sealed>,
+    stop: CancellationToken,
+) {
     describe_gauge!(
         EXPORTED_POSITION,
         "The last event that the newest exported checkpoint covers."
     );
     describe_counter!(FAILURES, "Attempts at exporting a checkpoint that failed.");
+    describe_gauge!(
+        REFUSED,
+        "1 while the store of checkpoints holds another history than the log and somebody must look at it, else 0."
+    );
     // Registered now, so that it can be monitored before anything fails.
     counter!(FAILURES).absolute(0);
+    gauge!(REFUSED).set(0.0);
     let mut exporter = Exporter {
         store,
+        pool,
         sealed,
         exported: None,
         kept: None,
         keep_at: Instant::now(),
         backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
-        is_failing: false,
+        failing: None,
     };
     let _ = stop.run_until_cancelled(exporter.follow()).await;
     exporter.keep_at = Instant::now();
@@ -54,6 +94,7 @@ pub async fn run(store: CheckpointStore, sealed: watch::Receiver<Sealed>, stop: 
 
 struct Exporter {
     store: CheckpointStore,
+    pool: PgPool,
     sealed: watch::Receiver<Sealed>,
     exported: Option<Arc<SignedCheckpoint>>,
     /// The last checkpoint that was kept permanently.
@@ -61,8 +102,8 @@ struct Exporter {
     /// When the next one is to be kept.
     keep_at: Instant,
     backoff: Backoff,
-    /// Whether the store is away.
-    is_failing: bool,
+    /// Whether the last attempt failed, and by a refusal.
+    failing: Option<bool>,
 }
 
 impl Exporter {
@@ -90,8 +131,9 @@ impl Exporter {
         let newest = self.sealed.borrow_and_update().checkpoint.clone()?;
         match self.export(newest).await {
             Ok(()) => {
-                if mem::take(&mut self.is_failing) {
+                if self.failing.take().is_some() {
                     info!("checkpoints are exported again");
+                    gauge!(REFUSED).set(0.0);
                     self.backoff.reset();
                 }
                 None
@@ -100,9 +142,9 @@ impl Exporter {
         }
     }
 
-    async fn export(&mut self, newest: Arc<SignedCheckpoint>) -> Result<(), StoreError> {
+    async fn export(&mut self, newest: Arc<SignedCheckpoint>) -> Result<(), ExportError> {
         if self.exported.as_ref() != Some(&newest) {
-            self.store.export(&newest).await?;
+            self.replace(&newest).await?;
             gauge!(EXPORTED_POSITION).set(newest.size() as f64);
             self.exported = Some(Arc::clone(&newest));
         }
@@ -114,24 +156,49 @@ impl Exporter {
         Ok(())
     }
 
-    fn failed(&mut self, failure: &StoreError) -> Duration {
-        counter!(FAILURES).increment(1);
-        match failure {
-            StoreError::Malformed { .. } | StoreError::Forked { .. } if !self.is_failing => {
-                error!(
-                    error = %Report::new(failure),
-                    "checkpoints are not exported: the store holds another log's"
-                );
+    /// Makes it the newest in the store, if it is of the history that is there.
+    async fn replace(&self, newest: &SignedCheckpoint) -> Result<(), ExportError> {
+        let mut shown = match &self.exported {
+            Some(exported) if self.is_shown(exported.checkpoint(), newest).await? => {
+                Some(exported.checkpoint().clone())
             }
-            _ if !self.is_failing => {
-                warn!(
-                    error = %Report::new(failure),
-                    "checkpoints are not exported until the store is back"
-                );
+            _ => None,
+        };
+        // Somebody else may replace the one that is there meanwhile.
+        while let Exported::Unproven(there) = self.store.export(newest, shown.as_ref()).await? {
+            if !self.is_shown(&there, newest).await? {
+                return Err(ExportError::OtherTree {
+                    size: newest.size(),
+                    exported: there.size,
+                });
             }
-            _ => {}
+            shown = Some(there);
         }
-        self.is_failing = true;
+        Ok(())
+    }
+
+    async fn is_shown(
+        &self,
+        exported: &Checkpoint,
+        newest: &SignedCheckpoint,
+    ) -> Result<bool, AuditError> {
+        let mut connection = self.pool.acquire().await?;
+        tiles::holds_both(&mut connection, exported, newest.checkpoint()).await
+    }
+
+    fn failed(&mut self, failure: &ExportError) -> Duration {
+        counter!(FAILURES).increment(1);
+        let is_refusal = failure.is_refusal();
+        gauge!(REFUSED).set(f64::from(u8::from(is_refusal)));
+        if self.failing.replace(is_refusal) != Some(is_refusal) {
+            let error = Report::new(failure);
+            match is_refusal {
+                true => {
+                    error!(%error, "checkpoints are not exported: the store holds another history")
+                }
+                false => warn!(%error, "checkpoints are not exported for now"),
+            }
+        }
         let pause = self.backoff.pause();
         self.backoff.lengthen();
         pause

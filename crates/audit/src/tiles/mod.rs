@@ -14,5 +14,5 @@ mod read;
 pub(crate) use layout::range_hash;
 pub use layout::{Tile, TileId, WIDTH};
 pub use read::{
-    Tiles, consistency_hashes, inclusion_hashes, leaf_hashes, root_at, streams_of_tile,
+    Tiles, consistency_hashes, holds_both, inclusion_hashes, leaf_hashes, root_at, streams_of_tile,
 };

@@ -6,6 +6,7 @@ use std::ops::Range;
 use sqlx::{PgConnection, query_as, query_scalar};
 
 use super::layout::{Tile, TileId, WIDTH, range_hash};
+use crate::checkpoint::Checkpoint;
 use crate::error::AuditError;
 use crate::tree::{Hash, Node, consistency_ranges, empty_root, inclusion_ranges, root_of};
 
@@ -65,6 +66,21 @@ impl Tiles {
 pub async fn root_at(connection: &mut PgConnection, size: u64) -> Result<Hash, AuditError> {
     let tiles = Tiles::load(connection, TileId::for_ranges([&(0..size)])).await?;
     tiles.range(0..size)
+}
+
+/// Whether both checkpoints are of the tree in the database, so that the greater one's begins with the other's.
+pub async fn holds_both(
+    connection: &mut PgConnection,
+    one: &Checkpoint,
+    other: &Checkpoint,
+) -> Result<bool, AuditError> {
+    let ranges = [one, other].map(|checkpoint| 0..checkpoint.size);
+    let tiles = Tiles::load(connection, TileId::for_ranges(&ranges)).await?;
+    let is_here = |checkpoint: &Checkpoint| {
+        let root = tiles.range(0..checkpoint.size);
+        root.is_ok_and(|root| root == checkpoint.root)
+    };
+    Ok(is_here(one) && is_here(other))
 }
 
 /// The leaf hashes of a range of indexes (the positions minus 1).

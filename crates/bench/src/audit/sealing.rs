@@ -30,11 +30,11 @@ impl Running {
         trusted: Vec<VerifierKey>,
         store: CheckpointStore,
     ) -> Result<Running, BenchError> {
-        let sealer = Sealer::new(pool, signers, trusted, SealerConfig::default())
+        let sealer = Sealer::new(pool.clone(), signers, trusted, SealerConfig::default())
             .map_err(BenchError::new)?;
         let (stop, sealed) = (CancellationToken::new(), sealer.sealed());
         let mut tasks = JoinSet::new();
-        tasks.spawn(exporter::run(store, sealed.clone(), stop.clone()));
+        tasks.spawn(exporter::run(store, pool, sealed.clone(), stop.clone()));
         tasks.spawn(sealer.run(stop.clone()));
         Ok(Running {
             stop,

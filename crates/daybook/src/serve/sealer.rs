@@ -8,6 +8,7 @@ use daybook_audit::{CheckpointStore, Sealed, Sealer, SealerConfig, SealerState, 
 use daybook_keys as keys;
 use daybook_log::Feed;
 use metrics::{describe_gauge, gauge};
+use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use super::Server;
 use super::background::Background;
 use crate::failure::Failure;
 
-/// Reading the log, writing the tree, and a spare one for listening.
+/// Reading the log, writing the tree, listening, and asking what the tree was when it is exported.
 const CONNECTIONS: u32 = 3;
 
 /// How long sealing may delay the end of the process.
@@ -30,6 +31,7 @@ pub(super) struct PreparedSealer {
     sealer: Sealer,
     observer: Observer,
     store: CheckpointStore,
+    pool: PgPool,
 }
 
 impl PreparedSealer {
@@ -44,17 +46,18 @@ impl PreparedSealer {
             data: data.folder.clone(),
         };
         let pool = server.database.worker_pool(CONNECTIONS);
-        let sealer =
-            Sealer::new(pool, signers, trusted, SealerConfig::default()).map_err(|source| {
-                Failure::Unusable {
-                    what: "DAYBOOK_CHECKPOINT_KEY",
-                    source: source.into(),
-                }
-            })?;
+        let sealer = Sealer::new(pool.clone(), signers, trusted, SealerConfig::default()).map_err(
+            |source| Failure::Unusable {
+                what: "DAYBOOK_CHECKPOINT_KEY",
+                source: source.into(),
+            },
+        )?;
+        let store = server.store.clone();
         Ok(PreparedSealer {
-            sealer,
+            sealer: sealer.continuing(store.clone()),
             observer,
-            store: server.store.clone(),
+            store,
+            pool,
         })
     }
 }
@@ -72,6 +75,7 @@ impl Sealing {
             sealer,
             observer,
             store,
+            pool,
         } = prepared;
         let sealed = sealer.sealed();
         Sealing {
@@ -79,7 +83,7 @@ impl Sealing {
                 observer.run(sealed.clone(), stop)
             }),
             exporter: Background::start("exporting checkpoints", |stop| {
-                exporter::run(store, sealed.clone(), stop)
+                exporter::run(store, pool, sealed.clone(), stop)
             }),
             sealer: Background::start("sealing", |stop| sealer.run(stop)),
             sealed,
