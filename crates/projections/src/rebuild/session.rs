@@ -36,10 +36,6 @@ pub(super) struct Fence {
 impl Session {
     pub(super) async fn open(pool: &PgPool, builder: &str) -> Result<Session, BuildError> {
         let mut conn = pool.acquire().await?.detach();
-        // A crash of the database loses only how far a build was, and the build itself is lost with it.
-        sqlx::query("set synchronous_commit = off")
-            .execute(&mut conn)
-            .await?;
         let (pid, started) = sqlx::query_as(
             "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()",
         )
@@ -204,14 +200,17 @@ impl Session {
 
 impl Fence {
     /// Fails unless the build is still this builder's, and keeps it so until the transaction ends. The server ends the
-    /// session if the builder stalls: the projector and the next builder may be waiting for it.
+    /// session if the builder stalls: the projector and the next builder may be waiting for it. The transaction's
+    /// commit does not wait for the disk: whatever a crash loses is built again.
     pub(super) async fn hold(
         &self,
         conn: &mut PgConnection,
         schema: &SchemaName,
     ) -> Result<(), BuildError> {
-        let held: Option<String> = sqlx::query_scalar(
-            "select set_config('idle_in_transaction_session_timeout', $4, true) from projections.builds
+        let held: Option<(String, String)> = sqlx::query_as(
+            "select set_config('idle_in_transaction_session_timeout', $4, true),
+                 set_config('synchronous_commit', 'off', true)
+             from projections.builds
              where schema_name = $1 and session_pid = $2 and session_started = $3 for key share",
         )
         .bind(schema.as_str())
@@ -269,9 +268,8 @@ pub(super) async fn drop_schema(
 pub(super) async fn bulk_connection(pool: &PgPool) -> Result<PgConnection, sqlx::Error> {
     let mut conn = pool.acquire().await?.detach();
     sqlx::query(
-        // Whatever a crash loses is built again. Indices are already created in parallel.
-        "select set_config('synchronous_commit', 'off', false), set_config('jit', 'off', false),
-                set_config('statement_timeout', '0', false), set_config('maintenance_work_mem', '128MB', false),
+        // Indices are already created in parallel.
+        "select set_config('statement_timeout', '0', false), set_config('maintenance_work_mem', '128MB', false),
                 set_config('work_mem', '64MB', false), set_config('max_parallel_maintenance_workers', '0', false),
                 set_config('random_page_cost', '1.1', false), set_config('timezone', 'UTC', false),
                 set_config('datestyle', 'ISO, YMD', false), set_config('intervalstyle', 'iso_8601', false),

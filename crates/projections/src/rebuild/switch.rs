@@ -47,10 +47,6 @@ pub(super) async fn switch(
     unit.tracker
         .begin(BuildPhase::Switching, position, position);
     let mut transaction = conn.begin().await?;
-    // Everything that was built before is on the disk once this commits.
-    sqlx::query("set local synchronous_commit = on")
-        .execute(&mut *transaction)
-        .await?;
     unit.fence.hold(&mut transaction, &unit.schema).await?;
     // From here on the projector waits for its checkpoint.
     let found = Live::lock(&mut transaction, unit.name()).await?;
@@ -63,6 +59,10 @@ pub(super) async fn switch(
     exchange_schemas(&mut transaction, unit).await?;
     move_checkpoint(&mut transaction, unit, &live, position).await?;
     announce_switch(&mut transaction, unit.name(), position).await?;
+    // Everything that was built before is on the disk once this commits.
+    sqlx::query("set local synchronous_commit = on")
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     Ok(position)
 }
