@@ -65,7 +65,7 @@ pub(crate) async fn with_new_log(
     let codec = Codec::new(pool.clone(), secrets);
     let (bus, tasks) = CommandBus::start(pool.clone(), codec);
     let measured = measure(&bus).await;
-    tasks.close(PATIENCE).await;
+    tasks.close(PATIENCE).await?;
     pool.close().await;
     measured
 }

@@ -45,7 +45,8 @@ impl KeyTags {
 #[derive(Clone)]
 pub(crate) struct Keys {
     in_flight: Arc<Mutex<HashSet<Vec<u8>>>>,
-    answered: Cache<Vec<u8>, Arc<(Vec<u8>, Answered)>>,
+    /// By the epoch in which it was given, and the key's hash.
+    answered: Cache<(u64, Vec<u8>), Arc<(Vec<u8>, Answered)>>,
 }
 
 /// Held while a key is being carried out.
@@ -76,9 +77,13 @@ impl Keys {
         })
     }
 
-    /// The answer given here before, if it is still in memory.
-    pub(crate) fn answered(&self, key: &KeyTags) -> Option<Result<Answered, CommandError>> {
-        let remembered = self.answered.get(&key.hash)?;
+    /// The answer given here before in the same epoch, if it is still in memory.
+    pub(crate) fn answered(
+        &self,
+        epoch: u64,
+        key: &KeyTags,
+    ) -> Option<Result<Answered, CommandError>> {
+        let remembered = self.answered.get(&(epoch, key.hash.clone()))?;
         let (fingerprint, answered) = remembered.as_ref();
         Some(if *fingerprint == key.fingerprint {
             Ok(answered.clone())
@@ -98,10 +103,11 @@ impl Keys {
         }
     }
 
-    pub(crate) fn remember(&self, key: KeyTags, mut answered: Answered) {
+    /// Keeps an answer whose command came in that epoch.
+    pub(crate) fn remember(&self, epoch: u64, key: KeyTags, mut answered: Answered) {
         answered.replayed = true;
         self.answered
-            .insert(key.hash, Arc::new((key.fingerprint, answered)));
+            .insert((epoch, key.hash), Arc::new((key.fingerprint, answered)));
     }
 }
 

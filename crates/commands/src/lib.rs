@@ -45,7 +45,7 @@ pub use order::{
 pub use product::{ChangeProduct, CreateProduct, ProductOutcome, RetireProduct};
 pub use refusal::{Refusal, Shortage};
 pub use stock::{ChangeStock, StockOutcome};
-pub use tasks::BusTasks;
+pub use tasks::{BusFault, BusTasks};
 pub use user::{
     ChangeUserRoles, DeactivateUser, EraseUser, ReactivateUser, RegisterUser, RenameUser,
     VerifyEmail,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
+use daybook_database::Standing;
 use daybook_domain::{Event, State, StreamId, UserId, Versioned};
 use daybook_log::RecordedEvent;
 use moka::sync::Cache;
@@ -21,6 +22,8 @@ pub(crate) const EVENTS_BETWEEN_SNAPSHOTS: i64 = 1000;
 
 pub(crate) struct Slot {
     pub(crate) stream: StreamId,
+    /// The epoch in which it was read: in another one nothing is decided on it.
+    pub(crate) epoch: u64,
     generation: AtomicU64,
     /// The version of the last snapshot that was kept or found.
     snapshot: AtomicI64,
@@ -57,7 +60,7 @@ impl States {
 }
 
 impl Slot {
-    fn new(stream: StreamId, current: bool) -> Slot {
+    fn new(stream: StreamId, epoch: u64, current: bool) -> Slot {
         let nothing = Versioned::empty(stream.aggregate_type);
         let states = States {
             current,
@@ -67,6 +70,7 @@ impl Slot {
         };
         Slot {
             stream,
+            epoch,
             generation: AtomicU64::new(0),
             snapshot: AtomicI64::new(0),
             states: Mutex::new(states),
@@ -183,30 +187,32 @@ impl Slot {
 }
 
 /// The slots of the streams in use. Evicting one while it is in use does no harm: two slots of one stream
-/// only make their commands conflict, which the database notices.
+/// only make their commands conflict, which the database notices. Slots of an earlier epoch are not found.
 #[derive(Clone)]
-pub(crate) struct Slots(Cache<StreamId, Arc<Slot>>);
+pub(crate) struct Slots {
+    cache: Cache<(u64, StreamId), Arc<Slot>>,
+    standing: Standing,
+}
 
 impl Slots {
-    pub(crate) fn new(capacity: u64) -> Slots {
-        Slots(Cache::new(capacity))
+    pub(crate) fn new(capacity: u64, standing: Standing) -> Slots {
+        Slots {
+            cache: Cache::new(capacity),
+            standing,
+        }
     }
 
     pub(crate) fn slot(&self, stream_use: StreamUse) -> Arc<Slot> {
-        let stream = stream_use.stream();
-        match stream_use {
-            StreamUse::Existing(_) => self
-                .0
-                .get_with(stream, || Arc::new(Slot::new(stream, false))),
-            StreamUse::Fresh(_) => self
-                .0
-                .get_with(stream, || Arc::new(Slot::new(stream, true))),
-        }
+        let (stream, epoch) = (stream_use.stream(), self.standing.epoch());
+        let is_current = matches!(stream_use, StreamUse::Fresh(_));
+        self.cache.get_with((epoch, stream), || {
+            Arc::new(Slot::new(stream, epoch, is_current))
+        })
     }
 
     /// Drops what is known of the streams that hold a person's data; the log says what is left of it.
     pub(crate) fn forget(&self, person: UserId) {
-        for (_, slot) in &self.0 {
+        for (_, slot) in &self.cache {
             if slot.speaks_of(person) {
                 slot.void(Trust::Nothing);
             }
@@ -215,7 +221,7 @@ impl Slots {
 
     /// The slot, if the stream is in use.
     pub(crate) fn find(&self, stream: StreamId) -> Option<Arc<Slot>> {
-        self.0.get(&stream)
+        self.cache.get(&(self.standing.epoch(), stream))
     }
 }
 
@@ -247,7 +253,7 @@ mod tests {
     #[test]
     fn a_tail_that_a_loader_has_taken_in_already_is_not_applied_twice() {
         let stream = StreamId::stock(Uuid::now_v7().into());
-        let slot = Slot::new(stream, false);
+        let slot = Slot::new(stream, 0, false);
         let tail: Vec<RecordedEvent> = (1..=3).map(|sequence| received(stream, sequence)).collect();
         let mut loaded = Versioned::empty(stream.aggregate_type);
         for recorded in &tail[..2] {
@@ -262,7 +268,7 @@ mod tests {
     #[test]
     fn what_fails_voids_what_was_decided_on_top_and_nothing_that_is_in_the_log() {
         let stream = StreamId::stock(Uuid::now_v7().into());
-        let slot = Slot::new(stream, true);
+        let slot = Slot::new(stream, 0, true);
         let first = received(stream, 1);
         for _ in 0..2 {
             slot.lock()

@@ -1,9 +1,10 @@
 //! The tasks that run beside the commands: the writer, the loader, and maintenance.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use daybook_log::{Codec, idempotency, snapshot};
+use daybook_database::Standing;
+use daybook_log::{Codec, Position, idempotency, snapshot};
 use error_reporter::Report;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, watch};
@@ -14,7 +15,7 @@ use tracing::warn;
 
 use crate::loader::Loader;
 use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Slot};
-use crate::writer::{Job, QUEUE, Writer};
+use crate::writer::{Connection, Job, QUEUE, SetBack, Writer};
 
 const SNAPSHOT_QUEUE: usize = 256;
 /// Keeping snapshots pauses this many times as long as it has worked.
@@ -28,6 +29,32 @@ pub struct BusTasks {
     closing: CancellationToken,
     abandon: CancellationToken,
     broken: CancellationToken,
+    set_back: Arc<OnceLock<SetBack>>,
+}
+
+/// Why no command can be carried out any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BusFault {
+    #[error("the task that writes to the log died of a fault of its own")]
+    WriterDied,
+    #[error(
+        "the database was set back under this process: the event at position {position}, which it had acknowledged, is not in the log any more"
+    )]
+    SetBack { position: Position },
+}
+
+impl BusFault {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            BusFault::WriterDied => {
+                "start again; nothing that was acknowledged is lost, and the log above tells what to report"
+            }
+            BusFault::SetBack { .. } => {
+                "find the server or the backup that has the later events before you start again; docs/disaster.md says how"
+            }
+        }
+    }
 }
 
 /// How the bus reaches its tasks.
@@ -38,7 +65,7 @@ pub(crate) struct Handles {
 }
 
 impl BusTasks {
-    pub(crate) fn start(pool: &PgPool, codec: &Codec) -> (BusTasks, Handles) {
+    pub(crate) fn start(pool: &PgPool, codec: &Codec, standing: &Standing) -> (BusTasks, Handles) {
         let closing = CancellationToken::new();
         let abandon = CancellationToken::new();
         let broken = CancellationToken::new();
@@ -46,15 +73,15 @@ impl BusTasks {
         let (snapshots, due) = mpsc::channel(SNAPSHOT_QUEUE);
         let (thawed, thaws) = watch::channel(0);
         let (loader, loading) = Loader::new(pool.clone(), codec.clone());
-        let options = pool.connect_options();
-        let writer = Writer::new(
-            queue,
-            &options,
-            codec.clone(),
-            snapshots,
-            thawed,
+        let set_back = Arc::default();
+        let connection = Connection::new(
+            &pool.connect_options(),
+            standing.clone(),
             abandon.clone(),
+            broken.clone(),
+            Arc::clone(&set_back),
         );
+        let writer = Writer::new(queue, connection, codec.clone(), snapshots, thawed);
 
         let until_closing = closing.clone();
         let alarm = broken.clone().drop_guard();
@@ -74,6 +101,7 @@ impl BusTasks {
             closing,
             abandon,
             broken,
+            set_back,
         };
         (
             tasks,
@@ -85,15 +113,15 @@ impl BusTasks {
         )
     }
 
-    /// Cancelled when the writer has died of a fault of its own: no command can be carried out any more,
-    /// and the process should restart.
+    /// Cancelled when no command can be carried out any more, and the process should restart: the writer has died of
+    /// a fault of its own, or the database was set back.
     pub fn broken(&self) -> CancellationToken {
         self.broken.clone()
     }
 
     /// Takes no more commands, writes those that were accepted, and ends. After `patience` it no longer
     /// waits for a database that cannot be reached.
-    pub async fn close(mut self, patience: Duration) {
+    pub async fn close(mut self, patience: Duration) -> Result<(), BusFault> {
         self.closing.cancel();
         let abandon = self.abandon.clone();
         let give_up = tokio::spawn(async move {
@@ -106,6 +134,11 @@ impl BusTasks {
         self.abandon.cancel();
         while self.others.join_next().await.is_some() {}
         give_up.abort();
+        match self.set_back.get() {
+            Some(&SetBack { position }) => Err(BusFault::SetBack { position }),
+            None if self.broken.is_cancelled() => Err(BusFault::WriterDied),
+            None => Ok(()),
+        }
     }
 }
 

@@ -338,7 +338,7 @@ async fn what_was_accepted_before_closing_is_written() {
     });
     let orders: Vec<_> = orders.collect();
     tokio::task::yield_now().await;
-    shop.tasks.take().unwrap().close(PATIENCE).await;
+    shop.tasks.take().unwrap().close(PATIENCE).await.unwrap();
     let mut written = 0;
     for outcome in orders {
         match outcome.await.unwrap() {

@@ -117,7 +117,7 @@ async fn a_claim_that_is_taken_is_given_as_a_refusal() {
 async fn after_closing_nothing_is_sent() {
     let mut shop = Shop::open().await;
     let product = shop.product(2).await;
-    shop.tasks.take().unwrap().close(PATIENCE).await;
+    shop.tasks.take().unwrap().close(PATIENCE).await.unwrap();
     let sent = send(&shop.bus, change(product, 1)).await;
     assert!(matches!(sent, Err(CommandError::ShuttingDown)), "{sent:?}");
     assert_eq!(shop.available(product).await, 2);

@@ -11,13 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use error_reporter::Report;
-use sqlx::PgPool;
 use sqlx::postgres::{PgListener, PgNotification};
+use sqlx::{Executor as _, PgPool};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::backoff::Backoff;
+
+/// A connection that takes longer to answer is taken for a silent one.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A subscription to channels, on a connection of its own. It ends when the connection breaks. Left to
 /// itself, sqlx's listener makes some broken connections anew, and what was announced meanwhile goes
@@ -48,7 +51,8 @@ impl Listening {
         })
     }
 
-    /// The next announcement. Cancel safe. After an error nothing more is heard: subscribe anew.
+    /// The next announcement. Cancel safe. After an error nothing more is heard: subscribe anew. When nothing was heard
+    /// the database is asked whether it is still there: a connection may fall silent without breaking.
     pub async fn next(&mut self, poll_interval: Duration) -> Result<Heard, sqlx::Error> {
         self.in_touch.store(true, Ordering::Relaxed);
         match timeout(poll_interval, self.listener.try_recv()).await {
@@ -56,7 +60,13 @@ impl Listening {
                 Some(notification) => Ok(Heard::Notification(notification)),
                 None => Err(sqlx::Error::Io(ErrorKind::ConnectionReset.into())),
             },
-            Err(_elapsed) => Ok(Heard::Silence),
+            Err(_elapsed) => {
+                let asked = self.listener.execute("select 1");
+                match timeout(ANSWERED_WITHIN, asked).await {
+                    Ok(answered) => answered.map(|_| Heard::Silence),
+                    Err(_elapsed) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into())),
+                }
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use daybook_accounts::erasure::RepeatError;
 use daybook_audit::AuditError;
 use daybook_audit::store::StoreError;
 use daybook_bench::BenchError;
-use daybook_commands::CommandError;
+use daybook_commands::{BusFault, CommandError};
 use daybook_edge::tls::TlsError;
 use daybook_history::past::MomentError;
 use daybook_identity::oidc::OidcConfigError;
@@ -50,8 +50,8 @@ pub(crate) enum Failure {
     },
     #[error("{what} was refused ({code})")]
     Refused { what: String, code: String },
-    #[error("the task that writes to the log died of a fault of its own")]
-    WriterDied,
+    #[error(transparent)]
+    Bus(#[from] BusFault),
     #[error("stopped before the work was done")]
     Interrupted,
     #[error("the identity provider cannot be used")]
@@ -136,9 +136,7 @@ impl Failure {
             Failure::Refused { .. } => {
                 "the demo shop wants a database without a shop of its own in it; use another DATABASE_URL"
             }
-            Failure::WriterDied => {
-                "start again; nothing that was acknowledged is lost, and the log above tells what to report"
-            }
+            Failure::Bus(fault) => fault.remedy(),
             Failure::Interrupted => "run it again; what was done is kept",
             Failure::Oidc(error) => error.remedy(),
             Failure::Incomplete(error) => error.remedy(),

@@ -30,7 +30,7 @@ pub mod transfer;
 mod wake;
 
 pub use codec::Codec;
-pub use database::database_identity;
+pub use database::{database_identity, event_id_at};
 pub use error::{DATABASE_REMEDY, LogError};
 pub use event::{Poison, RecordedEvent};
 pub use feed::{Feed, FeedBatch, Undecoded, head};

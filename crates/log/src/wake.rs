@@ -56,7 +56,10 @@ impl Wake {
             with: "the log",
             backoff: Backoff::default(),
         };
-        let lost = || self.announce(0);
+        // The next look may find a shorter log, if the database was set back.
+        let lost = || {
+            self.head.send_replace(0);
+        };
         touch
             .keep(&shutdown, |listening| self.listen(listening), lost)
             .await;

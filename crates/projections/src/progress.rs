@@ -166,13 +166,13 @@ impl ProgressTracker {
         let hear = |listening| self.listen(&pool, listening);
         tokio::select! {
             () = deaf => {}
-            () = touch.keep(&shutdown, hear, || self.lose_track()) => {}
+            () = touch.keep(&shutdown, hear, || self.forget()) => {}
         }
     }
 
     /// Listens until the connection breaks or falls silent.
     async fn listen(&self, pool: &PgPool, mut listening: Listening) -> Result<(), sqlx::Error> {
-        let found = load_checkpoints(pool).await?;
+        let found = Stand::read_all(pool).await?;
         self.resync();
         for (name, stand) in &found {
             self.advance(name, stand.position, None);
@@ -191,12 +191,16 @@ impl ProgressTracker {
                     Heard::Silence => {}
                 },
                 _ = poll.tick() => {
+                    // Everything was forgotten meanwhile, as at another instance of the database.
+                    if !self.shared.listening.load(Ordering::SeqCst) {
+                        return Ok(());
+                    }
                     // Whatever the last poll found must have been heard by now.
                     if seen_before.iter().any(|(name, stand)| self.position(name) < stand.position) {
                         warn!("commits of projectors went unheard, listening anew");
                         return Ok(());
                     }
-                    seen_before = timeout(POLL_LISTENING, load_checkpoints(pool)).await.unwrap_or(Ok(Vec::new()))?;
+                    seen_before = timeout(POLL_LISTENING, Stand::read_all(pool)).await.unwrap_or(Ok(Vec::new()))?;
                     self.learn(&seen_before);
                 }
             }
@@ -211,7 +215,7 @@ impl ProgressTracker {
             if self.shared.listening.load(Ordering::SeqCst) {
                 continue;
             }
-            match load_checkpoints(pool).await {
+            match Stand::read_all(pool).await {
                 Ok(found) => {
                     for (name, stand) in found {
                         self.advance(&name, stand.position, None);
@@ -277,8 +281,8 @@ impl ProgressTracker {
             if let Some(tracked) = self.shared.projections.get(name.as_str()) {
                 let announced = tracked.announced.load(Ordering::SeqCst);
                 tracked.stand.lock().get_or_insert(Stand {
-                    generation: stand.generation,
                     position: stand.position.max(announced),
+                    ..*stand
                 });
             }
         }
@@ -297,9 +301,9 @@ impl ProgressTracker {
         }
     }
 
-    /// After a crash of the database a read model can be a little behind what was heard before, so everything known is
-    /// forgotten until it is looked up again.
-    fn lose_track(&self) {
+    /// Forgets everything until it is looked up again: after a crash of the database a read model can be a little
+    /// behind what was heard before, and at another instance of it farther.
+    pub fn forget(&self) {
         self.shared.listening.store(false, Ordering::SeqCst);
         for tracked in self.shared.projections.values() {
             tracked.published.send_replace(0);
@@ -323,21 +327,6 @@ impl ProgressTracker {
         // Fails if nobody has subscribed, which is fine.
         let _ = self.shared.changes.send(Arc::new(change));
     }
-}
-
-async fn load_checkpoints(pool: &PgPool) -> Result<Vec<Found>, sqlx::Error> {
-    let found: Vec<(String, i64, Position)> =
-        sqlx::query_as("select name, generation, position from projections.checkpoints")
-            .fetch_all(pool)
-            .await?;
-    let stand = |(name, generation, position)| {
-        let stand = Stand {
-            generation,
-            position,
-        };
-        (name, stand)
-    };
-    Ok(found.into_iter().map(stand).collect())
 }
 
 /// A subscription to changes.

@@ -155,6 +155,7 @@ mod tests {
 
     fn at(generation: i64, position: i64) -> Stand {
         Stand {
+            instance: 1,
             generation,
             position,
         }

@@ -19,7 +19,7 @@ use super::question::Question;
 use crate::redis::Redis;
 
 /// Must change with the format of answers.
-const KIND: &str = "answer-1";
+const KIND: &str = "answer-2";
 const TTL: Duration = Duration::from_secs(10);
 /// How much one process may store a second, so that nobody can fill Redis with ever new queries: Redis holds at most
 /// this times the seconds that an answer is stored, plus the burst.
@@ -34,6 +34,7 @@ pub(super) struct SharedAnswers {
 /// The first line of the value in Redis. The rest is the body.
 #[derive(Serialize, Deserialize)]
 struct Label {
+    instance: i64,
     generation: i64,
     position: Position,
     #[serde(flatten)]
@@ -89,6 +90,7 @@ impl SharedAnswers {
 fn encode(answer: At<&CachedAnswer>) -> Option<Vec<u8>> {
     let At { stand, rows } = answer;
     let label = Label {
+        instance: stand.instance,
         generation: stand.generation,
         position: stand.position,
         head: rows.head().clone(),
@@ -104,6 +106,7 @@ fn decode(text: Vec<u8>) -> Option<At<CachedAnswer>> {
     let end = memchr::memchr(b'\n', &text)?;
     let label: Label = serde_json::from_slice(&text[..end]).ok()?;
     let stand = Stand {
+        instance: label.instance,
         generation: label.generation,
         position: label.position,
     };
@@ -126,6 +129,7 @@ mod tests {
             prev: None,
         };
         let stand = Stand {
+            instance: 5,
             generation: 3,
             position: 41,
         };

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use daybook_database::weakened_by;
 use daybook_projections::{ProjectionState, status};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
@@ -30,21 +31,31 @@ async fn healthz() -> ApiResult<impl IntoResponse> {
     answer::json(&json!({"status": "ok"}))
 }
 
-/// It can serve requests: the database answers and no read model is halted.
+/// It can serve requests: the database answers and keeps what is committed. A halted read model takes only what rests
+/// on it out of service: it is named, so that somebody looks, and the server stays ready for the rest.
 async fn readyz(State(app): State<App>) -> ApiResult<impl IntoResponse> {
-    let statuses = match timeout(PATIENCE, status(&app.pool, &app.feed)).await {
-        Ok(statuses) => statuses?,
-        Err(_) => return Err(not_ready("The database does not answer.")),
+    let looked = async {
+        let weakened = weakened_by(&app.pool).await?;
+        Ok::<_, Problem>((weakened, status(&app.pool, &app.feed).await?))
     };
-    if statuses
-        .iter()
-        .any(|status| status.state == ProjectionState::Halted)
-    {
+    let Ok(looked) = timeout(PATIENCE, looked).await else {
+        return Err(not_ready("The database does not answer."));
+    };
+    let (weakened, statuses) = looked?;
+    if weakened.is_some() {
         return Err(not_ready(
-            "A read model is halted; GET /api/v1/projections says which and why.",
+            "PostgreSQL would lose in a crash what is committed; the log says why.",
         ));
     }
-    answer::json(&json!({"status": "ready"}))
+    let halted: Vec<&str> = statuses
+        .iter()
+        .filter(|status| status.state == ProjectionState::Halted)
+        .map(|status| &*status.name)
+        .collect();
+    match halted.is_empty() {
+        true => answer::json(&json!({"status": "ready"})),
+        false => answer::json(&json!({"status": "ready", "halted": halted})),
+    }
 }
 
 fn not_ready(detail: &'static str) -> Problem {

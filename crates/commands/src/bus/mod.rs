@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use daybook_database::Standing;
 use daybook_domain::{Email, ProductId, State, StreamId, UserId, Versioned};
 use daybook_log::{Codec, Metadata, claim, stream};
 use sqlx::PgPool;
@@ -40,20 +41,27 @@ struct Bus {
     keys: Keys,
     jobs: mpsc::Sender<Job>,
     thaws: watch::Receiver<u64>,
+    standing: Standing,
 }
 
 impl CommandBus {
     /// Starts the tasks. Reads go through `pool`; the writer has a connection of its own with the same options.
     pub fn start(pool: PgPool, codec: Codec) -> (CommandBus, BusTasks) {
-        let (tasks, handles) = BusTasks::start(&pool, &codec);
+        CommandBus::start_with(pool, codec, Standing::default())
+    }
+
+    /// The same, for a `pool` whose sessions are let in by `standing`.
+    pub fn start_with(pool: PgPool, codec: Codec, standing: Standing) -> (CommandBus, BusTasks) {
+        let (tasks, handles) = BusTasks::start(&pool, &codec, &standing);
         let bus = Bus {
             pool,
             codec,
-            slots: Slots::new(CACHED_STREAMS),
+            slots: Slots::new(CACHED_STREAMS, standing.clone()),
             loader: handles.loader,
             keys: Keys::new(),
             jobs: handles.jobs,
             thaws: handles.thaws,
+            standing,
         };
         (CommandBus(Arc::new(bus)), tasks)
     }
@@ -74,14 +82,15 @@ impl CommandBus {
             return bus.answer(&attempt).await;
         };
         let _in_flight = bus.keys.enter(&key)?;
-        if let Some(answered) = bus.keys.answered(&key) {
+        let epoch = bus.standing.epoch();
+        if let Some(answered) = bus.keys.answered(epoch, &key) {
             return answered;
         }
         let attempt = bus
             .attempt(command, &metadata, now, Some(key.clone()), respond)
             .await?;
         let answered = bus.answer(&attempt).await?;
-        bus.keys.remember(key, answered.clone());
+        bus.keys.remember(epoch, key, answered.clone());
         Ok(answered)
     }
 

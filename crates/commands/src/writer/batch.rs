@@ -28,7 +28,8 @@ impl Gathering {
         self.aside.is_empty() && self.locked.is_empty()
     }
 
-    pub(super) fn add(&mut self, jobs: impl Iterator<Item = Job>) {
+    /// Appends that were decided in another epoch than this are void.
+    pub(super) fn add(&mut self, jobs: impl Iterator<Item = Job>, epoch: u64) {
         let mut bytes = 0;
         let mut values: HashSet<(&'static str, Vec<u8>)> = HashSet::new();
         let mut streams_aside: HashSet<StreamId> = HashSet::new();
@@ -45,7 +46,7 @@ impl Gathering {
                 }
                 Job::Append(pending) => pending,
             };
-            if is_outrun(&pending) || uses_any(&pending, &streams_outrun) {
+            if is_outrun(&pending, epoch) || uses_any(&pending, &streams_outrun) {
                 streams_outrun.extend(written(&pending));
                 self.outrun.push(pending);
                 continue;
@@ -85,12 +86,12 @@ impl Gathering {
     }
 }
 
-fn is_outrun(pending: &Pending) -> bool {
+fn is_outrun(pending: &Pending, epoch: u64) -> bool {
     pending
         .draft
         .uses
         .iter()
-        .any(|(slot, generation)| slot.generation() != *generation)
+        .any(|(slot, generation)| slot.epoch != epoch || slot.generation() != *generation)
 }
 
 pub(super) fn uses_any(pending: &Pending, streams: &HashSet<StreamId>) -> bool {

@@ -1,84 +1,169 @@
 //! The writer's connection, which is opened again whenever it breaks.
+//!
+//! Whenever it is opened, it must have reached a log that holds what this process has acknowledged: otherwise the
+//! database was set back, and nothing more is appended.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use daybook_database::{Backoff, is_passing};
-use daybook_log::Position;
+use daybook_database::{Backoff, Standing, begin_session, is_passing};
 use daybook_log::append::{Append, append_batch};
 use daybook_log::conflict::{self, Conflicts};
+use daybook_log::{Position, event_id_at};
 use error_reporter::Report;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
+use uuid::Uuid;
 
 /// Between attempts that fail one after another.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 /// A call that takes longer is taken for a broken connection.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) struct Connection {
+/// Shorter than that, so that an append which is given up here does not wait for the log's lock any longer.
+const STATEMENT_TIMEOUT: &str = "set statement_timeout = '25s'";
+
+pub(crate) struct Connection {
     options: PgConnectOptions,
     open: Option<PgConnection>,
+    /// The epoch of the open connection.
+    epoch: u64,
+    standing: Standing,
+    /// The last event that was acknowledged.
+    acknowledged: Option<(Position, Uuid)>,
+    set_back: Arc<OnceLock<SetBack>>,
     abandon: CancellationToken,
+    broken: CancellationToken,
     /// Before the next attempt at a call.
     pauses: Backoff,
+    /// That the database would lose what is appended was said, and has not changed since.
+    is_warned: bool,
+}
+
+/// The database was set back: an event that was acknowledged is not in its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SetBack {
+    pub position: Position,
 }
 
 /// Why a batch is not in the log.
 pub(super) enum Refused {
     /// The database has checked it and refused it.
     ByDatabase(sqlx::Error),
-    /// The server is shutting down and the database cannot be reached.
+    /// Another instance of the database was met since it was decided. An earlier attempt may have written it.
+    Outlived,
+    /// The server is shutting down and the database cannot be reached, or the database was set back.
     Abandoned,
 }
 
 impl Connection {
-    pub(super) fn new(options: &PgConnectOptions, abandon: CancellationToken) -> Connection {
-        // JIT compilation costs more than any of the writer's statements.
-        let options = options.clone().application_name("daybook writer").options([
-            ("jit", "off"),
-            ("default_transaction_isolation", "read\\ committed"),
-        ]);
+    pub(crate) fn new(
+        options: &PgConnectOptions,
+        standing: Standing,
+        abandon: CancellationToken,
+        broken: CancellationToken,
+        set_back: Arc<OnceLock<SetBack>>,
+    ) -> Connection {
         Connection {
-            options,
+            options: options.clone().application_name("daybook writer"),
             open: None,
+            epoch: standing.epoch(),
+            standing,
+            acknowledged: None,
+            set_back,
             abandon,
+            broken,
             pauses: PAUSES.at_once(),
+            is_warned: false,
         }
+    }
+
+    /// The epoch of the open connection; of the next one, if that is known to be another.
+    pub(super) fn present_epoch(&self) -> u64 {
+        self.standing.epoch()
+    }
+
+    /// Notes what a later connection must find in the log.
+    pub(super) fn acknowledge(&mut self, position: Position, event_id: Uuid) {
+        if self.acknowledged.is_none_or(|(last, _)| last < position) {
+            self.acknowledged = Some((position, event_id));
+        }
+    }
+
+    /// The open connection, if there is one.
+    pub(super) fn opened(&mut self) -> Option<&mut PgConnection> {
+        self.open.as_mut()
     }
 
     /// The open connection; opened again, however long that takes.
     pub(super) async fn get(&mut self) -> Result<&mut PgConnection, Refused> {
         let mut pauses = PAUSES;
-        let open = match self.open.take() {
+        let known = self
+            .open
+            .take()
+            .filter(|_| self.epoch == self.standing.epoch());
+        let open = match known {
             Some(open) => open,
             None => loop {
-                match timeout(CALL_TIMEOUT, PgConnection::connect_with(&self.options)).await {
-                    Ok(Ok(open)) => break open,
-                    Ok(Err(error)) => warn!(
-                        error = %Report::new(&error),
-                        "the writer cannot reach the database"
-                    ),
-                    Err(_) => warn!("the writer cannot reach the database in time"),
-                }
-                pauses.wait(&self.abandon).await;
                 if self.abandon.is_cancelled() {
                     return Err(Refused::Abandoned);
                 }
+                let abandon = self.abandon.clone();
+                let connecting = timeout(CALL_TIMEOUT, self.connect());
+                match abandon.run_until_cancelled(connecting).await {
+                    Some(Ok(Ok(open))) => break open,
+                    Some(Ok(Err(error))) => warn!(
+                        error = %Report::new(&error),
+                        "the writer cannot reach the database"
+                    ),
+                    Some(Err(_)) => warn!("the writer cannot reach the database in time"),
+                    None => return Err(Refused::Abandoned),
+                }
+                pauses.wait(&self.abandon).await;
             },
         };
         Ok(self.open.insert(open))
     }
 
-    /// Appends a batch. If the connection breaks, the outcome is unknown, and the same batch is sent again: if that
-    /// succeeds, the first attempt cannot succeed any more, since its sequences are taken; if the first succeeded, the
-    /// second is refused, and the batch's own events are found in the log.
-    pub(super) async fn append(&mut self, batch: &[&Append]) -> Result<Position, Refused> {
+    /// A new connection to a log that holds what was acknowledged.
+    async fn connect(&mut self) -> Result<PgConnection, sqlx::Error> {
+        let mut open = PgConnection::connect_with(&self.options).await?;
+        self.epoch = begin_session(&mut open, &self.standing).await?;
+        open.execute(STATEMENT_TIMEOUT).await?;
+        if let Some((position, event_id)) = self.acknowledged
+            && event_id_at(&mut open, position).await? != Some(event_id)
+        {
+            error!(
+                position,
+                %event_id,
+                "the database was set back: this event was acknowledged and is not in the log; no more commands are carried out"
+            );
+            let _ = self.set_back.set(SetBack { position });
+            self.broken.cancel();
+            self.abandon.cancel();
+            return Err(sqlx::Error::WorkerCrashed);
+        }
+        Ok(open)
+    }
+
+    /// Appends a batch that was decided in an epoch. If the connection breaks, the outcome is unknown, and the same
+    /// batch is sent again: if that succeeds, the first attempt cannot succeed any more, since its sequences are taken;
+    /// if the first succeeded, the second is refused, and the batch's own events are found in the log. To another
+    /// instance of the database it is not sent.
+    pub(super) async fn append(
+        &mut self,
+        batch: &[&Append],
+        epoch: u64,
+    ) -> Result<Position, Refused> {
         loop {
-            let connection = self.get().await?;
+            self.get().await?;
+            let Some(connection) = self.open.as_mut().filter(|_| self.epoch == epoch) else {
+                return Err(Refused::Outlived);
+            };
             let outcome = timeout(CALL_TIMEOUT, append_batch(connection, batch)).await;
             if let Some(verdict) = self.verdict(outcome) {
                 return verdict;
@@ -120,6 +205,10 @@ impl Connection {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if is_verdict(&error) => Err(Refused::ByDatabase(error)),
             Ok(Err(error)) => {
+                if is_not_durable(&error) && !self.is_warned {
+                    self.is_warned = true;
+                    error!(error = %Report::new(&error), "nothing is appended before this is mended");
+                }
                 self.broken(&Report::new(&error).to_string());
                 return None;
             }
@@ -129,6 +218,7 @@ impl Connection {
             }
         };
         self.pauses.reset();
+        self.is_warned = false;
         Some(verdict)
     }
 
@@ -149,6 +239,12 @@ impl Connection {
             "the writer's connection broke; the batch is sent again"
         );
     }
+}
+
+/// Whether the database refuses appends because a crash would lose them (migration 20).
+fn is_not_durable(error: &sqlx::Error) -> bool {
+    let refusal = error.as_database_error();
+    refusal.and_then(|refusal| refusal.constraint()) == Some("log_is_durable")
 }
 
 /// Whether the database has checked the statement and refused it; any other error (a connection that broke, a server

@@ -20,31 +20,39 @@ use crate::attempt::AttemptError;
 use crate::slot::Slot;
 
 impl Writer {
-    pub(super) async fn write_locked(&mut self, mut jobs: Vec<LockedJob>) {
+    pub(super) async fn write_locked(&mut self, jobs: Vec<LockedJob>) {
         counter!("daybook_commands_decided_under_lock_total").increment(jobs.len() as u64);
+        // Opened before anything is decided, so that it is known in which epoch.
+        let open = self.connection.get().await.is_ok();
+        let epoch = self.connection.present_epoch();
+        let is_of_now = |job: &LockedJob| job.slots.iter().all(|slot| slot.epoch == epoch);
+        let (mut jobs, outlived): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_of_now);
+        outlived
+            .into_iter()
+            .for_each(|job| answer(job.reply, NotWritten::Outrun));
         let slots: BTreeMap<StreamId, Arc<Slot>> = jobs
             .iter()
             .flat_map(|job| &job.slots)
             .map(|slot| (slot.stream, Arc::clone(slot)))
             .collect();
         let codec = self.codec.clone();
-        let outcome = match self.connection.get().await {
-            Ok(connection) => {
+        let outcome = match self.connection.opened() {
+            Some(connection) if open => {
                 let decide = || jobs.drain(..).filter_map(decide_one).collect();
                 under_lock(connection, &codec, &slots, decide).await
             }
-            Err(_) => Outcome::Away {
+            _ => Outcome::Away {
                 drafted: Vec::new(),
             },
         };
         match outcome {
             Outcome::Written { drafted, head } => self.settle_written(drafted, head),
             // A claim or a key conflicts, or the outcome is unknown: the ordinary path resolves it.
-            Outcome::Refused { drafted } => self.write(drafted).await,
+            Outcome::Refused { drafted } => self.write(drafted, epoch).await,
             Outcome::Away { drafted } => {
                 self.connection
                     .broken("while deciding under the log's lock");
-                self.write(drafted).await;
+                self.write(drafted, epoch).await;
             }
         }
         slots.values().for_each(|slot| slot.thaw());

@@ -13,7 +13,6 @@ mod write;
 use std::sync::Arc;
 
 use daybook_log::{Codec, Position};
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +20,7 @@ use crate::attempt::AttemptError;
 use crate::draft::Draft;
 use crate::slot::Slot;
 use batch::Gathering;
-use connection::Connection;
+pub(crate) use connection::{Connection, SetBack};
 use settle::Failures;
 
 /// Appends that may wait. Beyond that the server says so instead of making everyone wait longer.
@@ -81,15 +80,14 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(
         jobs: mpsc::Receiver<Job>,
-        options: &PgConnectOptions,
+        connection: Connection,
         codec: Codec,
         snapshots: mpsc::Sender<Arc<Slot>>,
         thaws: watch::Sender<u64>,
-        abandon: CancellationToken,
     ) -> Writer {
         Writer {
             jobs,
-            connection: Connection::new(options, abandon),
+            connection,
             codec,
             snapshots,
             thaws,
@@ -120,10 +118,11 @@ impl Writer {
                     taken.push(job);
                 }
             }
-            gathering.add(taken.drain(..));
+            let epoch = self.connection.present_epoch();
+            gathering.add(taken.drain(..), epoch);
             let batch = gathering.take_batch();
             if !batch.is_empty() {
-                self.write(batch).await;
+                self.write(batch, epoch).await;
             }
             let mut failures = Failures::default();
             failures.add_outrun(gathering.take_outrun());

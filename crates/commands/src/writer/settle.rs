@@ -13,7 +13,7 @@ use super::{NotWritten, Pending, Writer};
 use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Trust};
 
 impl Writer {
-    pub(super) fn settle_written(&self, batch: Vec<Pending>, head: Position) {
+    pub(super) fn settle_written(&mut self, batch: Vec<Pending>, head: Position) {
         let mut position = head;
         for pending in batch {
             position += pending.draft.append.events.len() as Position;
@@ -21,8 +21,11 @@ impl Writer {
         }
     }
 
-    pub(super) fn settle_one(&self, pending: Pending, position: Position) {
+    pub(super) fn settle_one(&mut self, pending: Pending, position: Position) {
         let Pending { draft, reply } = pending;
+        if let Some(last) = draft.append.events.last() {
+            self.connection.acknowledge(position, last.event_id);
+        }
         for (n, (slot, _)) in draft.uses.iter().enumerate() {
             let sequences = draft.append.events.iter().map(|event| event.sequence);
             let mut own = sequences

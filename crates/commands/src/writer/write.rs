@@ -23,7 +23,8 @@ impl Writer {
     /// Writes a batch. One failing append fails alone: what conflicts is named by one query, it and
     /// what was decided on top of it fail, and the rest is written again as one batch. Only a batch
     /// that fails without a cause that can be named is halved.
-    pub(super) async fn write(&mut self, batch: Vec<Pending>) {
+    /// All of it was decided in one epoch.
+    pub(super) async fn write(&mut self, batch: Vec<Pending>, epoch: u64) {
         histogram!("daybook_append_batch_size").record(batch.len() as f64);
         let mut failures = Failures::default();
         let mut parts = vec![Part::new(batch)];
@@ -32,10 +33,11 @@ impl Writer {
             if part.pending.is_empty() {
                 continue;
             }
-            let written = self.connection.append(&appends(&part.pending)).await;
+            let written = self.connection.append(&appends(&part.pending), epoch).await;
             match written {
                 Ok(head) => self.settle_written(part.pending, head),
                 Err(Refused::Abandoned) => failures.add_abandoned(part.pending),
+                Err(Refused::Outlived) => self.look_up(part.pending, &mut failures).await,
                 Err(Refused::ByDatabase(refusal)) => {
                     parts.extend(self.explain(part, &refusal, &mut failures).await);
                 }
@@ -74,15 +76,24 @@ impl Writer {
         Vec::new()
     }
 
+    /// Another instance of the database was met: what an earlier attempt wrote may or may not be in its log. What is
+    /// not is decided again, on what that log holds.
+    async fn look_up(&mut self, batch: Vec<Pending>, failures: &mut Failures) {
+        match self.connection.conflicts(&appends(&batch)).await {
+            Ok(conflicts) if conflicts.already_written => self.settle_written_before(batch).await,
+            Err(Refused::Abandoned) => failures.add_abandoned(batch),
+            Ok(_) | Err(_) => failures.add_outrun(batch),
+        }
+    }
+
     /// An earlier attempt, of which no answer came, had succeeded.
     async fn settle_written_before(&mut self, batch: Vec<Pending>) {
         let found = self.connection.positions(&appends(&batch)).await;
         match found {
             Ok(positions) => {
-                batch
-                    .into_iter()
-                    .zip(positions)
-                    .for_each(|(pending, position)| self.settle_one(pending, position));
+                for (pending, position) in batch.into_iter().zip(positions) {
+                    self.settle_one(pending, position);
+                }
             }
             Err(_) => {
                 let mut failures = Failures::default();

@@ -148,11 +148,10 @@ async fn into(
     schema::ready(database).await?;
     let core = Core::start(database, master_key).await?;
     let imported = tokio::select! {
-        imported = import::run(&core.bus, options, Arc::new(TerminalProgress::new())) => Ok(imported?),
+        imported = import::run(&core.bus, options, Arc::new(TerminalProgress::new())) => imported.map_err(Failure::from),
         () = stop.cancelled() => Err(Failure::Interrupted),
     };
-    core.stop().await;
-    imported
+    core.stop().await.and(imported)
 }
 
 impl Arguments {

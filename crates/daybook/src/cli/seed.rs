@@ -57,8 +57,8 @@ async fn fill(
         seeded = seeding => seeded,
         () = stop.cancelled() => Err(Failure::Interrupted),
     };
-    core.stop().await;
-    let seeded = seeded?;
+    let stopped = core.stop().await;
+    let seeded = stopped.and(seeded)?;
     let customers = seed::customers(&database.pool).await?;
     if seeded.nothing() {
         println!("The demo shop is there already.");

@@ -15,12 +15,15 @@ mod sharing;
 mod tasks;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use daybook_accounts::erasure::{self, Erasures};
 use daybook_audit::CheckpointStore;
 use daybook_keys::MasterKey;
+use error_reporter::Report;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use self::api::ApiRole;
 pub(crate) use self::first_start::SignIns;
@@ -32,6 +35,9 @@ use crate::failure::Failure;
 use crate::site::core::Core;
 use crate::site::database::{Database, IfRunning};
 use crate::site::{restored, schema};
+
+/// Between two attempts at comparing the log with what was exported.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until `stop`, then answers the accepted requests and returns. Calls `opened` with the address and the
 /// accounts once requests can be sent.
@@ -110,24 +116,70 @@ impl Server<'_> {
             false => None,
         };
         let core = Core::start(self.database, self.master_key).await?;
-        let (broken, feed) = (core.broken(), core.feed.clone());
+        let broken = core.broken();
         let stop = stop_on(&stop, &broken);
+        let examining = self.examine_later_instances(&stop);
+        let serving = async {
+            let served = self.serve(core, api, sealing, &stop, opened).await;
+            stop.cancel();
+            served
+        };
+        let (served, examined) = tokio::join!(serving, examining);
+        examined.and(served)
+    }
+
+    async fn serve(
+        &self,
+        core: Core,
+        api: Option<ApiRole>,
+        sealing: Option<PreparedSealer>,
+        stop: &CancellationToken,
+        opened: impl FnOnce(SocketAddr, &SignIns),
+    ) -> Result<(), Failure> {
+        let feed = core.feed.clone();
         let sealing = sealing.map(Sealing::start);
         // Persons whom a restored database has brought back must be erased before anything is served.
         let repeating = erasure::repeat(&core.bus, self.store);
         let served = match stop.run_until_cancelled(repeating).await {
-            Some(Ok(_)) => self.work(&core, api, stop, opened).await,
+            Some(Ok(_)) => self.work(&core, api, stop.clone(), opened).await,
             Some(Err(error)) => Err(error.into()),
             None => Ok(()),
         };
-        core.stop().await;
+        let stopped = core.stop().await;
         // After the queue, because its last events must be sealed, too.
         if let Some(sealing) = sealing {
             sealing.stop(&feed).await;
         }
-        match broken.is_cancelled() {
-            true => Err(Failure::WriterDied),
-            false => served,
+        stopped.and(served)
+    }
+
+    /// Does for each later instance of the database what the start does for the first: nobody reads from it or writes
+    /// to it before its log was found to continue what was exported. Ends at `stop`, or cancels it with the failure.
+    async fn examine_later_instances(&self, stop: &CancellationToken) -> Result<(), Failure> {
+        let standing = &self.database.standing;
+        let examined = standing.examine(stop, || self.examine()).await;
+        if examined.is_err() {
+            stop.cancel();
+        }
+        examined
+    }
+
+    async fn examine(&self) -> Result<(), Failure> {
+        loop {
+            let refused = restored::refuse(self.database, &self.config.data, self.store).await;
+            let Err(failure) = refused else { return Ok(()) };
+            match failure {
+                Failure::Restored(_) => return Err(failure),
+                // The exporter replaces no checkpoint of another history when the store is back.
+                Failure::Store(error) => {
+                    warn!(error = %Report::new(&error), "the log is not compared with what was exported");
+                    return Ok(());
+                }
+                passing => {
+                    warn!(error = %Report::new(&passing), "comparing the log with what was exported")
+                }
+            }
+            sleep(PAUSE).await;
         }
     }
 

@@ -32,7 +32,11 @@ impl Core {
         let secrets = Secrets::open(&database.pool, master_key.expose()).await??;
         let codec = Codec::new(database.pool.clone(), Arc::new(secrets));
         let feed = Feed::new(database.pool.clone(), codec.clone());
-        let (bus, bus_tasks) = CommandBus::start(database.worker_pool(BUS_CONNECTIONS), codec);
+        let (bus, bus_tasks) = CommandBus::start_with(
+            database.worker_pool(BUS_CONNECTIONS),
+            codec,
+            database.standing.clone(),
+        );
         Ok(Core {
             bus,
             feed,
@@ -45,8 +49,8 @@ impl Core {
         self.bus_tasks.broken()
     }
 
-    /// Commits the accepted commands.
-    pub(crate) async fn stop(self) {
-        self.bus_tasks.close(PATIENCE).await;
+    /// Commits the accepted commands. Tells of a fault by which they could not be executed any more.
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        Ok(self.bus_tasks.close(PATIENCE).await?)
     }
 }

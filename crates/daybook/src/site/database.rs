@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use daybook_database::{Standing, begin_session};
 use daybook_private_postgres::{PrivateServer, PrivateServerConfig, PrivateServerError};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, Executor as _};
 use tokio::fs;
+use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
 use super::connect;
@@ -17,17 +19,23 @@ use crate::failure::Failure;
 use crate::site::supervisor::Supervisor;
 
 /// Longer than any request may take, so that no statement continues for a caller who is gone.
-const STATEMENT_TIMEOUT: &str = "15s";
+const STATEMENT_TIMEOUT: &str = "set statement_timeout = '15s'";
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer is tested before it is used: the server may have gone meanwhile.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// One that takes longer to answer has fallen silent: it is closed and another one opened.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// An open database. Close it with [`Database::close`], so that a private server is shut down properly.
+///
+/// Every session of its pools begins with the same settings ([`daybook_database::begin_session`]) and is let in by the
+/// standing.
 pub(crate) struct Database {
     /// Connects as the server's role; for queries.
     pub(crate) pool: PgPool,
     pub(crate) server: PgConnectOptions,
     pub(crate) migration: PgConnectOptions,
+    pub(crate) standing: Standing,
     private: Option<Supervisor>,
 }
 
@@ -89,11 +97,15 @@ impl Database {
         };
         match opened.await {
             Ok((server, migration)) => {
-                let pool = query_pool(server.clone(), config.db_connections);
+                let standing = Standing::default();
+                let pool = pool_options(&standing, Some(STATEMENT_TIMEOUT))
+                    .max_connections(config.db_connections)
+                    .connect_lazy_with(server.clone());
                 Ok(Database {
                     pool,
                     server,
                     migration,
+                    standing,
                     private,
                 })
             }
@@ -129,9 +141,8 @@ impl Database {
 
     /// A pool without a statement timeout, for background work.
     pub(crate) fn worker_pool(&self, connections: u32) -> PgPool {
-        PgPoolOptions::new()
+        pool_options(&self.standing, None)
             .max_connections(connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(self.server.clone())
     }
 
@@ -150,27 +161,38 @@ fn parse(url: &str, what: &'static str) -> Result<PgConnectOptions, Failure> {
     })?;
     Ok(options
         .application_name("daybook")
-        // Our statements are short: JIT compilation costs more than it saves.
-        .options([("jit", "off")])
+        // A pooler such as PgBouncer refuses what it does not know.
+        .extra_float_digits(None)
         .log_statements(LevelFilter::Off)
         .log_slow_statements(LevelFilter::Warn, Duration::from_secs(1)))
 }
 
-fn query_pool(server: PgConnectOptions, connections: u32) -> PgPool {
+fn pool_options(standing: &Standing, further: Option<&'static str>) -> PgPoolOptions {
+    let (letting_in, looking) = (standing.clone(), standing.clone());
     PgPoolOptions::new()
-        .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // Testing every connection each time would double the round trips of a query.
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
+        .after_connect(move |connection, _| {
+            let standing = letting_in.clone();
             Box::pin(async move {
-                if meta.idle_for > TRUSTED_FOR {
-                    connection.ping().await?;
+                begin_session(connection, &standing).await?;
+                if let Some(settings) = further {
+                    connection.execute(settings).await?;
                 }
-                Ok(true)
+                Ok(())
             })
         })
-        .connect_lazy_with(server.options([("statement_timeout", STATEMENT_TIMEOUT)]))
+        // Testing every connection each time would double the round trips of a query.
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| {
+            let is_outlived = looking.is_outlived(meta.age);
+            Box::pin(async move {
+                if meta.idle_for > TRUSTED_FOR && !is_outlived {
+                    let answered = timeout(ANSWERED_WITHIN, connection.ping()).await;
+                    answered.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+                }
+                Ok(!is_outlived)
+            })
+        })
 }
 
 async fn private_server(

@@ -126,26 +126,30 @@ async fn a_postgresql_that_forgets_is_refused() {
         let server = PrivateServer::start(config).await.unwrap();
         let told = failure(&mut serve(shop.path(), &server.server_url())).await;
         assert!(told.contains(&format!("{setting} = off")), "{told}");
+        assert!(
+            told.ends_with("switch it on in postgresql.conf and reload PostgreSQL"),
+            "{told}"
+        );
         server.stop(StopMode::Immediate).await;
     }
-    let database = TestDatabase::create(&MIGRATOR).await.unwrap();
-    let alter = format!(
-        "alter database {} set synchronous_commit = off",
-        database.name()
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_hold_every_name_is_refused_before_anything_is_made_in_it() {
+    let database = TestDatabase::empty().await.unwrap();
+    let superuser = database.superuser_pool().unwrap();
+    let latin = format!("{}_latin1", database.name());
+    let create = format!(
+        "create database {latin} encoding LATIN1 lc_collate 'C' lc_ctype 'C' template template0"
     );
-    database
-        .superuser_pool()
-        .unwrap()
-        .execute(alter.as_str())
-        .await
-        .unwrap();
+    superuser.execute(create.as_str()).await.unwrap();
     let shop = folder();
-    let told = failure(&mut serve(shop.path(), &database.server_url())).await;
-    assert!(told.contains("synchronous_commit = off"), "{told}");
-    assert!(
-        told.ends_with("switch it on in postgresql.conf and restart PostgreSQL"),
-        "{told}"
-    );
+    let url = database.migration_url().replace(database.name(), &latin);
+    let told = failure(&mut serve(shop.path(), &url)).await;
+    assert!(told.contains("stores text as LATIN1"), "{told}");
+    assert!(told.contains("encoding 'UTF8'"), "{told}");
+    let drop = format!("drop database {latin}");
+    superuser.execute(drop.as_str()).await.unwrap();
 }
 
 #[tokio::test]

@@ -68,7 +68,12 @@ impl Shop {
             }
         }
         let ready = reqwest::get(self.server.url.replace("/api/v1", "/readyz")).await;
-        assert_eq!(ready.unwrap().status(), 503);
+        let ready = ready.unwrap();
+        assert_eq!(ready.status(), 200, "the rest stays in service");
+        let mut told = ready.json::<Value>().await.unwrap()["halted"].clone();
+        let told = told.as_array_mut().unwrap();
+        told.sort_by_key(|name| std::cmp::Reverse(name.to_string()));
+        assert_eq!(*told, names);
         let orders = self.customer.request(Method::GET, "/orders");
         assert_eq!(
             self.customer.status(orders).await,

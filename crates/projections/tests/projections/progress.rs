@@ -175,8 +175,15 @@ async fn where_a_read_model_stands_is_told_before_anyone_who_waits() {
     let progress = serving.read_models.progress().clone();
     let first = shop.append([stock_received(id(), 1)]).await;
     serving.reach(first).await;
+    let instance: i64 = sqlx::query_scalar(
+        "select (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint",
+    )
+    .fetch_one(&shop.pool)
+    .await
+    .unwrap();
     let stand = |generation, position| {
         Some(Stand {
+            instance,
             generation,
             position,
         })

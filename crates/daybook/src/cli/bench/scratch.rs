@@ -102,8 +102,7 @@ async fn in_database<T>(
             measured = measure(bench) => measured,
             () = stop.cancelled() => Err(Failure::Interrupted),
         };
-        core.stop().await;
-        measured
+        core.stop().await.and(measured)
     };
     let measured = measured.await;
     database.close().await;
