@@ -13,9 +13,8 @@ use utoipa_axum::routes;
 use super::sessions::{TokensAnswer, answer};
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Effect, Routes};
+use crate::auth::{Access, Effect, RequestOrigin, Routes};
 use crate::extract::Json;
-use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {

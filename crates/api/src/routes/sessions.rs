@@ -10,10 +10,9 @@ use utoipa_axum::routes;
 
 use crate::answer::json;
 use crate::app::App;
-use crate::auth::{Access, Customer, Effect, Routes};
+use crate::auth::{Access, Customer, Effect, RequestOrigin, Routes};
 use crate::bounds::email;
 use crate::extract::Json;
-use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
 pub(super) fn router() -> Routes<App> {

@@ -27,14 +27,13 @@ use self::answer::{UserAnswer, represent};
 use super::headers::{IdParam, IfMatchParam, IfNoneMatchParam, KeyParam};
 use crate::answer::{carried_out, json, to_response};
 use crate::app::{App, BASE};
-use crate::auth::{Access, Admin, Customer, Effect, Routes};
+use crate::auth::{Access, Admin, Customer, Effect, RequestOrigin, Routes};
 use crate::bounds::{email, line, new_password, optional_line};
 use crate::etag::ETag;
 use crate::extract::{
     AsOf, AsOfParam, CommandRequest, Id, IfMatch, IfNoneMatch, Json, MinPosition, PageParams,
     Query, Submission, list, position_as_of, tagged,
 };
-use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {

@@ -8,8 +8,8 @@ use axum::response::Response;
 use daybook_edge::network_of;
 use daybook_identity::security::{Kind, SecurityLog};
 
-use crate::auth::Caller;
-use crate::gateway::{ClientAddress, RequestOrigin, problem_code, request_id};
+use crate::auth::{Caller, RequestOrigin};
+use crate::gateway::{ClientAddress, problem_code, request_id};
 
 /// The layer's function, for `axum::middleware::from_fn_with_state`. It must be outside of all layers that refuse
 /// requests.

@@ -3,6 +3,8 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use daybook_identity::{Means, Principal};
+use uuid::Uuid;
 
 use crate::auth::Caller;
 use crate::gateway::Gateway;
@@ -17,10 +19,10 @@ pub async fn limit_caller(
         return next.run(request).await;
     };
     let principal = match Caller::of(request.extensions()) {
-        Caller::Known(known) => Some(known.principal.clone()),
+        Caller::Known(known) => Some(limited_as(&known.principal)),
         Caller::Anonymous | Caller::Refused(_) => None,
     };
-    let verdict = limiter.check_caller(admitted, principal.as_ref()).await;
+    let verdict = limiter.check_caller(admitted, principal).await;
     let mut response = match verdict.refused() {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
@@ -28,4 +30,12 @@ pub async fn limit_caller(
     // The outer layer writes the headers, since not every request gets this far.
     response.extensions_mut().insert(verdict);
     response
+}
+
+/// All sessions of a person count together; each API key counts on its own.
+fn limited_as(principal: &Principal) -> Uuid {
+    match principal.means {
+        Means::Session { .. } => principal.user_id.as_uuid(),
+        Means::ApiKey { id } => id,
+    }
 }

@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use daybook_edge::network_of;
-use daybook_identity::{Means, Principal};
 use metrics::{Counter, counter, describe_counter};
 use moka::sync::Cache;
 use uuid::Uuid;
@@ -91,14 +90,13 @@ impl RateLimiter {
         }
     }
 
-    /// Checks the caller's limit, and the counts of all servers together.
+    /// Checks the limit of the caller, if there is one, and the counts of all servers together.
     pub(crate) async fn check_caller(
         &self,
         admitted: AdmittedRequest,
-        principal: Option<&Principal>,
+        principal: Option<Uuid>,
     ) -> Verdict {
         let AdmittedRequest { class, client, .. } = admitted;
-        let principal = principal.map(limited_as);
         let buckets = self.by_principal.get(class);
         let own = Verdict {
             address: admitted.verdict.address,
@@ -160,14 +158,6 @@ impl RateLimiter {
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
                 .is_ok()
         })
-    }
-}
-
-/// All sessions of a person count together; each API key counts on its own.
-fn limited_as(principal: &Principal) -> Uuid {
-    match principal.means {
-        Means::Session { .. } => principal.user_id.as_uuid(),
-        Means::ApiKey { id } => id,
     }
 }
 

@@ -20,9 +20,8 @@ use self::body::ApiKeyBody;
 use super::headers::IdParam;
 use crate::answer::json;
 use crate::app::{App, BASE};
-use crate::auth::{Access, Admin, Effect, Routes};
+use crate::auth::{Access, Admin, Effect, RequestOrigin, Routes};
 use crate::extract::{Id, Json, PageParams, Query, list};
-use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 use daybook_accounts::ApiKeyAnswer;
 

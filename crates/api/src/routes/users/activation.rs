@@ -12,9 +12,8 @@ use super::super::headers::{IdParam, KeyParam};
 use super::answer::{UserAnswer, represent};
 use crate::answer::{carried_out, to_response};
 use crate::app::App;
-use crate::auth::Admin;
+use crate::auth::{Admin, RequestOrigin};
 use crate::extract::{Id, Submission};
-use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
 /// An empty object.

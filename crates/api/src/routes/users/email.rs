@@ -12,9 +12,8 @@ use utoipa::ToSchema;
 use super::super::headers::IdParam;
 use crate::answer::{carried_out, no_content, to_response};
 use crate::app::App;
-use crate::auth::Customer;
+use crate::auth::{Customer, RequestOrigin};
 use crate::extract::{CommandRequest, Id, Json};
-use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
 #[derive(Deserialize, ToSchema)]

@@ -16,9 +16,8 @@ use uuid::Uuid;
 
 use super::super::headers::IdParam;
 use crate::app::App;
-use crate::auth::Customer;
+use crate::auth::{Customer, RequestOrigin};
 use crate::extract::{Id, MinPosition};
-use crate::gateway::RequestOrigin;
 use crate::problem::{ApiResult, Problem};
 
 #[derive(ToSchema)]

@@ -11,10 +11,9 @@ use utoipa::ToSchema;
 use super::super::headers::IdParam;
 use super::parse_email;
 use crate::app::App;
-use crate::auth::Customer;
+use crate::auth::{Customer, RequestOrigin};
 use crate::bounds::{email, new_password};
 use crate::extract::{Id, Json};
-use crate::gateway::RequestOrigin;
 use crate::problem::ApiResult;
 
 #[derive(Deserialize, ToSchema)]

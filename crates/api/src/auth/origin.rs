@@ -9,8 +9,7 @@ use axum::http::{Extensions, Method};
 use daybook_edge::network_of;
 use daybook_identity::security::RequestContext;
 
-use super::client_address::ClientAddress;
-use super::request_id::RequestId;
+use crate::gateway::{ClientAddress, RequestId};
 
 #[derive(Clone, Debug)]
 pub(crate) struct RequestOrigin {
