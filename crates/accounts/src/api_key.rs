@@ -12,7 +12,7 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ApiKey)]
-pub struct ApiKeyAnswer {
+pub struct ApiKeyRecord {
     id: Uuid,
     name: String,
     /// What the key itself begins with.
@@ -29,9 +29,9 @@ pub struct ApiKeyAnswer {
     last_used_at: Option<Timestamp>,
 }
 
-impl From<ApiKey> for ApiKeyAnswer {
-    fn from(key: ApiKey) -> ApiKeyAnswer {
-        ApiKeyAnswer {
+impl From<ApiKey> for ApiKeyRecord {
+    fn from(key: ApiKey) -> ApiKeyRecord {
+        ApiKeyRecord {
             prefix: key.prefix(),
             id: key.id,
             name: key.name,

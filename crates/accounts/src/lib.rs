@@ -20,7 +20,7 @@ mod sign_in;
 mod staff;
 
 pub use accounts::{Accounts, AccountsParts};
-pub use api_key::ApiKeyAnswer;
+pub use api_key::ApiKeyRecord;
 pub use error::AccountError;
 pub use export::{Action, ExportError, IdentityProvider, PersonExport, SignIn, VisitorEvent};
 pub use first_admin::{
@@ -28,5 +28,5 @@ pub use first_admin::{
 };
 pub use messages::{ForgottenPasswords, TooManyForgotten};
 pub use opening::{Fate, Opening};
-pub use security_event::SecurityEventAnswer;
+pub use security_event::SecurityEventRecord;
 pub use session::Tokens;

@@ -9,7 +9,8 @@ use uuid::Uuid;
 /// A security event. Of an erased person it keeps what happened and when.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct SecurityEventAnswer {
+#[schema(as = SecurityEventAnswer)]
+pub struct SecurityEventRecord {
     id: i64,
     at: Timestamp,
     /// `signed-in`, `sign-in-failed` …
@@ -33,9 +34,9 @@ pub struct SecurityEventAnswer {
     detail: serde_json::Value,
 }
 
-impl From<KeptEvent> for SecurityEventAnswer {
-    fn from(event: KeptEvent) -> SecurityEventAnswer {
-        SecurityEventAnswer {
+impl From<KeptEvent> for SecurityEventRecord {
+    fn from(event: KeptEvent) -> SecurityEventRecord {
+        SecurityEventRecord {
             id: event.id,
             at: event.at.into(),
             kind: event.kind,
@@ -53,13 +54,13 @@ impl From<KeptEvent> for SecurityEventAnswer {
     }
 }
 
-impl SecurityEventAnswer {
+impl SecurityEventRecord {
     /// The event as the person whom it concerns may see it: if somebody else did it, without their address.
-    pub fn for_the_person(event: KeptEvent) -> SecurityEventAnswer {
-        let mut answer = SecurityEventAnswer::from(event);
-        if answer.actor_id.is_some() {
-            (answer.address, answer.request_id) = (None, None);
+    pub fn for_the_person(event: KeptEvent) -> SecurityEventRecord {
+        let mut record = SecurityEventRecord::from(event);
+        if record.actor_id.is_some() {
+            (record.address, record.request_id) = (None, None);
         }
-        answer
+        record
     }
 }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Source;
-use crate::api_key::ApiKeyAnswer;
+use crate::api_key::ApiKeyRecord;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,7 +25,7 @@ pub(super) struct Summary {
     account: UserRecord,
     password_set_at: Option<Timestamp>,
     sign_ins: Vec<SignIn>,
-    api_keys: Vec<ApiKeyAnswer>,
+    api_keys: Vec<ApiKeyRecord>,
     identity_providers: Vec<IdentityProvider>,
 }
 
@@ -67,7 +67,7 @@ impl Summary {
             account: UserRecord::of(source.id, account),
             password_set_at: password_set_at.map(<DateTime<Utc>>::into),
             sign_ins: tokens.into_iter().map(SignIn::from).collect(),
-            api_keys: api_keys.into_iter().map(ApiKeyAnswer::from).collect(),
+            api_keys: api_keys.into_iter().map(ApiKeyRecord::from).collect(),
             identity_providers: subjects.into_iter().map(IdentityProvider::from).collect(),
         })
     }

@@ -1,6 +1,6 @@
 //! Who is asking, and whether they may: found out once for each request ([`Caller`]), declared for each route
-//! ([`Access`], beside what it does, its [`Effect`]), and handed to handlers as [`Customer`] or [`Admin`], with where it
-//! came from as `RequestOrigin`. What proves who someone is, is the business of `daybook-identity`.
+//! ([`Access`], beside what it does, its [`Effect`]), and handed to handlers as [`Customer`] or [`Admin`], with where
+//! it came from as `RequestOrigin`. What proves who someone is, is the business of `daybook-identity`.
 
 mod access;
 mod caller;

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use daybook_accounts::SecurityEventAnswer;
+use daybook_accounts::SecurityEventRecord;
 use daybook_domain::UserId;
 use daybook_history::trail::PageStart;
 use daybook_identity::security::{self, Criteria, Kind, Page};
@@ -57,7 +57,7 @@ struct EventsQuery {
 #[utoipa::path(
     get, path = "/api/v1/security-events", operation_id = "listSecurityEvents", tag = "operations",
     params(EventsQuery),
-    responses((status = 200, description = "A page of what was found", body = Vec<SecurityEventAnswer>,
+    responses((status = 200, description = "A page of what was found", body = Vec<SecurityEventRecord>,
         headers(
             ("X-Total-Count" = i64, description = "How many there are on all pages, up to 10,000"),
             ("Link" = String, description = "`rel=\"next\"` and `rel=\"prev\"`, with cursors"),
@@ -96,7 +96,7 @@ fn answer(uri: &Uri, total: Option<i64>, page: Page) -> ApiResult {
     let events: Vec<_> = page
         .events
         .into_iter()
-        .map(SecurityEventAnswer::from)
+        .map(SecurityEventRecord::from)
         .collect();
     Ok((headers, json(&events)?).into_response())
 }

@@ -1,6 +1,6 @@
 //! New API keys in answers.
 
-use daybook_accounts::ApiKeyAnswer;
+use daybook_accounts::ApiKeyRecord;
 use daybook_identity::api_key::ApiKey;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 #[schema(as = MadeApiKey)]
 pub(super) struct MadeApiKeyAnswer {
     #[serde(flatten)]
-    about: ApiKeyAnswer,
+    about: ApiKeyRecord,
     /// The key itself, shown here and never again.
     #[schema(pattern = "^dbk_[A-Za-z0-9_-]{22}_[A-Za-z0-9_-]{49}$")]
     key: String,

@@ -7,6 +7,7 @@ mod pages;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::IntoResponse;
+use daybook_accounts::ApiKeyRecord;
 use daybook_domain::StreamId;
 use daybook_identity::api_key::{self, ApiKeyError};
 use daybook_identity::security::Kind;
@@ -23,7 +24,6 @@ use crate::app::{App, BASE};
 use crate::auth::{Access, Admin, Effect, RequestOrigin, Routes};
 use crate::extract::{Id, Json, PageParams, Query, list};
 use crate::problem::{ApiResult, Problem};
-use daybook_accounts::ApiKeyAnswer;
 
 pub(super) fn router() -> Routes<App> {
     Routes::new()
@@ -74,7 +74,7 @@ async fn create_api_key(
 /// All keys, the newest first; without what would prove anything.
 #[utoipa::path(
     get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "api-keys", params(PageParams),
-    responses((status = 200, description = "A page of keys", body = Vec<ApiKeyAnswer>)),
+    responses((status = 200, description = "A page of keys", body = Vec<ApiKeyRecord>)),
 )]
 async fn list_api_keys(
     State(app): State<App>,
@@ -85,18 +85,18 @@ async fn list_api_keys(
     let (place, limit) = pages::place(page)?;
     let found = api_key::list(&app.pool, place, limit).await;
     let page = pages::of(found?);
-    list(&uri, page, ApiKeyAnswer::from)
+    list(&uri, page, ApiKeyRecord::from)
 }
 
 /// One key; without what would prove anything.
 #[utoipa::path(
     get, path = "/api/v1/api-keys/{id}", operation_id = "getApiKey", tag = "api-keys", params(IdParam),
-    responses((status = 200, description = "The key", body = ApiKeyAnswer)),
+    responses((status = 200, description = "The key", body = ApiKeyRecord)),
 )]
 async fn get_api_key(State(app): State<App>, _: Admin, Id(id): Id<Uuid>) -> ApiResult {
     let found = api_key::get(&app.pool, id).await;
     let key = found?;
-    json(&ApiKeyAnswer::from(key.ok_or_else(Problem::nothing_here)?))
+    json(&ApiKeyRecord::from(key.ok_or_else(Problem::nothing_here)?))
 }
 
 /// Revokes a key: no request is answered to it from now on. Stays in the list; one that was revoked stays so.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use daybook_accounts::{
-    Action, ApiKeyAnswer, IdentityProvider, SecurityEventAnswer, SignIn, VisitorEvent,
+    Action, ApiKeyRecord, IdentityProvider, SecurityEventRecord, SignIn, VisitorEvent,
 };
 use daybook_contract::Timestamp;
 use daybook_domain::UserId;
@@ -33,7 +33,7 @@ struct ExportAnswer {
     account: (),
     password_set_at: Option<Timestamp>,
     sign_ins: Vec<SignIn>,
-    api_keys: Vec<ApiKeyAnswer>,
+    api_keys: Vec<ApiKeyRecord>,
     /// What the person is called by those at which they have signed in.
     identity_providers: Vec<IdentityProvider>,
     /// Every event of the account, the oldest first.
@@ -45,7 +45,7 @@ struct ExportAnswer {
     actions: Vec<Action>,
     usage_events: Vec<VisitorEvent>,
     /// What happened to the account, the oldest first.
-    security_events: Vec<SecurityEventAnswer>,
+    security_events: Vec<SecurityEventRecord>,
 }
 
 /// Everything that is known of a person, for themself or an administrator.
