@@ -23,7 +23,7 @@ impl Accounts {
 
     /// The owner of the address that a token verifies, if the token was sent to their present address.
     pub async fn find_email_verification(&self, token: &str) -> Result<UserId, AccountError> {
-        let issued = one_time::find(&self.pool, Purpose::EmailVerification, token).await?;
+        let issued = one_time::find(&self.parts.pool, Purpose::EmailVerification, token).await?;
         let issued = issued.ok_or(AccountError::InvalidToken)?;
         let user = self.active_user(issued.user_id).await?;
         let email = user.as_ref().and_then(|user| user.email.known());
@@ -36,7 +36,7 @@ impl Accounts {
     /// Marks a token as used, once the log says that the address is verified. So the token is not lost if the log could
     /// not be reached.
     pub async fn spend_email_verification(&self, token: &str) -> Result<(), AccountError> {
-        match one_time::spend(&self.pool, Purpose::EmailVerification, token).await? {
+        match one_time::spend(&self.parts.pool, Purpose::EmailVerification, token).await? {
             true => Ok(()),
             false => Err(AccountError::InvalidToken),
         }
@@ -44,6 +44,6 @@ impl Accounts {
 
     pub fn email_was_verified(&self, request: &RequestContext, id: UserId) {
         let event = request.event(Kind::EmailVerification);
-        self.security.record(event.about(id));
+        self.parts.security.record(event.about(id));
     }
 }

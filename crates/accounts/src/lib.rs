@@ -18,6 +18,7 @@ mod security_event;
 mod session;
 mod sign_in;
 mod staff;
+mod tidying;
 
 pub use accounts::{Accounts, AccountsParts};
 pub use api_key::ApiKeyRecord;

@@ -33,17 +33,17 @@ impl Accounts {
         };
         let token = OneTimeToken::generate()?;
         let sealed = self
-            .outbox
+            .parts.outbox
             .seal(id, template(purpose), &content(user, email, &token))
             .await?;
         let Some(message) = sealed else {
             return Ok(false);
         };
-        let mut transaction = daybook_database::begin(&self.pool).await?;
+        let mut transaction = daybook_database::begin(&self.parts.pool).await?;
         if !one_time::issue(&mut transaction, &token, id, purpose, email).await? {
             return Ok(false);
         }
-        self.outbox.put(&mut transaction, &message).await?;
+        self.parts.outbox.put(&mut transaction, &message).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -71,7 +71,7 @@ impl Accounts {
         event: SecurityEvent,
     ) -> Result<(), TooManyForgotten> {
         let asked = Forgotten { email, event };
-        let sent = self.shared().forgotten.try_send(asked);
+        let sent = self.forgotten.try_send(asked);
         sent.map_err(|_| TooManyForgotten)
     }
 }
@@ -141,8 +141,8 @@ impl ForgottenPasswords {
     }
 
     async fn write_reset(&self, Forgotten { email, event }: Forgotten) -> Result<(), AccountError> {
-        let owner = self.accounts.commands.email_owner(&email).await?;
-        self.accounts.security.record(event.about(owner));
+        let owner = self.accounts.parts.commands.email_owner(&email).await?;
+        self.accounts.parts.security.record(event.about(owner));
         match owner {
             Some(id) => self.accounts.write_to(id, Purpose::PasswordReset).await,
             None => Ok(()),

@@ -34,7 +34,7 @@ impl Accounts {
         password: &str,
     ) -> Result<Opening, AccountError> {
         let hash = hash_new(password, email, AccountError::WeakPassword).await?;
-        credentials::store(&self.pool, id, &hash).await?;
+        credentials::store(&self.parts.pool, id, &hash).await?;
         Ok(Opening {
             accounts: self.clone(),
             id,
@@ -51,7 +51,7 @@ impl Opening {
             Fate::Opened => accounts.welcome(id).await,
             Fate::Unknown => {}
             Fate::NotOpened => {
-                if let Err(error) = credentials::remove(&accounts.pool, id).await {
+                if let Err(error) = credentials::remove(&accounts.parts.pool, id).await {
                     warn!(user.id = %id, error = %Report::new(&error), "a password's hash without a user was left behind");
                 }
             }

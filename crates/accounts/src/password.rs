@@ -24,12 +24,12 @@ impl Accounts {
         let hash = hash_new(new, email, AccountError::WeakNewPassword).await?;
         let proven = self.authenticate(request, email.as_str(), old).await?;
         let generation = proven.ok_or(AccountError::WrongPassword)?.generation;
-        let changed = account::change_password(&self.pool, id, generation, &hash).await?;
+        let changed = account::change_password(&self.parts.pool, id, generation, &hash).await?;
         // Somebody else has changed it in the meantime, so that the old one is no longer right.
-        self.revocations
+        self.parts.revocations
             .note(changed.ok_or(AccountError::WrongPassword)?);
         let event = request.event(Kind::PasswordChanged);
-        self.security.record(event.about(id));
+        self.parts.security.record(event.about(id));
         Ok(())
     }
 
@@ -40,7 +40,7 @@ impl Accounts {
         token: &str,
         new: &str,
     ) -> Result<(), AccountError> {
-        let issued = one_time::find(&self.pool, Purpose::PasswordReset, token).await?;
+        let issued = one_time::find(&self.parts.pool, Purpose::PasswordReset, token).await?;
         let issued = issued.ok_or(AccountError::InvalidToken)?;
         let id = issued.user_id;
         let user = self.active_user(id).await?;
@@ -49,11 +49,11 @@ impl Accounts {
             .filter(|email| issued.was_sent_to(email))
             .ok_or(AccountError::InvalidToken)?;
         let hash = hash_new(new, email, AccountError::WeakNewPassword).await?;
-        let reset = account::reset_password(&self.pool, token, id, &hash).await?;
-        self.revocations
+        let reset = account::reset_password(&self.parts.pool, token, id, &hash).await?;
+        self.parts.revocations
             .note(reset.ok_or(AccountError::InvalidToken)?);
         let event = request.event(Kind::PasswordReset);
-        self.security.record(event.about(id));
+        self.parts.security.record(event.about(id));
         // Lets the owner sign in at once, even while strangers are guessing the password.
         self.forgive(request, email, id).await
     }

@@ -39,9 +39,9 @@ impl Accounts {
         request: &RequestContext,
         Proven { id, generation }: Proven,
     ) -> Result<Tokens, AccountError> {
-        let session = session::start(&self.pool, id, generation, self.sessions).await?;
+        let session = session::start(&self.parts.pool, id, generation, self.parts.sessions).await?;
         let event = request.event(Kind::SignedIn).about(id);
-        self.security.record(event.of_session(session.id));
+        self.parts.security.record(event.of_session(session.id));
         self.tokens(session).await
     }
 
@@ -51,14 +51,14 @@ impl Accounts {
         request: &RequestContext,
         refresh_token: &str,
     ) -> Result<Tokens, AccountError> {
-        let session = session::refresh(&self.pool, refresh_token, self.sessions).await;
+        let session = session::refresh(&self.parts.pool, refresh_token, self.parts.sessions).await;
         if let Err(SessionError::Invalid {
             ended: Some((user_id, id)),
         }) = &session
         {
-            self.revocations.note(Revoked::Session(*id));
+            self.parts.revocations.note(Revoked::Session(*id));
             let event = request.event(Kind::RefreshReused).about(*user_id);
-            self.security.record(event.of_session(*id));
+            self.parts.security.record(event.of_session(*id));
         }
         self.tokens(session?).await
     }
@@ -69,10 +69,10 @@ impl Accounts {
         request: &RequestContext,
         refresh_token: &str,
     ) -> Result<(), AccountError> {
-        if let Some((user_id, revoked)) = session::end(&self.pool, refresh_token).await? {
-            self.revocations.note(revoked);
+        if let Some((user_id, revoked)) = session::end(&self.parts.pool, refresh_token).await? {
+            self.parts.revocations.note(revoked);
             let event = request.event(Kind::LoggedOut);
-            self.security.record(event.about(user_id));
+            self.parts.security.record(event.about(user_id));
         }
         Ok(())
     }
@@ -83,16 +83,16 @@ impl Accounts {
         request: &RequestContext,
         id: UserId,
     ) -> Result<(), AccountError> {
-        let revoked = session::end_all(&self.pool, id).await?;
-        self.revocations.note(revoked);
+        let revoked = session::end_all(&self.parts.pool, id).await?;
+        self.parts.revocations.note(revoked);
         let event = request.event(Kind::LoggedOutEverywhere);
-        self.security.record(event.about(id));
+        self.parts.security.record(event.about(id));
         Ok(())
     }
 
     /// Call it only for somebody who has proven that the account is theirs.
     async fn refuse_deactivated(&self, id: UserId) -> Result<(), AccountError> {
-        let loaded = self.commands.load(StreamId::user(id)).await?.state;
+        let loaded = self.parts.commands.load(StreamId::user(id)).await?.state;
         match loaded.as_user().is_some_and(|user| user.deactivated) {
             true => Err(AccountError::Deactivated),
             false => Ok(()),
@@ -108,9 +108,9 @@ impl Accounts {
             roles: user.ok_or(AccountError::WrongCredentials)?.roles,
             means: session.means(),
         };
-        let (now, ttl) = (Utc::now().trunc_subsecs(3), self.access_token_ttl);
+        let (now, ttl) = (Utc::now().trunc_subsecs(3), self.parts.access_token_ttl);
         Ok(Tokens {
-            access_token: self.token_keys.sign(&principal, now, ttl)?,
+            access_token: self.parts.token_keys.sign(&principal, now, ttl)?,
             expires_in: ttl,
             refresh_token: session.refresh_token,
         })

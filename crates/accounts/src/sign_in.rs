@@ -27,15 +27,15 @@ impl Accounts {
         password: &str,
     ) -> Result<Option<Proven>, AccountError> {
         let owner = match email.parse::<Email>() {
-            Ok(email) => self.commands.email_owner(&email).await?,
+            Ok(email) => self.parts.commands.email_owner(&email).await?,
             Err(_) => None,
         };
         let context = self.guess_context(request, email, owner);
-        let attempt = match self.guessing.admit(context).await? {
+        let attempt = match self.parts.guessing.admit(context).await? {
             Admission::Granted(attempt) => attempt,
             Admission::Delayed(rest) => {
                 let event = request.event(Kind::SignInDelayed);
-                self.security.record(event.about(owner));
+                self.parts.security.record(event.about(owner));
                 return Err(AccountError::Delayed(rest));
             }
         };
@@ -44,7 +44,7 @@ impl Accounts {
         let hash = known.as_ref().map(|(_, hash)| hash.as_str());
         if !attempt.check(password, hash).await? {
             let event = request.event(Kind::SignInFailed);
-            self.security.record(event.about(owner));
+            self.parts.security.record(event.about(owner));
             return Ok(None);
         }
         let generation = known.map(|(generation, _)| generation);
@@ -61,7 +61,7 @@ impl Accounts {
         owner: UserId,
     ) -> Result<(), AccountError> {
         let context = self.guess_context(request, &email.canonical(), Some(owner));
-        Ok(self.guessing.forgive(&context).await?)
+        Ok(self.parts.guessing.forgive(&context).await?)
     }
 
     /// Pseudonyms, so that nothing tells whose password is guessed from where.
@@ -76,11 +76,11 @@ impl Accounts {
             .map_or_else(|_| email.to_lowercase(), |email| email.canonical());
         let network = |network: IpAddr| {
             // Combined with the account, so that two accounts do not show that they share a network.
-            self.commands
+            self.parts.commands
                 .pseudonym("network", &format!("{network} {address}"))
         };
         GuessContext {
-            account: self.commands.pseudonym("guessed", &address),
+            account: self.parts.commands.pseudonym("guessed", &address),
             network: request.network.map(network),
             user_id: owner,
         }
@@ -88,8 +88,8 @@ impl Accounts {
 
     /// Reads the generation first: a password that is changed afterwards starts another generation.
     async fn stored(&self, id: UserId) -> Result<Option<(i64, String)>, sqlx::Error> {
-        let generation = session::generation(&self.pool, id).await?;
-        let hash = credentials::find(&self.pool, id).await?;
+        let generation = session::generation(&self.parts.pool, id).await?;
+        let hash = credentials::find(&self.parts.pool, id).await?;
         Ok(hash.map(|hash| (generation, hash)))
     }
 }

@@ -19,18 +19,18 @@ impl Accounts {
         request: &RequestContext,
         subject: &Subject,
     ) -> Result<Tokens, AccountError> {
-        let id = match oidc::linked(&self.pool, subject).await? {
+        let id = match oidc::linked(&self.parts.pool, subject).await? {
             Some(id) => Some(id),
             None => self.owner_of_verified_email(subject).await?,
         };
         let id = id.ok_or(AccountError::NoStaffAccount)?;
         // Read before the account is checked: whatever is revoked after that starts another generation.
-        let generation = session::generation(&self.pool, id).await?;
+        let generation = session::generation(&self.parts.pool, id).await?;
         self.active_user(id)
             .await?
             .filter(|user| user.roles.contains(&Role::Admin))
             .ok_or(AccountError::NoStaffAccount)?;
-        oidc::link(&self.pool, subject, id).await?;
+        oidc::link(&self.parts.pool, subject, id).await?;
         self.begin_session(request, Proven { id, generation }).await
     }
 
@@ -40,7 +40,7 @@ impl Accounts {
     ) -> Result<Option<UserId>, AccountError> {
         let email = subject.email.as_deref();
         match email.and_then(|email| email.parse::<Email>().ok()) {
-            Some(email) => Ok(self.commands.email_owner(&email).await?),
+            Some(email) => Ok(self.parts.commands.email_owner(&email).await?),
             None => Ok(None),
         }
     }

@@ -18,6 +18,7 @@ use daybook_projections::ReadModels;
 use daybook_usage::UsageStore;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::answer::refused;
@@ -56,6 +57,8 @@ pub struct AppParts {
     pub accounts: Accounts,
     pub callers: Callers,
     pub security: SecurityLog,
+    /// Permits for exports of any size, of a person's data or of the trail.
+    pub exports: Arc<Semaphore>,
     /// The keys that checkpoints of the log are checked with, the newest first.
     pub checkpoint_keys: Vec<VerifierKey>,
     /// The identity provider with which staff may sign in, if there is one.
@@ -110,6 +113,16 @@ impl App {
             builds: BackgroundBuilds::default(),
             parts,
         }))
+    }
+
+    /// Empties the metrics' buffers, forgets idle clients, and measures the cached answers. To be called every few
+    /// seconds.
+    pub fn tidy(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.run_upkeep();
+        }
+        self.gateway.tidy();
+        self.answers.measure();
     }
 
     pub(crate) fn new_id<T: From<Uuid>>(&self) -> T {

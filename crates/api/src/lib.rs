@@ -10,7 +10,6 @@ pub mod auth;
 mod background_builds;
 mod bounds;
 mod cache;
-pub mod chores;
 mod etag;
 mod extract;
 pub mod gateway;

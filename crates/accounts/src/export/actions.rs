@@ -42,13 +42,13 @@ pub(super) fn of_person(
         through: source.position,
     };
     stream::try_unfold((source, all), |(source, rest)| async move {
-        let trail = source.accounts.read_models.trail();
+        let trail = source.accounts.parts.read_models.trail();
         let positions = trail.find(&rest, TrailOrder::OldestFirst, CHUNK).await;
         let positions = positions.map_err(TrailError::from)?;
         let Some(last) = positions.last() else {
             return Ok(None);
         };
-        let events = source.accounts.feed.read_at(&positions).await?;
+        let events = source.accounts.parts.feed.read_at(&positions).await?;
         let actions = events.into_iter().map(Action::from).collect();
         let from = last + 1;
         Ok(Some((actions, (source, TrailFilter { from, ..rest }))))

@@ -79,17 +79,17 @@ struct Source {
 impl Accounts {
     /// `None` if there never was such a person. Waits until the read models have reached the end of the log.
     pub async fn export(&self, id: UserId) -> Result<Option<PersonExport>, ExportError> {
-        let position = self.feed.head().await?;
-        let Some(account) = user_at(&self.feed, id, position).await? else {
+        let position = self.parts.feed.head().await?;
+        let Some(account) = user_at(&self.parts.feed, id, position).await? else {
             return Ok(None);
         };
         for read_model in [order_model::NAME, trail_model::NAME] {
-            self.read_models
-                .wait_for(read_model, position, self.patience)
+            self.parts.read_models
+                .wait_for(read_model, position, self.parts.patience)
                 .await
                 .map_err(|_| ExportError::Behind)?;
         }
-        let permit = Arc::clone(self.export_permits()).try_acquire_owned();
+        let permit = Arc::clone(&self.parts.exports).try_acquire_owned();
         let source = Source {
             accounts: self.clone(),
             id,
@@ -97,7 +97,7 @@ impl Accounts {
             _permit: Arc::new(permit.map_err(|_| ExportError::Busy)?),
         };
         let summary = Summary::of(&source, &account).await;
-        self.security.flushed().await;
+        self.parts.security.flushed().await;
         Ok(Some(PersonExport {
             version: account.version,
             summary: summary.map_err(ExportError::SignIns)?,

@@ -47,7 +47,7 @@ pub(super) fn of_person(
             user_id: Some(source.id),
             statuses: Vec::new(),
         };
-        let orders = source.accounts.read_models.orders();
+        let orders = source.accounts.parts.read_models.orders();
         let page = orders.list(Viewer::Admin, &filter, &paging).await;
         let page = page.map_err(ExportError::Orders)?;
         let mut exported = Vec::with_capacity(page.items.len());
@@ -62,7 +62,7 @@ pub(super) fn of_person(
 impl Source {
     /// `None` if it was placed after the export's position.
     async fn order(&self, id: OrderId) -> Result<Option<OrderExport>, ExportError> {
-        let Some(past) = order_at(&self.accounts.feed, id, self.position).await? else {
+        let Some(past) = order_at(&self.accounts.parts.feed, id, self.position).await? else {
             return Ok(None);
         };
         let version = past.order.version;
@@ -74,7 +74,7 @@ impl Source {
         while let Some(entries) = walk.next().await? {
             events.extend(entries);
         }
-        let orders = self.accounts.read_models.orders();
+        let orders = self.accounts.parts.read_models.orders();
         let history = orders.history(id, Viewer::Admin).await;
         let steps = history.map_err(ExportError::Orders)?.unwrap_or_default();
         Ok(Some(OrderExport {

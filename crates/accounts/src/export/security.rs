@@ -13,7 +13,7 @@ pub(super) fn of_person(
     source: Source,
 ) -> impl Stream<Item = Result<Vec<SecurityEventRecord>, ExportError>> + Send {
     stream::try_unfold((source, 0), |(source, after): (Source, i64)| async move {
-        let events = security::of_user(&source.accounts.pool, source.id, after, CHUNK).await;
+        let events = security::of_user(&source.accounts.parts.pool, source.id, after, CHUNK).await;
         let events = events.map_err(ExportError::Security)?;
         let Some(last) = events.last().map(|event| event.id) else {
             return Ok(None);

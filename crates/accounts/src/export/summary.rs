@@ -55,7 +55,7 @@ impl Summary {
         source: &Source,
         account: &Versioned<User>,
     ) -> Result<Summary, sqlx::Error> {
-        let pool = &source.accounts.pool;
+        let pool = &source.accounts.parts.pool;
         let password_set_at = credentials::set_at(pool, source.id).await?;
         let tokens = session::of_user(pool, source.id).await?;
         let api_keys = api_key::of_user(pool, source.id).await?;

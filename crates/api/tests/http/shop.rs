@@ -34,6 +34,7 @@ use daybook_usage::UsageStore;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -155,6 +156,7 @@ impl Shop {
         let read_models = ReadModels::new(pool.clone(), progress.clone());
         let outbox = Outbox::new(pool.clone(), feed.codec().clone());
         let usage = UsageStore::new(pool.clone());
+        let exports = Arc::new(Semaphore::new(8));
         let (accounts, forgotten) = Accounts::new(AccountsParts {
             commands: commands.clone(),
             read_models: read_models.clone(),
@@ -166,6 +168,7 @@ impl Shop {
             revocations: revocations.clone(),
             token_keys: keys.clone(),
             usage: usage.clone(),
+            exports: Arc::clone(&exports),
             sessions: Lifetimes::default(),
             access_token_ttl: Duration::from_secs(15 * 60),
             patience: http.read_your_writes_timeout,
@@ -186,6 +189,7 @@ impl Shop {
             accounts,
             callers,
             security: security.clone(),
+            exports,
             oidc,
             checkpoint_keys: vec![checkpoint_key.verifier().clone()],
             redis,

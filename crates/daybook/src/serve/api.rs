@@ -23,6 +23,7 @@ use daybook_processes::outbox::Outbox;
 use daybook_projections::{ProgressTracker, ReadModels};
 use daybook_usage::UsageStore;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -35,6 +36,9 @@ use crate::config::ServerConfig;
 use crate::failure::Failure;
 use crate::site::core::Core;
 use crate::telemetry::metrics;
+
+/// Limits concurrent exports, because each of them uses database connections again and again.
+const EXPORTS_AT_ONCE: usize = 8;
 
 /// The parts of the role that are prepared before anything else is started.
 pub(super) struct ApiRole {
@@ -154,6 +158,7 @@ impl Assembly {
         let read_models = ReadModels::new(pool.clone(), progress.clone());
         let security = SecurityLog::new(pool.clone());
         let usage = UsageStore::new(pool.clone());
+        let exports = Arc::new(Semaphore::new(EXPORTS_AT_ONCE));
         let callers = Callers {
             api_keys: ApiKeys::new(pool.clone()),
             token_keys: daybook_keys::token_keys(&data.folder)?,
@@ -172,6 +177,7 @@ impl Assembly {
             revocations: callers.revocations.clone(),
             token_keys: callers.token_keys.clone(),
             usage: usage.clone(),
+            exports: Arc::clone(&exports),
             sessions: Lifetimes::default(),
             access_token_ttl: 60 * Duration::from_secs(server.config.access_token_minutes.into()),
             patience: http.read_your_writes_timeout,
@@ -185,6 +191,7 @@ impl Assembly {
             accounts,
             callers,
             security,
+            exports,
             oidc: oidc.as_ref().map(Provider::new).transpose()?,
             checkpoint_keys: daybook_keys::checkpoint_verifiers(
                 &data.folder,

@@ -6,6 +6,7 @@ pub(crate) mod welcome;
 
 mod api;
 mod background;
+mod chores;
 mod first_start;
 mod forgetting;
 mod listener;

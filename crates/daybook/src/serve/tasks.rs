@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use daybook_accounts::ForgottenPasswords;
 use daybook_api::app::App;
-use daybook_api::chores;
 use daybook_edge::tls::{self, Certificate};
 use daybook_keys as keys;
 use daybook_projections::ProgressTracker;
 
 use super::background::Background;
+use super::chores;
 use crate::site::database::Database;
 
 /// Stopped from the last to the first: tasks that keep promises to requests stop before the tasks that they depend on.

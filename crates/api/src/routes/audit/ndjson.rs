@@ -42,7 +42,7 @@ fn names_lines(headers: &HeaderMap) -> bool {
 
 /// Answers with everything that `walk` reads. A failure before the first line becomes a problem.
 pub(super) async fn lines(app: &App, mut walk: Walk) -> ApiResult {
-    let Ok(permit) = Arc::clone(app.accounts.export_permits()).try_acquire_owned() else {
+    let Ok(permit) = Arc::clone(&app.exports).try_acquire_owned() else {
         let detail = "Too many exports are under way; ask again when one of them has ended.";
         return Err(Problem::unavailable("overloaded", detail, 5));
     };
