@@ -5,7 +5,6 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use daybook_domain::UserId;
 use daybook_log::{DATABASE_REMEDY, LogError, Metadata, Position};
-use error_reporter::Report;
 
 use crate::refusal::Refusal;
 
@@ -80,6 +79,8 @@ pub enum CommandError {
     ShuttingDown,
     #[error("the database cannot be reached")]
     Unavailable(#[source] Option<LogError>),
+    #[error("a command failed")]
+    Failed(#[source] LogError),
     #[error("a command failed: {0}")]
     Internal(String),
 }
@@ -87,7 +88,34 @@ pub enum CommandError {
 impl CommandError {
     /// How to mend it, for the line that an operator reads.
     pub fn remedy(&self) -> &'static str {
-        DATABASE_REMEDY
+        match self {
+            CommandError::KeyReused | CommandError::PersonErased => "take a fresh idempotency key",
+            CommandError::KeyInUse => "wait until that request is answered, then try again",
+            CommandError::Overloaded => "try again in a moment",
+            CommandError::ShuttingDown => {
+                "start it again; nothing that was acknowledged is lost, and the log above tells what to report"
+            }
+            CommandError::Unavailable(_) => DATABASE_REMEDY,
+            CommandError::Failed(error) => error.remedy(),
+            CommandError::Internal(_) => {
+                "try again; if it happens again, report it with the log above"
+            }
+        }
+    }
+
+    /// Whether this very command may be in the log all the same.
+    pub fn may_have_been_executed(&self) -> bool {
+        match self {
+            CommandError::KeyReused
+            | CommandError::KeyInUse
+            | CommandError::PersonErased
+            | CommandError::Overloaded => false,
+            // Also what is said of an append that was queued when the writer died.
+            CommandError::ShuttingDown
+            | CommandError::Unavailable(_)
+            | CommandError::Failed(_)
+            | CommandError::Internal(_) => true,
+        }
     }
 }
 
@@ -96,7 +124,7 @@ impl From<LogError> for CommandError {
         match &error {
             LogError::Database(_) => CommandError::Unavailable(Some(error)),
             LogError::Undecodable { .. } | LogError::Encode { .. } | LogError::Seal(_) => {
-                CommandError::Internal(Report::new(&error).to_string())
+                CommandError::Failed(error)
             }
         }
     }

@@ -177,7 +177,7 @@ impl From<CommandError> for Problem {
                 warn!(error = %Report::new(&error), "the database could not be reached for a command");
                 unreachable_database()
             }
-            CommandError::Internal(_) => {
+            CommandError::Failed(_) | CommandError::Internal(_) => {
                 error!(error = %Report::new(&error), "a command failed");
                 Problem::internal()
             }
