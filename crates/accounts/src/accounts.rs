@@ -1,15 +1,16 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_commands::CommandBus;
-use daybook_domain::user::User;
+use daybook_domain::user::{Role, User};
 use daybook_domain::{StreamId, UserId};
 use daybook_history::trail::Trail;
+use daybook_identity::Revocations;
 use daybook_identity::access_token::TokenKeys;
 use daybook_identity::guessing::Guessing;
 use daybook_identity::security::SecurityLog;
 use daybook_identity::session::Lifetimes;
-use daybook_identity::{Revocations, account, revoke_tokens};
 use daybook_log::Feed;
 use daybook_processes::outbox::Outbox;
 use daybook_projections::ReadModels;
@@ -17,6 +18,7 @@ use daybook_usage::UsageStore;
 use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::erasure::Erasures;
 use crate::error::AccountError;
 use crate::messages::{Forgotten, ForgottenPasswords};
 
@@ -37,6 +39,7 @@ pub struct AccountsParts {
     pub guessing: Guessing,
     pub security: SecurityLog,
     pub revocations: Revocations,
+    pub erasures: Erasures,
     pub token_keys: TokenKeys,
     pub usage: UsageStore,
     /// Permits for exports of any size, here and elsewhere.
@@ -57,18 +60,11 @@ impl Accounts {
         (accounts, answering)
     }
 
-    /// Makes an account's access tokens invalid, in every process.
-    pub async fn revoke_tokens(&self, id: UserId) -> Result<(), sqlx::Error> {
-        let revoked = revoke_tokens(&self.parts.pool, id).await?;
-        self.parts.revocations.note(revoked);
-        Ok(())
-    }
-
-    /// Ends all sessions of an account, in every process.
-    pub async fn shut_out(&self, id: UserId) -> Result<(), sqlx::Error> {
-        let revoked = account::shut_out(&self.parts.pool, id).await?;
-        self.parts.revocations.note(revoked);
-        Ok(())
+    /// The roles that somebody has by the log; none without an account.
+    pub async fn roles(&self, id: UserId) -> Result<BTreeSet<Role>, AccountError> {
+        let loaded = self.parts.commands.load(StreamId::user(id)).await?.state;
+        let roles = loaded.as_user().map(|user| user.roles.clone());
+        Ok(roles.unwrap_or_default())
     }
 
     /// A user's account, if it exists and is active.

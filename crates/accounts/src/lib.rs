@@ -11,6 +11,7 @@ pub mod erasure;
 mod error;
 mod export;
 mod first_admin;
+mod follow_up;
 mod messages;
 mod opening;
 mod password;

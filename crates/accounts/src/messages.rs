@@ -33,7 +33,8 @@ impl Accounts {
         };
         let token = OneTimeToken::generate()?;
         let sealed = self
-            .parts.outbox
+            .parts
+            .outbox
             .seal(id, template(purpose), &content(user, email, &token))
             .await?;
         let Some(message) = sealed else {

@@ -26,7 +26,8 @@ impl Accounts {
         let generation = proven.ok_or(AccountError::WrongPassword)?.generation;
         let changed = account::change_password(&self.parts.pool, id, generation, &hash).await?;
         // Somebody else has changed it in the meantime, so that the old one is no longer right.
-        self.parts.revocations
+        self.parts
+            .revocations
             .note(changed.ok_or(AccountError::WrongPassword)?);
         let event = request.event(Kind::PasswordChanged);
         self.parts.security.record(event.about(id));
@@ -50,7 +51,8 @@ impl Accounts {
             .ok_or(AccountError::InvalidToken)?;
         let hash = hash_new(new, email, AccountError::WeakNewPassword).await?;
         let reset = account::reset_password(&self.parts.pool, token, id, &hash).await?;
-        self.parts.revocations
+        self.parts
+            .revocations
             .note(reset.ok_or(AccountError::InvalidToken)?);
         let event = request.event(Kind::PasswordReset);
         self.parts.security.record(event.about(id));

@@ -76,7 +76,8 @@ impl Accounts {
             .map_or_else(|_| email.to_lowercase(), |email| email.canonical());
         let network = |network: IpAddr| {
             // Combined with the account, so that two accounts do not show that they share a network.
-            self.parts.commands
+            self.parts
+                .commands
                 .pseudonym("network", &format!("{network} {address}"))
         };
         GuessContext {

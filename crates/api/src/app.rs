@@ -8,7 +8,7 @@ use axum::extract::FromRef;
 use chrono::{DateTime, SubsecRound, Utc};
 use daybook_accounts::Accounts;
 use daybook_audit::VerifierKey;
-use daybook_commands::{Answer, Answered, Command, CommandBus};
+use daybook_commands::{Answer, Answered, Command, CommandBus, CommandError};
 use daybook_domain::Currency;
 use daybook_history::trail::Trail;
 use daybook_identity::oidc::Provider;
@@ -147,13 +147,25 @@ impl App {
         request: CommandRequest,
         accept: impl Fn(&C::Outcome) -> Answer + Send + Sync + 'static,
     ) -> ApiResult<Answered> {
+        let answered = self.try_execute(command, actor, request, accept);
+        Ok(answered.await?)
+    }
+
+    /// The same for a caller to whom it matters why there is no answer.
+    pub(crate) async fn try_execute<C: Command>(
+        &self,
+        command: C,
+        actor: Actor,
+        request: CommandRequest,
+        accept: impl Fn(&C::Outcome) -> Answer + Send + Sync + 'static,
+    ) -> Result<Answered, CommandError> {
         let (path, request_id) = (request.path.clone(), request.request_id.clone());
         let context = request.context(actor, self.now());
         let respond = move |outcome: Result<&C::Outcome, &_>| match outcome {
             Ok(outcome) => accept(outcome),
             Err(refusal) => refused(refusal, &path, &request_id),
         };
-        Ok(self.commands.execute(command, context, respond).await?)
+        self.commands.execute(command, context, respond).await
     }
 }
 

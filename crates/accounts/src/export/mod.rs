@@ -84,7 +84,8 @@ impl Accounts {
             return Ok(None);
         };
         for read_model in [order_model::NAME, trail_model::NAME] {
-            self.parts.read_models
+            self.parts
+                .read_models
                 .wait_for(read_model, position, self.parts.patience)
                 .await
                 .map_err(|_| ExportError::Behind)?;

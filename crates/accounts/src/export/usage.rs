@@ -29,7 +29,12 @@ pub(super) fn of_person(
         (source, None),
         |(source, mark): (Source, Option<Mark>)| async move {
             let person = source.id.as_uuid();
-            let events = source.accounts.parts.usage.of_user(person, mark, CHUNK).await;
+            let events = source
+                .accounts
+                .parts
+                .usage
+                .of_user(person, mark, CHUNK)
+                .await;
             let events = events.map_err(ExportError::Usage)?;
             let Some(mark) = events.last().map(KeptEvent::mark) else {
                 return Ok(None);

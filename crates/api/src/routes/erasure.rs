@@ -50,8 +50,7 @@ async fn erase_user(
         }
     }?;
     if carried_out(&answered) {
-        // Other processes hear of it; this one's next answer must not wait for that.
-        app.callers.erasures.forget(id);
+        app.accounts.after_erasure(id);
     }
     Ok(to_response(answered))
 }

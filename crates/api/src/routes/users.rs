@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 use axum::extract::State;
 use axum::http::Uri;
 use daybook_accounts::Fate;
-use daybook_commands::{Answered, ChangeUserRoles, RegisterUser, RenameUser};
+use daybook_commands::{Answered, ChangeUserRoles, CommandError, RegisterUser, RenameUser};
 use daybook_contract::RoleName;
 use daybook_domain::user::{Role, User};
 use daybook_domain::{Email, StreamId, UserId, Versioned};
 use daybook_history::past::user_at;
-use daybook_identity::security::Kind;
+use daybook_identity::security::RequestContext;
 use daybook_log::Actor;
 use daybook_projections::users;
 use serde::Deserialize;
@@ -189,16 +189,8 @@ async fn create_user(
         last_name,
         roles,
     };
-    let event = origin
-        .context()
-        .event(Kind::AccountCreated)
-        .about(id)
-        .by(admin.id);
-    let event = event.with_roles(command.roles.clone());
-    let answered = open_account(&app, command, &password, Some(admin), submission.request).await?;
-    if carried_out(&answered) {
-        app.security.record(event);
-    }
+    let by = Some((admin, origin.context()));
+    let answered = open_account(&app, command, &password, by, submission.request).await?;
     Ok(to_response(answered))
 }
 
@@ -318,22 +310,18 @@ async fn change_roles(
         admin.may_dismiss(id)?;
     }
     let expected_version = if_match.expected(&app.commands, StreamId::user(id)).await?;
-    let event = origin
-        .context()
-        .event(Kind::RoleChanged)
-        .about(id)
-        .by(admin.id);
-    let event = event.with_roles(body.roles.clone());
+    let roles = body.roles;
     let command = admin.gives(ChangeUserRoles {
         id,
-        roles: body.roles,
+        roles: roles.clone(),
         expected_version,
     });
     let accept = move |user: &Versioned<User>| represent(id, user).ok();
     let answered = app.execute(command, admin.actor(), request, accept).await?;
     if carried_out(&answered) {
-        app.accounts.revoke_tokens(id).await?;
-        app.security.record(event);
+        app.accounts
+            .after_roles_changed(&origin.context(), admin.id, id, roles)
+            .await?;
     }
     Ok(to_response(answered))
 }
@@ -342,16 +330,17 @@ fn parse_email(email: &str) -> ApiResult<Email> {
     email.parse().map_err(|field| Problem::from(&field))
 }
 
-/// Answers a command that opens an account, from an anonymous caller or an administrator.
+/// Answers a command that opens an account, from an anonymous caller, or from an administrator in the request that is
+/// given with them.
 async fn open_account(
     app: &App,
     command: RegisterUser,
     password: &str,
-    by: Option<Admin>,
+    by: Option<(Admin, RequestContext)>,
     request: CommandRequest,
 ) -> ApiResult<Answered> {
     let id = command.id;
-    let opening = app
+    let mut opening = app
         .accounts
         .begin_opening(id, &command.email, password)
         .await?;
@@ -359,22 +348,42 @@ async fn open_account(
         move |user: &Versioned<User>| represent(id, user).created_at(format!("{BASE}/users/{id}"));
     let answered = match by {
         None => {
-            app.execute(command, Actor::Anonymous, request, accept)
+            app.try_execute(command, Actor::Anonymous, request, accept)
                 .await
         }
-        Some(by) => {
-            let command = by.gives(command);
-            app.execute(command, by.actor(), request, accept).await
+        Some((admin, context)) => {
+            opening = opening.by_admin(&context, admin.id, command.roles.clone());
+            let command = admin.gives(command);
+            app.try_execute(command, admin.actor(), request, accept)
+                .await
         }
     };
     opening.end(fate(&answered)).await;
-    answered
+    Ok(answered?)
 }
 
-fn fate(answered: &ApiResult<Answered>) -> Fate {
+fn fate(answered: &Result<Answered, CommandError>) -> Fate {
     match answered {
         Ok(answered) if carried_out(answered) => Fate::Opened,
-        Err(problem) if problem.status().is_server_error() => Fate::Unknown,
+        Err(error) if error.may_have_been_executed() => Fate::Unknown,
         Ok(_) | Err(_) => Fate::NotOpened,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_stays_only_where_its_user_may_exist() {
+        for (error, is_left_open) in [
+            (CommandError::KeyInUse, false),
+            (CommandError::Overloaded, false),
+            (CommandError::ShuttingDown, true),
+            (CommandError::Unavailable(None), true),
+        ] {
+            let fate = fate(&Err(error));
+            assert_eq!(fate == Fate::Unknown, is_left_open, "{fate:?}");
+        }
     }
 }

@@ -152,6 +152,7 @@ impl Shop {
         let keys = TokenKeys::from_pkcs8(&token_key).unwrap();
         let checkpoint_key = SigningKey::generate("shop").unwrap();
         let revocations = Revocations::new(pool.clone());
+        let erasures = Erasures::new(commands.clone());
         let security = SecurityLog::new(pool.clone());
         let read_models = ReadModels::new(pool.clone(), progress.clone());
         let outbox = Outbox::new(pool.clone(), feed.codec().clone());
@@ -166,6 +167,7 @@ impl Shop {
             guessing: Guessing::new(pool.clone()),
             security: security.clone(),
             revocations: revocations.clone(),
+            erasures: erasures.clone(),
             token_keys: keys.clone(),
             usage: usage.clone(),
             exports: Arc::clone(&exports),
@@ -177,7 +179,7 @@ impl Shop {
             api_keys: ApiKeys::new(pool.clone()),
             token_keys: keys.clone(),
             revocations: revocations.clone(),
-            erasures: Erasures::new(commands.clone()),
+            erasures,
             commands: commands.clone(),
         };
         let app = App::new(AppParts {

@@ -37,9 +37,6 @@ use crate::failure::Failure;
 use crate::site::core::Core;
 use crate::telemetry::metrics;
 
-/// Limits concurrent exports, because each of them uses database connections again and again.
-const EXPORTS_AT_ONCE: usize = 8;
-
 /// The parts of the role that are prepared before anything else is started.
 pub(super) struct ApiRole {
     port: ReservedPort,
@@ -137,6 +134,9 @@ impl ApiRole {
     }
 }
 
+/// Limits concurrent exports, because each of them uses database connections again and again.
+const EXPORTS_AT_ONCE: usize = 8;
+
 /// The parts that answer requests.
 struct Assembly {
     parts: AppParts,
@@ -175,6 +175,7 @@ impl Assembly {
             guessing: Guessing::new(pool.clone()),
             security: security.clone(),
             revocations: callers.revocations.clone(),
+            erasures: callers.erasures.clone(),
             token_keys: callers.token_keys.clone(),
             usage: usage.clone(),
             exports: Arc::clone(&exports),

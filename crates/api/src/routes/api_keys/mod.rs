@@ -8,9 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use daybook_accounts::ApiKeyRecord;
-use daybook_domain::StreamId;
 use daybook_identity::api_key::{self, ApiKeyError};
-use daybook_identity::security::Kind;
 use error_reporter::Report;
 use tracing::error;
 use utoipa_axum::routes;
@@ -56,12 +54,9 @@ async fn create_api_key(
     origin: RequestOrigin,
     Json { value: body, .. }: Json<ApiKeyBody>,
 ) -> ApiResult {
-    let maker = app.commands.load(StreamId::user(admin.id)).await?.state;
-    let held = maker.as_user().map(|user| user.roles.clone());
-    let new = body.into_key(admin.id, &held.unwrap_or_default(), app.now())?;
-    let (key, text) = api_key::create(&app.pool, new).await?;
-    let event = origin.context().event(Kind::ApiKeyCreated).about(admin.id);
-    app.security.record(event.of_api_key(key.id));
+    let held = app.accounts.roles(admin.id).await?;
+    let new = body.into_key(admin.id, &held, app.now())?;
+    let (key, text) = app.accounts.create_api_key(&origin.context(), new).await?;
     let location = format!("{BASE}/api-keys/{}", key.id);
     let made = MadeApiKeyAnswer::of(key, text);
     let headers = [
@@ -110,14 +105,11 @@ async fn revoke_api_key(
     origin: RequestOrigin,
     Id(id): Id<Uuid>,
 ) -> ApiResult {
-    let revoked = api_key::revoke(&app.pool, id).await;
-    let revoked = revoked?;
-    app.callers
-        .revocations
-        .note(revoked.ok_or_else(Problem::nothing_here)?);
-    let event = origin.context().event(Kind::ApiKeyRevoked).by(admin.id);
-    app.security.record(event.of_api_key(id));
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let context = origin.context();
+    match app.accounts.revoke_api_key(&context, admin.id, id).await? {
+        true => Ok(StatusCode::NO_CONTENT.into_response()),
+        false => Err(Problem::nothing_here()),
+    }
 }
 
 impl From<ApiKeyError> for Problem {

@@ -4,7 +4,6 @@ use axum::extract::State;
 use daybook_commands::{DeactivateUser, ReactivateUser};
 use daybook_domain::user::User;
 use daybook_domain::{UserId, Versioned};
-use daybook_identity::security::Kind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -48,14 +47,9 @@ pub(super) async fn deactivate_user(
         .await?;
     // Also when the answer is repeated: the client may repeat the request because this failed.
     if answered.answer.status == 200 {
-        app.accounts.shut_out(id).await?;
-        app.security.record(
-            origin
-                .context()
-                .event(Kind::Deactivated)
-                .about(id)
-                .by(admin.id),
-        );
+        app.accounts
+            .after_deactivation(&origin.context(), admin.id, id)
+            .await?;
     }
     Ok(to_response(answered))
 }
@@ -82,13 +76,8 @@ pub(super) async fn reactivate_user(
         .execute(command, admin.actor(), submission.request, accept)
         .await?;
     if carried_out(&answered) {
-        app.security.record(
-            origin
-                .context()
-                .event(Kind::Reactivated)
-                .about(id)
-                .by(admin.id),
-        );
+        app.accounts
+            .after_reactivation(&origin.context(), admin.id, id);
     }
     Ok(to_response(answered))
 }
