@@ -14,6 +14,7 @@ use daybook_bench::BenchError;
 use daybook_commands::{BusFault, CommandError};
 use daybook_edge::tls::TlsError;
 use daybook_history::past::MomentError;
+use daybook_history::trail::TrailError;
 use daybook_identity::oidc::OidcConfigError;
 use daybook_import::ImportError;
 use daybook_keys::KeyError;
@@ -33,6 +34,10 @@ use crate::site::schema::SchemaError;
 pub(crate) enum Failure {
     #[error("{0}")]
     Arguments(String),
+    /// What a command was to show.
+    #[error("{what}")]
+    NothingThere { what: String, remedy: &'static str },
+    /// A setting.
     #[error("{what} cannot be used")]
     Unusable {
         what: &'static str,
@@ -47,6 +52,17 @@ pub(crate) enum Failure {
     Process {
         what: &'static str,
         source: io::Error,
+    },
+    #[error("the process could not {what}")]
+    Write {
+        what: &'static str,
+        source: io::Error,
+    },
+    /// Nothing that was given is to blame.
+    #[error("the process could not {what}")]
+    Fault {
+        what: &'static str,
+        source: Box<dyn Error + Send + Sync>,
     },
     #[error("{what} was refused ({code})")]
     Refused { what: String, code: String },
@@ -90,6 +106,8 @@ pub(crate) enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Audit(#[from] AuditError),
+    #[error(transparent)]
+    Trail(#[from] TrailError),
     #[error("{flag} cannot be answered")]
     Moment {
         flag: &'static str,
@@ -111,6 +129,14 @@ impl Failure {
         move |source| Failure::Database { what, source }
     }
 
+    /// For `map_err` on writing a result as JSON.
+    pub(crate) fn json(source: serde_json::Error) -> Failure {
+        Failure::Fault {
+            what: "write its result as JSON",
+            source: source.into(),
+        }
+    }
+
     /// `daybook: <what is wrong>: <how to mend it>`
     pub(crate) fn line(&self) -> String {
         let mut what = self.to_string();
@@ -130,9 +156,14 @@ impl Failure {
     fn remedy(&self) -> Cow<'static, str> {
         let remedy = match self {
             Failure::Arguments(_) => "see `daybook --help`",
+            Failure::NothingThere { remedy, .. } => *remedy,
             Failure::Unusable { .. } => "mend its value; `daybook serve --help` has examples",
             Failure::Database { .. } => DATABASE_REMEDY,
             Failure::Process { .. } => "see the system's limits for this user (`ulimit -a`)",
+            Failure::Write { .. } => {
+                "see that the disk has room and that this user may write there"
+            }
+            Failure::Fault { .. } => "this is a fault of Daybook's own; report it",
             Failure::Refused { .. } => {
                 "the demo shop wants a database without a shop of its own in it; use another DATABASE_URL"
             }
@@ -156,6 +187,7 @@ impl Failure {
             Failure::Outbox(error) => error.remedy(),
             Failure::Store(error) => error.remedy(),
             Failure::Audit(error) => error.remedy(),
+            Failure::Trail(error) => error.remedy(),
             Failure::Moment { source, .. } => source.remedy(),
             Failure::Check(error) => error.remedy(),
             Failure::Projections(error) => error.remedy(),

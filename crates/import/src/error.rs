@@ -46,7 +46,8 @@ impl ImportError {
             ImportError::Columns(_) => {
                 "name the columns with --columns; `daybook import orders --help` lists the fields"
             }
-            ImportError::Dates(_) | ImportError::Numbers(_) => "nothing was imported",
+            ImportError::Dates(error) => error.remedy(),
+            ImportError::Numbers(error) => error.remedy(),
             ImportError::Rejects { .. } | ImportError::RejectsIsInput { .. } => {
                 "choose another file with --rejects, then run it again; what was imported is kept"
             }
@@ -57,7 +58,9 @@ impl ImportError {
             ImportError::Refused { .. } => {
                 "the shop's own rules do not allow it; correct it in the file, then run it again; what was imported is kept"
             }
-            ImportError::Panicked(_) => "see the system's limits for this user (`ulimit -a`)",
+            ImportError::Panicked(_) => {
+                "run it again; what was imported is kept, and the log above tells what to report"
+            }
         }
     }
 }

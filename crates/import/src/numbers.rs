@@ -42,10 +42,15 @@ pub(crate) struct MarkSurvey {
 /// Why a file's numbers cannot be read with certainty.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0} may have thousands or decimals after its mark, and so may every number of the file that has one; \
-     say which with --decimal-mark point or --decimal-mark comma"
+    "{0} may have thousands or decimals after its mark, and so may every number of the file that has one"
 )]
 pub struct AmbiguousMark(String);
+
+impl AmbiguousMark {
+    pub fn remedy(&self) -> &'static str {
+        "say which with --decimal-mark point or --decimal-mark comma; nothing was imported"
+    }
+}
 
 impl MarkSurvey {
     pub(crate) fn observe(&mut self, text: &str) {

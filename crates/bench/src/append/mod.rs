@@ -6,9 +6,7 @@ mod receive;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use daybook_commands::{
-    Answer, Command, CommandBus, CommandError, Context, IdempotencyKey, Refusal,
-};
+use daybook_commands::{Answer, Command, CommandBus, Context, IdempotencyKey, Refusal};
 use daybook_log::{Actor, Metadata, Position};
 use uuid::Uuid;
 
@@ -58,7 +56,7 @@ async fn execute<C: Command>(
     if keyed {
         return execute_keyed(bus, command, metadata, now).await;
     }
-    let sent = bus.send(command, metadata, now).await.map_err(failed)?;
+    let sent = bus.send(command, metadata, now).await?;
     match sent.outcome {
         Ok(_) => Ok(sent.position),
         Err(refusal) => Err(refused(refusal.code())),
@@ -96,18 +94,11 @@ async fn execute_keyed<C: Command>(
             person: None,
         }
     };
-    let answered = bus
-        .execute(command, context, respond)
-        .await
-        .map_err(failed)?;
+    let answered = bus.execute(command, context, respond).await?;
     match answered.answer.status {
         201 => Ok(answered.position),
         _ => Err(refused(&String::from_utf8_lossy(&answered.answer.body))),
     }
-}
-
-fn failed(error: CommandError) -> BenchError {
-    BenchError::new(format!("a command failed: {error}"))
 }
 
 fn refused(code: &str) -> BenchError {

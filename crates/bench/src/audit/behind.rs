@@ -63,7 +63,7 @@ impl Samples {
                     self.cover(&mut looks, size);
                 }
                 _ = turn.tick(), if !stop.is_cancelled() => {
-                    let head = feed.head().await.map_err(BenchError::new)?;
+                    let head = feed.head().await?;
                     let head = head.unsigned_abs();
                     let size = sealed.borrow().size();
                     if Instant::now() >= begins && head > size {

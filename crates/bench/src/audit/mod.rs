@@ -142,8 +142,7 @@ impl Bench<'_> {
         let began = Instant::now();
         let stop = CancellationToken::new();
         let report = verify::verify(self.options.clone(), &settings, |_, _| {}, &stop)
-            .await
-            .map_err(|error| BenchError::new(format!("the log was not verified: {error}")))?;
+            .await?;
         let took = began.elapsed().as_secs_f64();
         Ok((events as f64 / took, report.findings.is_empty()))
     }
@@ -158,7 +157,6 @@ impl Bench<'_> {
     }
 
     async fn head(&self) -> Result<Position, BenchError> {
-        let head = self.feed.head().await;
-        head.map_err(BenchError::new)
+        Ok(self.feed.head().await?)
     }
 }

@@ -35,7 +35,7 @@ impl Client for ProofClient {
         let position = (self.asked % self.events) as Position + 1;
         let proof = prove(&self.pool, position)
             .await
-            .map_err(|error| BenchError::new(format!("position {position}: {error}")))?;
+            .map_err(|source| BenchError::Proof { position, source })?;
         let proof =
             proof.ok_or_else(|| BenchError::new(format!("position {position} is not sealed")))?;
         serde_json::to_vec(&proof).map_err(BenchError::new)?;

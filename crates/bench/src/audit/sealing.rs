@@ -72,8 +72,7 @@ impl Running {
 
 /// How many events the newest checkpoint covers.
 pub(super) async fn sealed_size(pool: &PgPool) -> Result<u64, BenchError> {
-    let mut connection = pool.acquire().await.map_err(BenchError::new)?;
-    let newest = latest_checkpoint(&mut connection).await;
-    let newest = newest.map_err(BenchError::new)?;
+    let mut connection = pool.acquire().await?;
+    let newest = latest_checkpoint(&mut connection).await?;
     Ok(newest.map_or(0, |newest| newest.size))
 }

@@ -137,8 +137,7 @@ impl Bench<'_> {
     }
 
     async fn head(&self) -> Result<Position, BenchError> {
-        let head = self.feed.head().await;
-        head.map_err(BenchError::new)
+        Ok(self.feed.head().await?)
     }
 
     /// Waits until the projectors have caught up.
@@ -183,7 +182,7 @@ impl Bench<'_> {
         let took = began.elapsed().as_secs_f64();
         let (mut per_second, mut identical) = (f64::INFINITY, true);
         for (name, built) in results {
-            let built = built.map_err(|error| BenchError::new(format!("{name}: {error}")))?;
+            let built = built.map_err(|source| BenchError::Build { name, source })?;
             per_second = per_second.min(built.events_per_second);
             identical &= built.comparison.is_some_and(|found| found.is_identical());
         }

@@ -26,7 +26,7 @@ pub(super) async fn run(
 ) -> Result<f64, BenchError> {
     let mut replays = JoinSet::new();
     for projection in registry() {
-        let (feed, conn) = (feed.clone(), pool.acquire().await.map_err(failed)?.detach());
+        let (feed, conn) = (feed.clone(), pool.acquire().await?.detach());
         replays.spawn(replay(projection, feed, conn, head, duration));
     }
     let mut slowest = f64::INFINITY;
@@ -48,23 +48,18 @@ async fn replay(
     let schema: SchemaName = format!("{name}_one_by_one")
         .parse()
         .map_err(BenchError::new)?;
-    create(&mut conn, &*projection, &schema)
-        .await
-        .map_err(failed)?;
+    create(&mut conn, &*projection, &schema).await?;
     let target = Target::live(schema.clone());
     let advance = format!("update {schema}.checkpoint set position = $1");
 
     let (began, mut position) = (Instant::now(), 0);
     'time: while position < head {
-        let batch = feed
-            .read_after(position, READ_AT_ONCE)
-            .await
-            .map_err(BenchError::new)?;
+        let batch = feed.read_after(position, READ_AT_ONCE).await?;
         for event in &batch.events {
             if began.elapsed() >= duration {
                 break 'time;
             }
-            let mut transaction = conn.begin().await.map_err(failed)?;
+            let mut transaction = conn.begin().await?;
             let one = std::slice::from_ref(event);
             apply(
                 &*projection,
@@ -74,18 +69,20 @@ async fn replay(
                 &Skipped::default(),
             )
             .await
-            .map_err(BenchError::new)?;
+            .map_err(|error| BenchError::Build {
+                name,
+                source: error.into(),
+            })?;
             sqlx::query(&advance)
                 .bind(event.position)
                 .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
-            transaction.commit().await.map_err(failed)?;
+                .await?;
+            transaction.commit().await?;
             position = event.position;
         }
     }
     let per_second = position as f64 / began.elapsed().as_secs_f64();
-    drop_schema(&mut conn, &schema).await.map_err(failed)?;
+    drop_schema(&mut conn, &schema).await?;
     Ok(per_second)
 }
 
@@ -114,8 +111,4 @@ async fn drop_schema(conn: &mut PgConnection, schema: &SchemaName) -> Result<(),
         .execute(conn)
         .await?;
     Ok(())
-}
-
-fn failed(error: sqlx::Error) -> BenchError {
-    BenchError::new(error)
 }

@@ -178,10 +178,7 @@ fn print(summary: &Summary, json: bool) -> Result<(), Failure> {
         println!("{summary}");
         return Ok(());
     }
-    let json = serde_json::to_string_pretty(summary).map_err(|error| Failure::Process {
-        what: "write its summary",
-        source: error.into(),
-    })?;
+    let json = serde_json::to_string_pretty(summary).map_err(Failure::json)?;
     println!("{json}");
     Ok(())
 }

@@ -144,7 +144,7 @@ pub(crate) fn status(arguments: &[OsString], failure: &Failure) -> u8 {
 fn help_or_failure(error: &clap::Error) -> Result<(), Failure> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            error.print().map_err(|source| Failure::Process {
+            error.print().map_err(|source| Failure::Write {
                 what: "print its help",
                 source,
             })

@@ -6,11 +6,8 @@ use crate::failure::Failure;
 pub(crate) fn run() -> Result<(), Failure> {
     let document = daybook_api::openapi()
         .to_pretty_json()
-        .map_err(|source| Failure::Unusable {
-            what: "the OpenAPI document",
-            source: source.into(),
-        })?;
-    writeln!(std::io::stdout().lock(), "{document}").map_err(|source| Failure::Process {
+        .map_err(Failure::json)?;
+    writeln!(std::io::stdout().lock(), "{document}").map_err(|source| Failure::Write {
         what: "write to its output",
         source,
     })

@@ -67,10 +67,7 @@ impl Place {
         words: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         if self.json {
-            let text = serde_json::to_string_pretty(json).map_err(|source| Failure::Unusable {
-                what: "what there is to tell",
-                source: source.into(),
-            })?;
+            let text = serde_json::to_string_pretty(json).map_err(Failure::json)?;
             println!("{text}");
         } else {
             print!("{}", words());

@@ -96,7 +96,7 @@ async fn print(
             // The reader has closed the pipe (`| head`).
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
             Err(source) => {
-                return Err(Failure::Process {
+                return Err(Failure::Write {
                     what: "write to its output",
                     source,
                 });

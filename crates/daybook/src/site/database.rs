@@ -222,7 +222,7 @@ async fn private_server(
 async fn publish_urls(data: &Path, server: &str, migration: &str) -> Result<(), Failure> {
     fs::write(urls_file(data), format!("{server}\n{migration}\n"))
         .await
-        .map_err(|source| Failure::Process {
+        .map_err(|source| Failure::Write {
             what: "write to the data folder",
             source,
         })

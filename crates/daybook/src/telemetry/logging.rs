@@ -27,8 +27,8 @@ pub(crate) fn start(config: &LogConfig, otherwise: &str) -> Result<(), Failure> 
             .try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
     };
-    started.map_err(|source: TryInitError| Failure::Unusable {
-        what: "the log",
+    started.map_err(|source: TryInitError| Failure::Fault {
+        what: "start logging",
         source: source.into(),
     })
 }

@@ -33,9 +33,7 @@ impl MomentError {
         match self {
             MomentError::BeyondHead { .. } => "give a position up to that one",
             MomentError::InTheFuture => "give an instant that has passed, or a position",
-            MomentError::Log(_) => {
-                "see that PostgreSQL runs and that its log is clean, then try again"
-            }
+            MomentError::Log(error) => error.remedy(),
         }
     }
 }

@@ -43,6 +43,17 @@ pub enum TrailError {
     },
 }
 
+impl TrailError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            TrailError::Log(error) => error.remedy(),
+            TrailError::Query(error) => error.remedy(),
+            TrailError::Unshowable { .. } => "this is a fault of Daybook's own; report it",
+        }
+    }
+}
+
 impl Trail {
     pub fn new(feed: Feed, queries: TrailQueries) -> Trail {
         Trail { feed, queries }

@@ -74,19 +74,26 @@ pub(crate) struct DateSurvey {
 /// Why a file's dates cannot be read with certainty.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmbiguousDates {
-    #[error(
-        "{0} may be day/month or month/day, and so may every date of the file; \
-         say which with --date-format \"%d/%m/%Y %H:%M\" or \"%m/%d/%Y %H:%M\""
-    )]
+    #[error("{0} may be day/month or month/day, and so may every date of the file")]
     Either(String),
-    #[error(
-        "{day_first} has the day first and {month_first} the month; \
-         say which is right with --date-format, and the others are rejected"
-    )]
+    #[error("{day_first} has the day first and {month_first} the month")]
     Both {
         day_first: String,
         month_first: String,
     },
+}
+
+impl AmbiguousDates {
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            AmbiguousDates::Either(_) => {
+                "say which with --date-format \"%d/%m/%Y %H:%M\" or \"%m/%d/%Y %H:%M\"; nothing was imported"
+            }
+            AmbiguousDates::Both { .. } => {
+                "say which is right with --date-format, and the others are rejected; nothing was imported"
+            }
+        }
+    }
 }
 
 impl DateSurvey {

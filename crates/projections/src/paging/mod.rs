@@ -8,6 +8,8 @@
 mod cursor;
 mod keyset;
 
+use daybook_log::DATABASE_REMEDY;
+
 pub(crate) use self::{
     cursor::KeyKind,
     keyset::{Keyset, fetch_page},
@@ -63,4 +65,14 @@ pub enum QueryError {
     BadCursor,
     #[error("the read model could not be read")]
     Database(#[from] sqlx::Error),
+}
+
+impl QueryError {
+    /// How to mend it, for the line that an operator reads.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            QueryError::BadCursor => "begin again with the first page",
+            QueryError::Database(_) => DATABASE_REMEDY,
+        }
+    }
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::lines::printable;
+use super::not_in_the_log;
 use crate::cli::moment::{moment, position_at};
 use crate::cli::place::Place;
 use crate::failure::Failure;
@@ -64,7 +65,7 @@ async fn compare(
     }
     changes_between(feed, stream, from, to)
         .await?
-        .ok_or_else(|| Failure::Arguments(format!("{stream} has no events")))
+        .ok_or_else(|| not_in_the_log(format!("{stream} has no events")))
 }
 
 async fn position(

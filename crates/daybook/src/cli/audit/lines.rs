@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 
-use daybook_history::trail::{Entry, Trail, TrailError, Walk};
+use daybook_history::trail::{Entry, Trail, Walk};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::place::{Place, Site};
@@ -55,7 +55,7 @@ pub(super) async fn print(
             // The reader has closed the pipe (`| head`).
             Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
             Err(source) => {
-                return Err(Failure::Process {
+                return Err(Failure::Write {
                     what: "write to its output",
                     source,
                 });
@@ -92,18 +92,6 @@ fn write(out: &mut BufWriter<StdoutLock<'_>>, entry: &Entry, form: Form) -> io::
 /// Text from users must not control the terminal.
 pub(super) fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
-}
-
-impl From<TrailError> for Failure {
-    fn from(error: TrailError) -> Failure {
-        match error {
-            TrailError::Log(error) => Failure::Log(error),
-            error @ (TrailError::Query(_) | TrailError::Unshowable { .. }) => Failure::Unusable {
-                what: "the trail",
-                source: error.into(),
-            },
-        }
-    }
 }
 
 #[cfg(test)]

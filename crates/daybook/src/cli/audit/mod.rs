@@ -47,3 +47,10 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::AcceptRestored(arguments) => accept_restored::run(arguments),
     }
 }
+
+fn not_in_the_log(what: String) -> Failure {
+    Failure::NothingThere {
+        what,
+        remedy: "look it up with `daybook audit search`",
+    }
+}

@@ -3,6 +3,7 @@ use daybook_history::trail::{CauseKind, Entry};
 use daybook_log::Position;
 
 use super::lines::{printable, trail_of};
+use super::not_in_the_log;
 use crate::cli::place::Place;
 use crate::failure::Failure;
 
@@ -22,8 +23,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     place.run(|site, _stop| async move {
         let entry = trail_of(&site).await?.at(position).await?;
         let Some(entry) = entry else {
-            let what = format!("the log has no event at position {position}");
-            return Err(Failure::Arguments(what));
+            return Err(not_in_the_log(format!("the log has no event at position {position}")));
         };
         place.tell(&entry, || in_words(&entry))
     })

@@ -3,6 +3,7 @@ use daybook_domain::{AggregateType, StreamId};
 use uuid::Uuid;
 
 use super::lines::{Form, print, trail_of};
+use super::not_in_the_log;
 use crate::cli::place::Place;
 use crate::failure::Failure;
 
@@ -32,7 +33,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let walk = trail_of(&site).await?.walk_stream(stream, i64::MAX);
         let form = Form::of(place, Form::WithoutStream);
         match print(walk, form, usize::MAX, &stop).await? {
-            0 => Err(Failure::Arguments(format!("{stream} has no events"))),
+            0 => Err(not_in_the_log(format!("{stream} has no events"))),
             _ => Ok(()),
         }
     })

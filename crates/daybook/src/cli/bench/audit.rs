@@ -45,10 +45,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn measure(arguments: &Arguments, bench: scratch::Bench<'_>) -> Result<AuditReport, Failure> {
     let data = bench.data;
-    let signers =
-        || keys::checkpoint_signers(&data.folder, data.checkpoint_key()).map_err(BenchError::new);
-    // Makes the keys that are trusted.
-    signers()?;
+    let read = || keys::checkpoint_signers(&data.folder, data.checkpoint_key());
+    // Makes the keys that are trusted, or tells why it cannot.
+    read()?;
+    let signers = || read().map_err(BenchError::new);
     let bench = Bench {
         bus: &bench.core.bus,
         feed: &bench.core.feed,

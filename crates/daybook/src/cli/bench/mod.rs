@@ -60,10 +60,7 @@ fn print_line(name: &str, report: &Report) {
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(value).map_err(|source| Failure::Unusable {
-        what: "the report",
-        source: source.into(),
-    })?;
+    let json = serde_json::to_string_pretty(value).map_err(Failure::json)?;
     println!("{json}");
     Ok(())
 }

@@ -83,10 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .collect(),
     };
     if arguments.json {
-        let text = serde_json::to_string_pretty(&found).map_err(|source| Failure::Unusable {
-            what: "what there is to tell",
-            source: source.into(),
-        })?;
+        let text = serde_json::to_string_pretty(&found).map_err(Failure::json)?;
         println!("{text}");
     } else {
         print(&found);

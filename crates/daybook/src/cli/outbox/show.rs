@@ -33,8 +33,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let outbox = Outbox::new(site.database.pool.clone(), codec);
         let (message, content) = (outbox.find(id).await?, outbox.open(id).await?);
         let Some((message, content)) = message.zip(content) else {
-            let what = format!("the outbox has no message {id}");
-            return Err(Failure::Arguments(what));
+            return Err(Failure::NothingThere {
+                what: format!("the outbox has no message {id}"),
+                remedy: "look it up with `daybook outbox list`",
+            });
         };
         let shown = MessageDetails {
             message: message.into(),

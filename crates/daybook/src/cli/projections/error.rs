@@ -1,4 +1,4 @@
-use daybook_projections::StatusError;
+use daybook_projections::{QueryError, StatusError};
 use daybook_projections::operate::OperateError;
 use daybook_projections::rebuild::BuildError;
 use daybook_projections::registry::UnknownProjection;
@@ -14,6 +14,11 @@ pub(crate) enum ProjectionsError {
     Status(#[from] StatusError),
     #[error(transparent)]
     Operate(#[from] OperateError),
+    #[error("{what} failed")]
+    Query {
+        what: &'static str,
+        source: QueryError,
+    },
     #[error("{name} was not built")]
     NotBuilt {
         name: &'static str,
@@ -29,6 +34,7 @@ impl ProjectionsError {
             ProjectionsError::Unknown(error) => error.remedy(),
             ProjectionsError::Status(error) => error.remedy(),
             ProjectionsError::Operate(error) => error.remedy(),
+            ProjectionsError::Query { source, .. } => source.remedy(),
             ProjectionsError::NotBuilt { source, .. } => source.remedy(),
             ProjectionsError::Differs { .. } => {
                 "`daybook projections rebuild` makes them anew; keep what was shown, to find out why"

@@ -5,6 +5,7 @@ use daybook_projections::operate::{self, Action, DeadLetter};
 use daybook_projections::registry::projection;
 use daybook_projections::{Paging, QueryError};
 
+use super::ProjectionsError;
 use super::table::table;
 use crate::cli::place::Place;
 use crate::failure::Failure;
@@ -107,11 +108,5 @@ fn rest(shown: usize, total: i64) -> String {
 }
 
 fn failure(what: &'static str) -> impl FnOnce(QueryError) -> Failure {
-    move |error| match error {
-        QueryError::Database(source) => Failure::Database { what, source },
-        error @ QueryError::BadCursor => Failure::Unusable {
-            what,
-            source: error.into(),
-        },
-    }
+    move |source| ProjectionsError::Query { what, source }.into()
 }
