@@ -27,7 +27,7 @@ use crate::background_builds::BackgroundBuilds;
 use crate::cache::{AnswerCache, ProductCache};
 use crate::extract::{BodyLimits, CommandRequest, Waiting};
 use crate::gateway::cors::WebOrigin;
-use crate::gateway::{Gateway, Settings};
+use crate::gateway::{Gateway, GatewaySettings};
 use crate::problem::ApiResult;
 use crate::redis::Redis;
 
@@ -72,13 +72,13 @@ pub struct AppParts {
 
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
-    pub gateway: Settings,
+    pub gateway: GatewaySettings,
     /// The time within which a body must arrive; it is a part of the request's time.
     pub body_timeout: Duration,
     /// How long a query waits for `Daybook-Min-Position`.
     pub read_your_writes_timeout: Duration,
     pub body_limit: usize,
-    /// Of prices that name none.
+    /// The currency of prices that name none.
     pub currency: Currency,
     /// Origins whose pages may use the API.
     pub cors_origins: Vec<WebOrigin>,
@@ -87,17 +87,15 @@ pub struct HttpConfig {
 impl Default for HttpConfig {
     fn default() -> HttpConfig {
         HttpConfig {
-            gateway: Settings::default(),
+            gateway: GatewaySettings::default(),
             body_timeout: Duration::from_secs(8),
             read_your_writes_timeout: Duration::from_secs(2),
             body_limit: 64 * 1024,
-            currency: EUR.parse().unwrap_or_default(),
+            currency: Currency::EUR,
             cors_origins: Vec::new(),
         }
     }
 }
-
-const EUR: &str = "EUR";
 
 impl App {
     pub fn new(parts: AppParts) -> App {

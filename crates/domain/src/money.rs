@@ -22,6 +22,8 @@ pub struct Money {
 pub struct UnknownCurrency;
 
 impl Currency {
+    pub const EUR: Currency = Currency(Iso4217::EUR);
+
     pub fn code(self) -> &'static str {
         self.0.code()
     }

@@ -42,10 +42,10 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// `https`: a proxy before this server accepts requests over TLS.
-    pub(super) fn of(request: &Request, https: bool) -> Guard {
+    /// `is_behind_https`: a proxy before this server accepts requests over TLS.
+    pub(super) fn of(request: &Request, is_behind_https: bool) -> Guard {
         Guard {
-            is_secure: https || request.extensions().get::<OverTls>().is_some(),
+            is_secure: is_behind_https || request.extensions().get::<OverTls>().is_some(),
             is_private: request.headers().contains_key(AUTHORIZATION)
                 || !request.method().is_safe(),
         }

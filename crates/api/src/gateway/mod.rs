@@ -36,7 +36,7 @@ use self::rate_limit::{AdmittedRequest, RateLimiter, Verdict};
 pub use self::request_id::RequestId;
 pub use self::room::Capacity;
 use self::room::Room;
-pub use self::settings::Settings;
+pub use self::settings::GatewaySettings;
 use crate::redis::Redis;
 
 /// The prefix of all paths of the API.
@@ -54,18 +54,18 @@ struct Inner {
     rate_limiter: Option<RateLimiter>,
     trusted_proxies: TrustedProxies,
     request_timeout: std::time::Duration,
-    https: bool,
+    is_behind_https: bool,
 }
 
 impl Gateway {
-    pub fn new(settings: &Settings, redis: Option<Redis>) -> Gateway {
-        let limiter = || RateLimiter::new(&settings.limits, redis);
+    pub fn new(settings: &GatewaySettings, redis: Option<Redis>) -> Gateway {
+        let limiter = |limits| RateLimiter::new(limits, redis);
         Gateway(Arc::new(Inner {
             rooms: settings.capacity.map(Room::new),
-            rate_limiter: settings.rate_limits.then(limiter),
+            rate_limiter: settings.limits.as_ref().map(limiter),
             trusted_proxies: settings.trusted_proxies.clone(),
             request_timeout: settings.request_timeout,
-            https: settings.https,
+            is_behind_https: settings.is_behind_https,
         }))
     }
 
@@ -91,7 +91,7 @@ impl Gateway {
     }
 
     fn guard(&self, request: &Request) -> Guard {
-        Guard::of(request, self.0.https)
+        Guard::of(request, self.0.is_behind_https)
     }
 
     /// `counting` as in [`Classes::of`].
@@ -181,11 +181,11 @@ mod tests {
 
     use super::*;
 
-    fn front(config: &Settings) -> Front {
+    fn front(config: &GatewaySettings) -> Front {
         Gateway::new(config, None).before(Classes::default())
     }
 
-    async fn ask(config: Settings, path: &str) -> (u16, HeaderMap, Value) {
+    async fn ask(config: GatewaySettings, path: &str) -> (u16, HeaderMap, Value) {
         let router = Router::new()
             .route(
                 "/api/v1/panic",
@@ -211,7 +211,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_answered_and_reveals_nothing() {
-        let (status, headers, body) = ask(Settings::default(), "/api/v1/panic").await;
+        let (status, headers, body) = ask(GatewaySettings::default(), "/api/v1/panic").await;
         assert_eq!(
             (status, body["code"].as_str()),
             (500, Some("internal-error"))
@@ -223,9 +223,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_has_its_time() {
-        let config = Settings {
+        let config = GatewaySettings {
             request_timeout: Duration::from_millis(20),
-            ..Settings::default()
+            ..GatewaySettings::default()
         };
         let (status, headers, body) = ask(config, "/api/v1/never").await;
         assert_eq!((status, body["code"].as_str()), (503, Some("timeout")));
@@ -234,13 +234,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_house_says_so_but_not_to_operators() {
-        let config = Settings {
+        let config = GatewaySettings {
             capacity: ByClass::all(Capacity {
                 running: 0,
                 waiting: 0,
                 patience: Duration::ZERO,
             }),
-            ..Settings::default()
+            ..GatewaySettings::default()
         };
         let (status, headers, body) = ask(config.clone(), "/api/v1/fine").await;
         assert_eq!((status, body["code"].as_str()), (503, Some("overloaded")));
@@ -250,14 +250,14 @@ mod tests {
 
     #[tokio::test]
     async fn room_is_given_back_whatever_happens() {
-        let config = Settings {
+        let config = GatewaySettings {
             capacity: ByClass::all(Capacity {
                 running: 1,
                 waiting: 0,
                 patience: Duration::ZERO,
             }),
             request_timeout: Duration::from_millis(20),
-            ..Settings::default()
+            ..GatewaySettings::default()
         };
         let state = front(&config);
         let router = Router::new()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use daybook_api::app::HttpConfig;
-use daybook_api::gateway::Settings;
+use daybook_api::gateway::GatewaySettings;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -270,7 +270,7 @@ async fn deliveries(shop: &Shop, count: i64) -> String {
 async fn any_number_of_events_is_streamed_beyond_a_requests_time() {
     let time = Duration::from_secs(2);
     let shop = Shop::open_with(HttpConfig {
-        gateway: Settings {
+        gateway: GatewaySettings {
             request_timeout: time,
             ..without_rate_limits().gateway
         },

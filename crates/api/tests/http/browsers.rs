@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::extract::ConnectInfo;
 use axum::http::Method;
 use daybook_api::app::HttpConfig;
-use daybook_api::gateway::Settings;
+use daybook_api::gateway::GatewaySettings;
 use daybook_edge::OverTls;
 use serde_json::json;
 
@@ -226,9 +226,9 @@ async fn browsers_are_told_to_keep_to_tls_where_there_is_tls() {
     let over_tls = plain.get("products").extension(OverTls).await;
     assert_eq!(over_tls.header(hsts), "max-age=31536000; includeSubDomains");
     let behind = Shop::open_with(HttpConfig {
-        gateway: Settings {
-            https: true,
-            ..Settings::default()
+        gateway: GatewaySettings {
+            is_behind_https: true,
+            ..GatewaySettings::default()
         },
         ..HttpConfig::default()
     })

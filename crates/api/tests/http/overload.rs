@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use daybook_api::gateway::{ByClass, Capacity, Classes, Gateway, Settings, gateway};
+use daybook_api::gateway::{ByClass, Capacity, Classes, Gateway, GatewaySettings, gateway};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use reqwest::{Client, Method};
@@ -43,11 +43,11 @@ async fn pass(State((gate, entered)): State<Gate>) -> &'static str {
 impl Site {
     async fn open(capacity: Capacity) -> Site {
         recorder();
-        let config = Settings {
+        let config = GatewaySettings {
             capacity: ByClass::all(capacity),
             request_timeout: FOREVER,
-            rate_limits: false,
-            ..Settings::default()
+            limits: None,
+            ..GatewaySettings::default()
         };
         let gate = Arc::new(Semaphore::new(0));
         let (entering, entered) = unbounded_channel();

@@ -12,7 +12,7 @@ use daybook_api::app::HttpConfig;
 use daybook_api::auth::layers::limit_caller;
 use daybook_api::auth::{Caller, Known};
 use daybook_api::gateway::rate_limit::{Allowance, RateLimits};
-use daybook_api::gateway::{ByClass, Class, Counting, Gateway, Settings, gateway};
+use daybook_api::gateway::{ByClass, Class, Counting, Gateway, GatewaySettings, gateway};
 use daybook_api::redis::Redis;
 use daybook_domain::UserId;
 use daybook_domain::user::Role;
@@ -35,17 +35,17 @@ fn limited(by_address: u32, by_principal: u32) -> HttpConfig {
     }
 }
 
-fn limits(by_address: u32, by_principal: u32) -> Settings {
+fn limits(by_address: u32, by_principal: u32) -> GatewaySettings {
     let allowance = |requests: u32| Allowance {
         requests: requests.try_into().unwrap(),
         window: Duration::from_secs(1_000_000),
     };
-    Settings {
-        limits: RateLimits {
+    GatewaySettings {
+        limits: Some(RateLimits {
             by_address: ByClass::all(allowance(by_address)),
             by_principal: ByClass::all(allowance(by_principal)),
-        },
-        ..Settings::default()
+        }),
+        ..GatewaySettings::default()
     }
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn from(address: &str) -> ConnectInfo<SocketAddr> {
 }
 
 /// The gateway of one of several servers, before routes that need no database.
-fn server(http: &Settings, redis: &Redis) -> Router {
+fn server(http: &GatewaySettings, redis: &Redis) -> Router {
     let state = Gateway::new(http, Some(redis.clone()));
     let signs_in = (
         Method::POST,

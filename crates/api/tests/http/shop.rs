@@ -11,7 +11,7 @@ use daybook_accounts::erasure::Erasures;
 use daybook_accounts::{Accounts, AccountsParts};
 use daybook_api::app::{App, AppParts, HttpConfig};
 use daybook_api::auth::Callers;
-use daybook_api::gateway::Settings;
+use daybook_api::gateway::GatewaySettings;
 use daybook_api::redis::Redis;
 use daybook_api::router;
 use daybook_audit::{Sealer, SealerConfig, SigningKey};
@@ -78,9 +78,9 @@ impl Drop for Shop {
 /// Tests send more requests than anybody may.
 pub(crate) fn without_rate_limits() -> HttpConfig {
     HttpConfig {
-        gateway: Settings {
-            rate_limits: false,
-            ..Settings::default()
+        gateway: GatewaySettings {
+            limits: None,
+            ..GatewaySettings::default()
         },
         ..HttpConfig::default()
     }

@@ -30,9 +30,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let over_tls = arguments.server.edge.is_over_tls();
     runtime::run(&arguments.server.log, |stop| {
-        serve::serve(&arguments.server, stop, |address, accounts| {
+        serve::serve(&arguments.server, stop, |address, sign_ins| {
             // The shop is open even if nobody reads what we print.
-            if let Err(error) = welcome::print(address, over_tls, accounts) {
+            if let Err(error) = welcome::print(address, over_tls, sign_ins) {
                 warn!(%error, "could not print where the shop is");
             }
         })

@@ -8,7 +8,8 @@ use daybook_accounts::erasure::Erasures;
 use daybook_accounts::{Accounts, AccountsParts, ForgottenPasswords};
 use daybook_api::app::{App, AppParts, HttpConfig};
 use daybook_api::auth::Callers;
-use daybook_api::gateway::Settings;
+use daybook_api::gateway::GatewaySettings;
+use daybook_api::gateway::rate_limit::RateLimits;
 use daybook_api::redis::Redis;
 use daybook_api::router;
 use daybook_edge::Edge;
@@ -35,35 +36,23 @@ use super::tasks::Tasks;
 use crate::config::ServerConfig;
 use crate::failure::Failure;
 use crate::site::core::Core;
-use crate::telemetry::metrics;
 
 /// The parts of the role that are prepared before anything else is started.
 pub(super) struct ApiRole {
     port: ReservedPort,
+    /// `None` if the server speaks plain HTTP.
     certificate: Option<Arc<Certificate>>,
-    recorder: Option<PrometheusHandle>,
 }
 
 impl ApiRole {
-    /// Binds the port. Connections are not accepted yet.
-    pub(super) fn reserve(config: &ServerConfig) -> Result<ApiRole, Failure> {
-        Ok(ApiRole {
-            port: ReservedPort::bind(config.listen)?,
-            certificate: None,
-            recorder: None,
-        })
-    }
-
-    pub(super) fn read_certificate(&mut self, config: &ServerConfig) -> Result<(), Failure> {
+    /// Reads the certificate, if one is configured. Connections are not accepted yet.
+    pub(super) fn of(port: ReservedPort, config: &ServerConfig) -> Result<ApiRole, Failure> {
         let (certificate, key) = (&config.edge.tls_cert, &config.edge.tls_key);
-        if let Some(files) = CertificateFiles::of(certificate.as_deref(), key.as_deref())? {
-            self.certificate = Some(Arc::new(Certificate::open(files)?));
-        }
-        Ok(())
-    }
-
-    pub(super) fn begin_to_count(&mut self) {
-        self.recorder = metrics::install();
+        let certificate = match CertificateFiles::of(certificate.as_deref(), key.as_deref())? {
+            Some(files) => Some(Arc::new(Certificate::open(files)?)),
+            None => None,
+        };
+        Ok(ApiRole { port, certificate })
     }
 
     /// Creates what a new shop needs, then answers requests until `stop`, and those that were accepted by then.
@@ -72,6 +61,7 @@ impl ApiRole {
         server: &Server<'_>,
         core: &Core,
         erasures: Erasures,
+        recorder: Option<PrometheusHandle>,
         stop: CancellationToken,
         opened: impl FnOnce(SocketAddr, &SignIns),
     ) -> Result<(), Failure> {
@@ -85,20 +75,14 @@ impl ApiRole {
             warn!("rate limits are off: everybody may send as many requests as they like");
         }
         let preparing = first_start::prepare(config, database, master_key, core);
-        let Some(accounts) = stop.run_until_cancelled(preparing).await else {
+        let Some(sign_ins) = stop.run_until_cancelled(preparing).await else {
             return Ok(());
         };
-        let accounts = accounts?;
+        let sign_ins = sign_ins?;
         let sharing = Sharing::start(config, database, master_key).await?;
         let progress = ProgressTracker::default();
-        let Assembly { parts, forgotten } = Assembly::of(
-            server,
-            core,
-            erasures,
-            &progress,
-            sharing.redis(),
-            self.recorder,
-        )?;
+        let Assembly { parts, forgotten } =
+            Assembly::of(server, core, erasures, &progress, sharing.redis(), recorder)?;
         let listener = self.port.listen()?;
         let address = listener
             .local_addr()
@@ -117,7 +101,7 @@ impl ApiRole {
         );
 
         info!(%address, "serving");
-        opened(address, &accounts);
+        opened(address, &sign_ins);
         // Before waiting for requests: a client that watches a build would never end on its own.
         let closing = async {
             stop.cancelled().await;
@@ -217,11 +201,11 @@ fn edge(config: &ServerConfig, certificate: Option<Arc<Certificate>>) -> Edge {
 
 fn http(config: &ServerConfig) -> HttpConfig {
     HttpConfig {
-        gateway: Settings {
-            rate_limits: config.rate_limits.is_on(),
+        gateway: GatewaySettings {
             trusted_proxies: config.trusted_proxies.clone(),
-            https: config.edge.is_behind_https(),
-            ..Settings::default()
+            limits: config.rate_limits.is_on().then(RateLimits::default),
+            is_behind_https: config.edge.is_behind_https(),
+            ..GatewaySettings::default()
         },
         currency: config.currency,
         cors_origins: config.edge.cors_origins(),

@@ -36,15 +36,15 @@ pub(super) async fn prepare(
     master_key: &MasterKey,
     core: &Core,
 ) -> Result<SignIns, Failure> {
-    let mut accounts = SignIns::default();
+    let mut sign_ins = SignIns::default();
     let has_demo = database.is_private() && config.demo.is_on();
     if let Some((email, password)) = config.admin()? {
         ensure_admin(&core.bus, &database.pool, email, password).await?;
-        accounts.admin = Some((email.to_owned(), None));
+        sign_ins.admin = Some((email.to_owned(), None));
     } else if has_demo {
         let (email, password) = (seed::DEMO_ADMIN, master_key.demo_password("admin"));
         ensure_admin(&core.bus, &database.pool, email, password.expose_secret()).await?;
-        accounts.admin = Some((email.to_owned(), Some(password)));
+        sign_ins.admin = Some((email.to_owned(), Some(password)));
     }
     if has_demo {
         let password = master_key.demo_password("customers");
@@ -55,10 +55,10 @@ pub(super) async fn prepare(
                 products = seeded.products,
                 customers = seeded.customers,
                 orders = seeded.orders,
-                "laid out the demo shop"
+                "created the demo shop"
             );
         }
-        accounts.customers = Some((seed::customers(&database.pool).await?, password));
+        sign_ins.customers = Some((seed::customers(&database.pool).await?, password));
     }
-    Ok(accounts)
+    Ok(sign_ins)
 }

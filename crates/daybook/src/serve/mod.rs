@@ -22,6 +22,7 @@ use daybook_accounts::erasure::{self, Erasures};
 use daybook_audit::CheckpointStore;
 use daybook_keys::MasterKey;
 use error_reporter::Report;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -30,35 +31,38 @@ use self::api::ApiRole;
 pub(crate) use self::first_start::SignIns;
 use self::forgetting::Forgetting;
 pub(crate) use self::listener::ListenError;
+use self::listener::ReservedPort;
 use self::sealer::{PreparedSealer, Sealing};
 use crate::config::{Role, ServerConfig};
 use crate::failure::Failure;
 use crate::site::core::Core;
 use crate::site::database::{Database, IfRunning};
 use crate::site::{restored, schema};
+use crate::telemetry::metrics;
 
 /// Between two attempts at comparing the log with what was exported.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until `stop`, then answers the accepted requests and returns. Calls `opened` with the address and the
-/// accounts once requests can be sent.
+/// sign-ins once requests can be sent.
 pub(crate) async fn serve(
     config: &ServerConfig,
     stop: CancellationToken,
     opened: impl FnOnce(SocketAddr, &SignIns),
 ) -> Result<(), Failure> {
     // Reports configuration errors that can be seen without the database before touching the database.
-    let mut api = match config.has(Role::Api) {
-        true => Some(ApiRole::reserve(config)?),
+    let port = match config.has(Role::Api) {
+        true => Some(ReservedPort::bind(config.listen)?),
         false => None,
     };
     config.admin()?;
     config.oidc.config()?;
     first_start::refuse_weak_secrets(config)?;
     sharing::client(config)?;
-    if let Some(api) = &mut api {
-        api.read_certificate(config)?;
-    }
+    let api = match port {
+        Some(port) => Some(ApiRole::of(port, config)?),
+        None => None,
+    };
     let master_key = MasterKey::obtain(&config.data.folder, config.data.master_key())?;
     let store = CheckpointStore::open(&config.data.checkpoints())?;
     let database = Database::open(&config.database, &config.data, IfRunning::Refuse).await?;
@@ -95,7 +99,7 @@ struct Server<'a> {
 impl Server<'_> {
     async fn run(
         &self,
-        mut api: Option<ApiRole>,
+        api: Option<ApiRole>,
         stop: CancellationToken,
         opened: impl FnOnce(SocketAddr, &SignIns),
     ) -> Result<(), Failure> {
@@ -108,10 +112,11 @@ impl Server<'_> {
             Some(ready) => ready?,
             None => return Ok(()),
         }
-        if let Some(api) = &mut api {
-            // Must be called before any metric is recorded.
-            api.begin_to_count();
-        }
+        // Must be installed before any metric is recorded.
+        let recorder = match api.is_some() {
+            true => metrics::install(),
+            false => None,
+        };
         let sealing = match self.config.has(Role::Sealer) {
             true => Some(PreparedSealer::of(self)?),
             false => None,
@@ -121,7 +126,7 @@ impl Server<'_> {
         let stop = stop_on(&stop, &broken);
         let examining = self.examine_later_instances(&stop);
         let serving = async {
-            let served = self.serve(core, api, sealing, &stop, opened).await;
+            let served = self.serve(core, api, recorder, sealing, &stop, opened).await;
             stop.cancel();
             served
         };
@@ -133,16 +138,17 @@ impl Server<'_> {
         &self,
         core: Core,
         api: Option<ApiRole>,
+        recorder: Option<PrometheusHandle>,
         sealing: Option<PreparedSealer>,
         stop: &CancellationToken,
         opened: impl FnOnce(SocketAddr, &SignIns),
     ) -> Result<(), Failure> {
         let feed = core.feed.clone();
         let sealing = sealing.map(Sealing::start);
-        // Persons whom a restored database has brought back must be erased before anything is served.
+        // Persons who are back in a restored database must be erased before anything is served.
         let repeating = erasure::repeat(&core.bus, self.store);
         let served = match stop.run_until_cancelled(repeating).await {
-            Some(Ok(_)) => self.work(&core, api, stop.clone(), opened).await,
+            Some(Ok(_)) => self.work(&core, api, recorder, stop.clone(), opened).await,
             Some(Err(error)) => Err(error.into()),
             None => Ok(()),
         };
@@ -188,6 +194,7 @@ impl Server<'_> {
         &self,
         core: &Core,
         api: Option<ApiRole>,
+        recorder: Option<PrometheusHandle>,
         stop: CancellationToken,
         opened: impl FnOnce(SocketAddr, &SignIns),
     ) -> Result<(), Failure> {
@@ -198,9 +205,12 @@ impl Server<'_> {
             .has(Role::Projector)
             .then(|| projector::start(self.database, core));
         let served = match api {
-            Some(api) => api.serve(self, core, erasures, stop, opened).await,
+            Some(api) => {
+                api.serve(self, core, erasures, recorder, stop, opened)
+                    .await
+            }
             None => {
-                info!(roles = ?self.config.roles, "at work");
+                info!(roles = ?self.config.roles, "started without the role api");
                 stop.cancelled().await;
                 Ok(())
             }

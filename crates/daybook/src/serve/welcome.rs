@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use super::SignIns;
 
 /// Prints to stdout, where nothing else goes: credentials do not belong in a log.
-pub(crate) fn print(address: SocketAddr, over_tls: bool, accounts: &SignIns) -> io::Result<()> {
+pub(crate) fn print(address: SocketAddr, over_tls: bool, sign_ins: &SignIns) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let scheme = if over_tls { "https" } else { "http" };
     let base = format!("{scheme}://{}", reachable(address));
@@ -16,13 +16,13 @@ pub(crate) fn print(address: SocketAddr, over_tls: bool, accounts: &SignIns) -> 
     writeln!(out, "  API         {base}/api/v1")?;
     writeln!(out, "  Reference   {base}/docs")?;
     writeln!(out, "  Health      {base}/readyz")?;
-    if let Some((email, password)) = &accounts.admin {
+    if let Some((email, password)) = &sign_ins.admin {
         let password = password
             .as_ref()
             .map_or("the one you set", |password| password.expose_secret());
         writeln!(out, "  Admin       {email}  password: {password}")?;
     }
-    if let Some((emails, password)) = &accounts.customers {
+    if let Some((emails, password)) = &sign_ins.customers {
         for email in emails {
             writeln!(
                 out,
