@@ -18,10 +18,9 @@ use crate::extract::Json;
 use crate::problem::{ApiResult, Problem};
 
 pub(super) fn router() -> Routes<App> {
-    // Neither appends events. But the document has always promised the position of some.
     Routes::new()
-        .open_to(Access::Anyone, Effect::AppendsGuarded, routes!(begin))
-        .open_to(Access::Anyone, Effect::AppendsGuarded, routes!(finish))
+        .open_to(Access::Anyone, Effect::ChangesGuarded, routes!(begin))
+        .open_to(Access::Anyone, Effect::ChangesGuarded, routes!(finish))
 }
 
 #[derive(Deserialize, ToSchema)]

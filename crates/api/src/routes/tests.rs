@@ -19,8 +19,8 @@ use crate::openapi;
 const OTHERS: [(&str, &str, Effect); 22] = [
     ("POST", "/users/login", Effect::SignsIn),
     ("POST", "/users/refresh", Effect::SignsIn),
-    ("POST", "/users/oidc/begin", Effect::AppendsGuarded),
-    ("POST", "/users/oidc/finish", Effect::AppendsGuarded),
+    ("POST", "/users/oidc/begin", Effect::ChangesGuarded),
+    ("POST", "/users/oidc/finish", Effect::ChangesGuarded),
     ("POST", "/users/email-verification", Effect::AppendsGuarded),
     (
         "POST",
