@@ -7,6 +7,7 @@ use daybook_audit::store::exporter;
 use daybook_audit::{CheckpointStore, Sealed, Sealer, SealerConfig, SealerState, VerifierKey};
 use daybook_keys as keys;
 use daybook_log::Feed;
+use error_reporter::Report;
 use metrics::{describe_gauge, gauge};
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -18,7 +19,8 @@ use super::Server;
 use super::background::Background;
 use crate::failure::Failure;
 
-/// Reading the log, writing the tree, listening, and asking what the tree was when it is exported.
+/// Reading the log, writing the tree, listening, and asking what the tree was when it is exported. Two more leave the pool
+/// for as long as this process seals: that of the lease, and the one over which the log is read.
 const CONNECTIONS: u32 = 3;
 
 /// How long sealing may delay the end of the process.
@@ -161,7 +163,7 @@ impl Observer {
                 "the older signing keys have signed for the last time"
             ),
             Ok(Err(error)) => error!(
-                error = &error as &dyn std::error::Error,
+                error = %Report::new(&error),
                 "older signing keys could not be removed from keys/checkpoint.key"
             ),
             Err(error) => error!(%error, "removing older signing keys did not end cleanly"),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use daybook_private_postgres::{PrivateServer, StopMode};
+use error_reporter::Report;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -39,7 +40,11 @@ async fn keep_running(mut server: PrivateServer, stop: CancellationToken) {
         }
         error!("the private PostgreSQL has ended, starting it again");
         if let Err(error) = server.restart().await {
-            error!(%error, remedy = %error.remedy(), "the private PostgreSQL does not start");
+            error!(
+                error = %Report::new(&error),
+                remedy = %error.remedy(),
+                "the private PostgreSQL does not start"
+            );
             tokio::time::sleep(PAUSE).await;
         }
     }

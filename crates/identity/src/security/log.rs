@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use error_reporter::Report;
 use metrics::{counter, describe_counter};
 use sqlx::types::Json;
 use sqlx::{PgPool, query, query_scalar};
@@ -132,11 +133,15 @@ impl SecurityLog {
                 Ok(()) => break,
                 Err(error) if is_refusal(&error) || stop.is_cancelled() => {
                     counter!(DROPPED).increment(events.len() as u64);
+                    let error = Report::new(&error);
                     error!(%error, events = events.len(), "security events could not be written");
                     break;
                 }
                 Err(error) => {
-                    warn!(%error, "security events have to wait for the database");
+                    warn!(
+                        error = %Report::new(&error),
+                        "security events have to wait for the database"
+                    );
                     let _ = stop.run_until_cancelled(sleep(PAUSE)).await;
                 }
             }

@@ -163,7 +163,11 @@ impl RecordedBuild<'_> {
             .record(name, Uuid::now_v7(), ActionKind::Finished, &outcome)
             .await;
         if let Err(error) = recorded {
-            tracing::warn!(%error, projection = name, "could not record how a build ended");
+            tracing::warn!(
+                error = %error_reporter::Report::new(&error),
+                projection = name,
+                "could not record how a build ended"
+            );
         }
     }
 

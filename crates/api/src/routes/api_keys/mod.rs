@@ -89,8 +89,7 @@ async fn list_api_keys(
     responses((status = 200, description = "The key", body = ApiKeyRecord)),
 )]
 async fn get_api_key(State(app): State<App>, _: Admin, Id(id): Id<Uuid>) -> ApiResult {
-    let found = api_key::get(&app.pool, id).await;
-    let key = found?;
+    let key = api_key::get(&app.pool, id).await?;
     json(&ApiKeyRecord::from(key.ok_or_else(Problem::nothing_here)?))
 }
 

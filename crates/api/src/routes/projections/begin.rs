@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use daybook_projections::operate::{self, Instruction};
 use daybook_projections::projection::Projection;
 use daybook_projections::rebuild::{Anew, BuildError, BuildProgress, Builder, Built, Purpose};
+use error_reporter::Report;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -60,8 +61,8 @@ pub(super) async fn begin_rebuild(
 ) -> ApiResult {
     let reason = optional_reason(body.value.reason.as_deref())?;
     let dry_run = body.value.dry_run;
-    let order = Instruction::new(operator(admin), reason);
-    begin(&app, projection, order, Work::Rebuild { dry_run }).await
+    let instruction = Instruction::new(operator(admin), reason);
+    begin(&app, projection, instruction, Work::Rebuild { dry_run }).await
 }
 
 /// Makes a read model anew aside and compares it with the live one.
@@ -80,8 +81,8 @@ pub(super) async fn begin_verification(
     Named(projection): Named,
     body: Json<ReasonBody>,
 ) -> ApiResult {
-    let order = Instruction::new(operator(admin), body.value.reason()?);
-    begin(&app, projection, order, Work::Verify).await
+    let instruction = Instruction::new(operator(admin), body.value.reason()?);
+    begin(&app, projection, instruction, Work::Verify).await
 }
 
 /// Switches the version back in that the last rebuild replaced, brought up to date.
@@ -100,8 +101,8 @@ pub(super) async fn begin_rollback(
     Named(projection): Named,
     body: Json<ReasonBody>,
 ) -> ApiResult {
-    let order = Instruction::new(operator(admin), body.value.reason()?);
-    begin(&app, projection, order, Work::Rollback).await
+    let instruction = Instruction::new(operator(admin), body.value.reason()?);
+    begin(&app, projection, instruction, Work::Rollback).await
 }
 
 #[derive(Clone, Copy)]
@@ -115,18 +116,19 @@ enum Work {
 async fn begin(
     app: &App,
     projection: Arc<dyn Projection>,
-    order: Instruction,
+    instruction: Instruction,
     work: Work,
 ) -> ApiResult {
     let name = projection.name();
     operate::may_begin(&app.pool, &*projection, work.purpose())
         .await
         .map_err(of_build)?;
-    let id = order.id;
-    let builder = format!("{} pid-{}", order.operator, std::process::id());
+    let id = instruction.id;
+    let builder = format!("{} pid-{}", instruction.operator, std::process::id());
     let builder = Builder::new(app.feed.clone(), app.pool.clone(), builder);
     let begun = app.builds.start(name, id, |stop| async move {
-        work.carry_out(&builder, projection, &order, &stop).await;
+        work.carry_out(&builder, projection, &instruction, &stop)
+            .await;
     });
     if !begun {
         return Err(being_built());
@@ -151,18 +153,19 @@ impl Work {
         self,
         builder: &Builder,
         projection: Arc<dyn Projection>,
-        order: &Instruction,
+        instruction: &Instruction,
         stop: &CancellationToken,
     ) {
         let report = |_: &BuildProgress| {};
         let projections = std::slice::from_ref(&projection);
         let results = match self {
             Work::Rebuild { dry_run } => {
-                operate::rebuild(builder, projections, dry_run, order, &report, stop).await
+                operate::rebuild(builder, projections, dry_run, instruction, &report, stop).await
             }
-            Work::Verify => operate::verify(builder, projections, order, &report, stop).await,
+            Work::Verify => operate::verify(builder, projections, instruction, &report, stop).await,
             Work::Rollback => {
-                let result = operate::rollback(builder, &projection, order, &report, stop).await;
+                let result =
+                    operate::rollback(builder, &projection, instruction, &report, stop).await;
                 vec![(projection.name(), result)]
             }
         };
@@ -182,7 +185,7 @@ fn log(projection: &'static str, result: Result<Built, BuildError>) {
         ),
         Err(error) => warn!(
             projection,
-            error = &error as &dyn std::error::Error,
+            error = %Report::new(&error),
             "a read model was not built"
         ),
     }

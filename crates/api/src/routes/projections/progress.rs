@@ -76,9 +76,9 @@ pub(super) async fn watch(
 ) -> ApiResult {
     let name = projection.name();
     if let Some(id) = query.build {
-        let known = outcome(&app.pool, name, id).await;
+        let recorded = outcome(&app.pool, name, id).await?.is_some();
         // A build is recorded a moment after its id was answered.
-        let known = known?.is_some() || app.builds.has(id);
+        let known = recorded || app.builds.has(id);
         if !known {
             return Err(Problem::not_found(
                 "No build of this projection has this id.",
@@ -171,8 +171,7 @@ impl Watching {
         let Some(id) = self.build else {
             return Ok(false);
         };
-        let found = outcome(&self.app.pool, self.name, id).await;
-        let found = found?;
+        let found = outcome(&self.app.pool, self.name, id).await?;
         Ok(found.flatten().is_some())
     }
 

@@ -3,6 +3,8 @@
 use axum::http::StatusCode;
 use daybook_projections::operate::{InvalidReason, OperateError};
 use daybook_projections::rebuild::BuildError;
+use error_reporter::Report;
+use tracing::error;
 
 use crate::problem::Problem;
 
@@ -24,7 +26,7 @@ impl From<OperateError> for Problem {
                 error.into()
             }
             OperateError::Build(error) => {
-                tracing::error!(%error, "a read model could not be operated");
+                error!(error = %Report::new(&error), "a read model could not be operated");
                 Problem::internal()
             }
             OperateError::Status(error) => error.into(),

@@ -1,5 +1,6 @@
 //! A projector at rest: at an event that cannot be projected, or because an operator paused it.
 
+use error_reporter::Report;
 use tracing::{debug, info};
 
 use super::{Worker, WorkerError};
@@ -33,7 +34,11 @@ impl Worker {
             }
             let measured = measure::standstill(&self.pool, self.name(), checkpoint.position);
             if let Err(error) = measured.await {
-                debug!(%error, projection = self.name(), "could not measure the lag");
+                debug!(
+                    error = %Report::new(&error),
+                    projection = self.name(),
+                    "could not measure the lag"
+                );
             }
             self.wait_for_operator().await;
         }
