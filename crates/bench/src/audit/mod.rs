@@ -141,8 +141,7 @@ impl Bench<'_> {
         };
         let began = Instant::now();
         let stop = CancellationToken::new();
-        let report = verify::verify(self.options.clone(), &settings, |_, _| {}, &stop)
-            .await?;
+        let report = verify::verify(self.options.clone(), &settings, |_, _| {}, &stop).await?;
         let took = began.elapsed().as_secs_f64();
         Ok((events as f64 / took, report.findings.is_empty()))
     }

@@ -37,7 +37,7 @@ pub(crate) use self::{
     checkpoint::RATE_SECONDS,
     operation::announce_operation,
 };
-use self::{operation::Heard, worker::Worker};
+use self::{operation::WorkerSignals, worker::Worker};
 use crate::{measure, projection::Projection, registry::registry};
 
 /// Who may write to a read model, by its name.
@@ -66,7 +66,7 @@ pub async fn run_projections(
     let holder: Arc<str> = config.holder().into();
     let config = Arc::new(config);
     let mut wake = Wake::new(feed.clone(), config.poll_interval);
-    let heard = Heard::of(&mut wake);
+    let signals = WorkerSignals::of(&mut wake);
     let mut tasks = JoinSet::new();
     for projection in projections {
         let worker = Worker::new(
@@ -75,7 +75,7 @@ pub async fn run_projections(
             pool.clone(),
             Arc::clone(&config),
             Arc::clone(&holder),
-            heard.clone(),
+            signals.clone(),
             shutdown.clone(),
         );
         tasks.spawn(keep_running(worker, shutdown.clone()));

@@ -9,16 +9,16 @@ const OPERATION_CHANNEL: &str = "daybook_operation";
 
 /// What a worker hears.
 #[derive(Clone)]
-pub(super) struct Heard {
+pub(super) struct WorkerSignals {
     /// Changes when the log may have grown.
     pub(super) head: watch::Receiver<Position>,
     /// Changes when an operator may have done something.
     pub(super) operations: watch::Receiver<()>,
 }
 
-impl Heard {
-    pub(super) fn of(wake: &mut Wake) -> Heard {
-        Heard {
+impl WorkerSignals {
+    pub(super) fn of(wake: &mut Wake) -> WorkerSignals {
+        WorkerSignals {
             head: wake.head(),
             operations: wake.also(OPERATION_CHANNEL),
         }

@@ -9,7 +9,7 @@ use daybook_audit::{Agreement, CheckpointStore, SignedCheckpoint, agreement, lat
 use serde::Serialize;
 use sqlx::PgPool;
 
-use crate::cli::place::{Place, Site, operator};
+use crate::cli::open_shop::{DatabaseArguments, OpenShop, operator};
 use crate::failure::Failure;
 
 /// Continue from a restored backup that lacks events whose checkpoints were exported
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 #[derive(Serialize)]
@@ -44,20 +44,24 @@ struct Outcome {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let place = arguments.place.clone();
-    place.run(|site, _| async move {
-        let store = CheckpointStore::open(&site.data.checkpoints())?;
-        let outcome = accept(&site, &store, &arguments.reason).await?;
-        arguments.place.tell(&outcome, || in_words(&outcome))
+    let database = arguments.database.clone();
+    database.run(|shop, _| async move {
+        let store = CheckpointStore::open(&shop.data.checkpoints())?;
+        let outcome = accept(&shop, &store, &arguments.reason).await?;
+        arguments.database.tell(&outcome, || in_words(&outcome))
     })
 }
 
-async fn accept(site: &Site, store: &CheckpointStore, reason: &str) -> Result<Outcome, Failure> {
-    let pool = site.database.worker_pool(1);
+async fn accept(
+    shop: &OpenShop,
+    store: &CheckpointStore,
+    reason: &str,
+) -> Result<Outcome, Failure> {
+    let pool = shop.database.worker_pool(1);
     let exported = exported(store).await?;
     let greatest = exported.iter().flatten().map(SignedCheckpoint::size).max();
     let mut outcome = Outcome {
-        head: site.blind_feed().head().await?,
+        head: shop.blind_feed().head().await?,
         agreed_size: greatest.unwrap_or(0),
         abandoned_size: None,
         abandoned: 0,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::lines::printable;
 use super::not_in_the_log;
 use crate::cli::moment::{moment, position_at};
-use crate::cli::place::Place;
+use crate::cli::open_shop::DatabaseArguments;
 use crate::failure::Failure;
 
 /// Show what changed about one thing between two moments, field by field
@@ -35,19 +35,19 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MOMENT", value_parser = moment)]
     to: Option<Moment>,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let stream = StreamId::new(arguments.aggregate_type, arguments.id);
-    let place = &arguments.place;
-    place.run(|site, stop| async move {
-        let feed = site.looking_feed().await?;
+    let database = &arguments.database;
+    database.run(|shop, stop| async move {
+        let feed = shop.looking_feed().await?;
         let compared = tokio::select! {
             compared = compare(&feed, stream, arguments) => compared?,
             () = stop.cancelled() => return Err(Failure::Interrupted),
         };
-        place.tell(&compared, || in_words(&compared))
+        database.tell(&compared, || in_words(&compared))
     })
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 use daybook_history::trail::{Entry, Trail, Walk};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::place::{Place, Site};
+use crate::cli::open_shop::{DatabaseArguments, OpenShop};
 use crate::failure::Failure;
 
 /// How entries are printed.
@@ -19,15 +19,15 @@ pub(super) enum Form {
 }
 
 impl Form {
-    pub(super) fn of(place: &Place, in_words: Form) -> Form {
-        if place.json { Form::Json } else { in_words }
+    pub(super) fn of(database: &DatabaseArguments, in_words: Form) -> Form {
+        if database.json { Form::Json } else { in_words }
     }
 }
 
 /// The trail of this database. Personal data is decrypted if its key still exists.
-pub(super) async fn trail_of(site: &Site) -> Result<Trail, Failure> {
-    let feed = site.looking_feed().await?;
-    Ok(Trail::new(feed, site.read_models().trail().clone()))
+pub(super) async fn trail_of(shop: &OpenShop) -> Result<Trail, Failure> {
+    let feed = shop.looking_feed().await?;
+    Ok(Trail::new(feed, shop.read_models().trail().clone()))
 }
 
 /// Prints everything that `walk` reads, up to `limit` entries; returns how many.

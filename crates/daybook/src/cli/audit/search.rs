@@ -8,7 +8,7 @@ use daybook_projections::trail::{NAME, TrailOrder};
 use uuid::Uuid;
 
 use super::lines::{Form, print, trail_of};
-use crate::cli::place::{Place, Site};
+use crate::cli::open_shop::{DatabaseArguments, OpenShop};
 use crate::failure::Failure;
 
 /// Find events in all streams that match everything that is given
@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -62,16 +62,16 @@ enum Order {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let place = &arguments.place;
-    place.run(|site, stop| async move {
-        tell_if_behind(&site).await?;
-        let trail = trail_of(&site).await?;
+    let database = &arguments.database;
+    database.run(|shop, stop| async move {
+        tell_if_behind(&shop).await?;
+        let trail = trail_of(&shop).await?;
         let order = match arguments.order {
             Order::Asc => TrailOrder::OldestFirst,
             Order::Desc => TrailOrder::NewestFirst,
         };
         let search = trail.search(&arguments.criteria(), order, None).await?;
-        let form = Form::of(place, Form::WithStream);
+        let form = Form::of(database, Form::WithStream);
         let limit = arguments.limit.unwrap_or(usize::MAX);
         print(search.walk(), form, limit, &stop).await?;
         Ok(())
@@ -79,8 +79,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Only a server updates the read model.
-async fn tell_if_behind(site: &Site) -> Result<(), Failure> {
-    let status = status_of(&site.database.pool, &site.blind_feed(), NAME).await?;
+async fn tell_if_behind(shop: &OpenShop) -> Result<(), Failure> {
+    let status = status_of(&shop.database.pool, &shop.blind_feed(), NAME).await?;
     if let Some(behind) = status
         .map(|status| status.lag_events)
         .filter(|lag| *lag > 0)

@@ -4,7 +4,7 @@ use daybook_log::Position;
 
 use super::lines::{printable, trail_of};
 use super::not_in_the_log;
-use crate::cli::place::Place;
+use crate::cli::open_shop::DatabaseArguments;
 use crate::failure::Failure;
 
 /// Show everything about one event
@@ -14,18 +14,20 @@ pub(crate) struct Arguments {
     #[arg(value_parser = clap::value_parser!(i64).range(1..))]
     position: Position,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let position = arguments.position;
-    let place = &arguments.place;
-    place.run(|site, _stop| async move {
-        let entry = trail_of(&site).await?.at(position).await?;
+    let database = &arguments.database;
+    database.run(|shop, _stop| async move {
+        let entry = trail_of(&shop).await?.at(position).await?;
         let Some(entry) = entry else {
-            return Err(not_in_the_log(format!("the log has no event at position {position}")));
+            return Err(not_in_the_log(format!(
+                "the log has no event at position {position}"
+            )));
         };
-        place.tell(&entry, || in_words(&entry))
+        database.tell(&entry, || in_words(&entry))
     })
 }
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::lines::{Form, print, trail_of};
 use super::not_in_the_log;
-use crate::cli::place::Place;
+use crate::cli::open_shop::DatabaseArguments;
 use crate::failure::Failure;
 
 /// Show what happened to one thing, the oldest first
@@ -23,15 +23,15 @@ pub(crate) struct Arguments {
     /// Its id, as in the API's answers; a stock has its product's id
     id: Uuid,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let stream = StreamId::new(arguments.aggregate_type, arguments.id);
-    let place = &arguments.place;
-    place.run(|site, stop| async move {
-        let walk = trail_of(&site).await?.walk_stream(stream, i64::MAX);
-        let form = Form::of(place, Form::WithoutStream);
+    let database = &arguments.database;
+    database.run(|shop, stop| async move {
+        let walk = trail_of(&shop).await?.walk_stream(stream, i64::MAX);
+        let form = Form::of(database, Form::WithoutStream);
         match print(walk, form, usize::MAX, &stop).await? {
             0 => Err(not_in_the_log(format!("{stream} has no events"))),
             _ => Ok(()),

@@ -5,7 +5,7 @@ use daybook_audit::{
     CheckpointError, NoteError, SignedCheckpoint, VerifierKey, checkpoints_after, latest_checkpoint,
 };
 
-use crate::cli::place::Site;
+use crate::cli::open_shop::OpenShop;
 use crate::failure::Failure;
 
 /// How many of the log's first checkpoints are searched for one by a trusted key.
@@ -14,7 +14,7 @@ const OLDEST: i64 = 16;
 /// The key that signed the newest checkpoints, if the only finding is that it is not trusted. It may be a new key of
 /// the shop, or anybody's.
 pub(super) async fn unknown_key(
-    site: &Site,
+    shop: &OpenShop,
     settings: &Settings,
     report: &Report,
 ) -> Result<Option<String>, Failure> {
@@ -24,7 +24,7 @@ pub(super) async fn unknown_key(
     if report.is_whole() || !only_untrusted {
         return Ok(None);
     }
-    let stored = stored(site).await?;
+    let stored = stored(shop).await?;
     let is_trusted = |note: &String| SignedCheckpoint::open(note, &settings.trusted).is_ok();
     if report.checkpoints.is_empty() && !stored.iter().any(is_trusted) {
         return Ok(None);
@@ -43,8 +43,8 @@ pub(super) async fn unknown_key(
 }
 
 /// The newest note of the database, followed by the oldest ones.
-async fn stored(site: &Site) -> Result<Vec<String>, Failure> {
-    let pool = site.database.worker_pool(1);
+async fn stored(shop: &OpenShop) -> Result<Vec<String>, Failure> {
+    let pool = shop.database.worker_pool(1);
     let read = async {
         let what = "reading the checkpoints of the database";
         let mut connection = pool.acquire().await.map_err(Failure::database(what))?;

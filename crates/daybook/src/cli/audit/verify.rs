@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::CheckError;
 use super::trusted::Trusted;
 use super::unknown_key::unknown_key;
-use crate::cli::place::Place;
+use crate::cli::open_shop::DatabaseArguments;
 use crate::failure::Failure;
 use crate::progress::TerminalProgress;
 
@@ -39,21 +39,21 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    arguments.place.run(|site, stop| async move {
-        let store = CheckpointStore::open(&site.data.checkpoints())?;
+    arguments.database.run(|shop, stop| async move {
+        let store = CheckpointStore::open(&shop.data.checkpoints())?;
         let settings = Settings {
-            trusted: arguments.trusted.keys(&site.data)?,
+            trusted: arguments.trusted.keys(&shop.data)?,
             external: external(arguments, &store).await?,
             store: Some(store.clone()),
             jobs: jobs(arguments.jobs),
         };
         let told = TerminalProgress::new();
         told.begin("verifying", "events", 0);
-        let server = site.database.server.clone();
+        let server = shop.database.server.clone();
         let progress = move |read, total| told.reach(read, total);
         let report = verify(server, &settings, progress, &stop).await;
         let report = report.map_err(|error| match error {
@@ -63,11 +63,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let told = VerifyReport {
             whole: report.is_whole(),
             outside: settings.external.len(),
-            unknown_key: unknown_key(&site, &settings, &report).await?,
+            unknown_key: unknown_key(&shop, &settings, &report).await?,
             report: &report,
         };
         let place = store.location();
-        arguments.place.tell(&told, || in_words(&told, place))?;
+        arguments.database.tell(&told, || in_words(&told, place))?;
         match told.unknown_key {
             _ if told.whole => Ok(()),
             Some(key) => Err(CheckError::KeyUnknown { key }.into()),

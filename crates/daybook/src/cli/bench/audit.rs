@@ -7,7 +7,7 @@ use daybook_bench::audit::{AuditReport, Bench};
 use daybook_keys as keys;
 
 use super::print_line;
-use super::scratch::{self, Measurement};
+use super::scratch::{Measurement, ScratchBench};
 use crate::failure::Failure;
 
 /// The connections of the sealer, and of the clients that request proofs.
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         .run(async |bench| measure(&arguments, bench).await, print)
 }
 
-async fn measure(arguments: &Arguments, bench: scratch::Bench<'_>) -> Result<AuditReport, Failure> {
+async fn measure(arguments: &Arguments, bench: ScratchBench<'_>) -> Result<AuditReport, Failure> {
     let data = bench.data;
     let read = || keys::checkpoint_signers(&data.folder, data.checkpoint_key());
     // Makes the keys that are trusted, or tells why it cannot.

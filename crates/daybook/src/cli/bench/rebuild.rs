@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use daybook_bench::rebuild::{Bench, RebuildReport};
 
-use super::scratch::{self, Measurement};
+use super::scratch::{Measurement, ScratchBench};
 use crate::failure::Failure;
 use crate::progress::TerminalProgress;
 
@@ -45,10 +45,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         .run(async |bench| measure(&arguments, bench).await, print)
 }
 
-async fn measure(
-    arguments: &Arguments,
-    bench: scratch::Bench<'_>,
-) -> Result<RebuildReport, Failure> {
+async fn measure(arguments: &Arguments, bench: ScratchBench<'_>) -> Result<RebuildReport, Failure> {
     let mut environment = vec![("DAYBOOK_DATA", bench.folder.as_os_str().to_owned())];
     if let Some(url) = arguments.measurement.database_url() {
         environment.push(("DATABASE_URL", url.into()));

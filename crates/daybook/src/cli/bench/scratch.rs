@@ -35,7 +35,7 @@ impl Measurement {
     /// Runs `measure`, and then prints its result: as JSON, or in words.
     pub(super) fn run<R: Serialize>(
         &self,
-        measure: impl AsyncFnOnce(Bench<'_>) -> Result<R, Failure>,
+        measure: impl AsyncFnOnce(ScratchBench<'_>) -> Result<R, Failure>,
         print: impl FnOnce(&R),
     ) -> Result<(), Failure> {
         runtime::run_quietly(&self.log, |stop| async move {
@@ -61,7 +61,7 @@ pub(super) struct Scratch {
 }
 
 /// The parts of this process that are measured, and the folder for its files.
-pub(super) struct Bench<'a> {
+pub(super) struct ScratchBench<'a> {
     pub(super) database: &'a Database,
     pub(super) core: &'a Core,
     pub(super) folder: &'a Path,
@@ -73,7 +73,7 @@ pub(super) async fn on_scratch<T>(
     database: &DatabaseConfig,
     data: &DataConfig,
     stop: CancellationToken,
-    measure: impl AsyncFnOnce(Bench<'_>) -> Result<T, Failure>,
+    measure: impl AsyncFnOnce(ScratchBench<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let scratch = Scratch::new(database, data);
     let measured = in_database(database, &scratch.data, stop, measure).await;
@@ -85,14 +85,14 @@ async fn in_database<T>(
     database: &DatabaseConfig,
     data: &DataConfig,
     stop: CancellationToken,
-    measure: impl AsyncFnOnce(Bench<'_>) -> Result<T, Failure>,
+    measure: impl AsyncFnOnce(ScratchBench<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let master_key = MasterKey::obtain(&data.folder, data.master_key())?;
     let database = Database::open(database, data, IfRunning::Refuse).await?;
     let measured = async {
         schema::ready(&database).await?;
         let core = Core::start(&database, &master_key).await?;
-        let bench = Bench {
+        let bench = ScratchBench {
             database: &database,
             core: &core,
             folder: &data.folder,

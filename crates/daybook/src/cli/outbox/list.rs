@@ -4,7 +4,7 @@ use daybook_processes::outbox::{MessageSummary, Outbox};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::cli::place::Place;
+use crate::cli::open_shop::DatabaseArguments;
 use crate::cli::projections::table::table;
 use crate::failure::Failure;
 
@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
     limit: i64,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 /// A message without its content, as it is printed.
@@ -31,14 +31,14 @@ pub(super) struct MessageRow {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let place = &arguments.place;
-    place.run(|site, _stop| async move {
+    let database = &arguments.database;
+    database.run(|shop, _stop| async move {
         // No content is decrypted, so the master key is not needed.
-        let codec = site.blind_feed().codec().clone();
-        let outbox = Outbox::new(site.database.pool.clone(), codec);
+        let codec = shop.blind_feed().codec().clone();
+        let outbox = Outbox::new(shop.database.pool.clone(), codec);
         let waiting = outbox.waiting(arguments.limit).await?;
         let told: Vec<MessageRow> = waiting.into_iter().map(MessageRow::from).collect();
-        place.tell(&told, || in_words(&told))
+        database.tell(&told, || in_words(&told))
     })
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::list::MessageRow;
-use crate::cli::place::Place;
+use crate::cli::open_shop::DatabaseArguments;
 use crate::failure::Failure;
 
 /// Show one message with its content, secrets included
@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     /// Its id, as `daybook outbox list` shows it
     id: Uuid,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 #[derive(Serialize)]
@@ -27,10 +27,10 @@ struct MessageDetails {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (id, place) = (arguments.id, &arguments.place);
-    place.run(|site, _stop| async move {
-        let codec = site.looking_feed().await?.codec().clone();
-        let outbox = Outbox::new(site.database.pool.clone(), codec);
+    let (id, database) = (arguments.id, &arguments.database);
+    database.run(|shop, _stop| async move {
+        let codec = shop.looking_feed().await?.codec().clone();
+        let outbox = Outbox::new(shop.database.pool.clone(), codec);
         let (message, content) = (outbox.find(id).await?, outbox.open(id).await?);
         let Some((message, content)) = message.zip(content) else {
             return Err(Failure::NothingThere {
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             message: message.into(),
             content,
         };
-        place.tell(&shown, || in_words(&shown))
+        database.tell(&shown, || in_words(&shown))
     })
 }
 

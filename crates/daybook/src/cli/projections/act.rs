@@ -9,7 +9,7 @@ use daybook_projections::projection::Projection;
 use daybook_projections::registry::projection;
 use daybook_projections::status_of;
 
-use crate::cli::place::{Place, Site, operator};
+use crate::cli::open_shop::{DatabaseArguments, OpenShop, operator};
 use crate::failure::Failure;
 
 /// Pause a projector: its read model stays as it is and is still answered from, until it is resumed
@@ -64,7 +64,7 @@ pub(crate) struct SkipArguments {
     #[arg(long)]
     reason: Reason,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 #[derive(Args, Debug)]
@@ -75,30 +75,30 @@ struct Target {
     #[arg(long)]
     reason: Option<Reason>,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 pub(super) fn pause(arguments: PauseArguments) -> Result<(), Failure> {
     arguments
         .target
-        .act("is paused", async |site, projection, reason| {
-            operate::pause(&site.database.pool, projection, &operator(), reason).await
+        .act("is paused", async |shop, projection, reason| {
+            operate::pause(&shop.database.pool, projection, &operator(), reason).await
         })
 }
 
 pub(super) fn resume(arguments: ResumeArguments) -> Result<(), Failure> {
     arguments
         .target
-        .act("goes on", async |site, projection, reason| {
-            operate::resume(&site.database.pool, projection, &operator(), reason).await
+        .act("goes on", async |shop, projection, reason| {
+            operate::resume(&shop.database.pool, projection, &operator(), reason).await
         })
 }
 
 pub(super) fn retry(arguments: RetryArguments) -> Result<(), Failure> {
     arguments
         .target
-        .act("tries again", async |site, projection, reason| {
-            operate::retry(&site.database.pool, projection, &operator(), reason).await
+        .act("tries again", async |shop, projection, reason| {
+            operate::retry(&shop.database.pool, projection, &operator(), reason).await
         })
 }
 
@@ -111,8 +111,8 @@ pub(super) fn reset(arguments: ResetArguments) -> Result<(), Failure> {
     }
     arguments.target.act(
         "is empty and starts from the first event",
-        async |site, projection, reason| {
-            operate::reset(&site.database.pool, projection, &operator(), reason).await
+        async |shop, projection, reason| {
+            operate::reset(&shop.database.pool, projection, &operator(), reason).await
         },
     )
 }
@@ -122,16 +122,16 @@ pub(super) fn skip(arguments: SkipArguments) -> Result<(), Failure> {
         name,
         position,
         reason,
-        place,
+        database,
     } = arguments;
     let target = Target {
         name,
         reason: Some(reason.clone()),
-        place,
+        database,
     };
-    target.act("skips that event", async move |site, projection, _| {
+    target.act("skips that event", async move |shop, projection, _| {
         operate::skip(
-            &site.database.pool,
+            &shop.database.pool,
             projection,
             position,
             &operator(),
@@ -146,16 +146,16 @@ impl Target {
     fn act(
         self,
         done: &str,
-        action: impl AsyncFn(&Site, &dyn Projection, Option<&Reason>) -> Result<(), OperateError>,
+        action: impl AsyncFn(&OpenShop, &dyn Projection, Option<&Reason>) -> Result<(), OperateError>,
     ) -> Result<(), Failure> {
         let projection: Arc<dyn Projection> = projection(&self.name)?;
-        self.place.run(|site, _stop| {
+        self.database.run(|shop, _stop| {
             let (target, projection) = (&self, &projection);
             async move {
-                action(&site, &**projection, target.reason.as_ref()).await?;
+                action(&shop, &**projection, target.reason.as_ref()).await?;
                 let name = projection.name();
-                let found = status_of(&site.database.pool, &site.blind_feed(), name).await?;
-                target.place.tell(&found, || {
+                let found = status_of(&shop.database.pool, &shop.blind_feed(), name).await?;
+                target.database.tell(&found, || {
                     let position = found.as_ref().map_or(0, |status| status.position);
                     format!("{name} {done}, at position {position}.\n")
                 })

@@ -1,7 +1,7 @@
-use daybook_projections::{QueryError, StatusError};
 use daybook_projections::operate::OperateError;
 use daybook_projections::rebuild::BuildError;
 use daybook_projections::registry::UnknownProjection;
+use daybook_projections::{QueryError, StatusError};
 
 use crate::failure::Failure;
 

@@ -13,7 +13,7 @@ use daybook_projections::schema::SchemaName;
 use super::ProjectionsError;
 use super::report::{Reporter, Verdict, tell_as_of, tell_results, tell_rollback};
 use crate::cli::moment::{moment, position_at};
-use crate::cli::place::{Place, Site, operator};
+use crate::cli::open_shop::{DatabaseArguments, OpenShop, operator};
 use crate::failure::Failure;
 
 /// Build read models anew beside the live ones, compare them, and switch them in.
@@ -45,7 +45,7 @@ pub(crate) struct RebuildArguments {
     #[arg(long)]
     reason: Option<Reason>,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 /// Build read models anew and compare them with the live ones, row by row.
@@ -57,7 +57,7 @@ pub(crate) struct VerifyArguments {
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 /// Switch back to the version that the last rebuild replaced, after bringing it up to date
@@ -69,7 +69,7 @@ pub(crate) struct RollbackArguments {
     #[arg(long)]
     reason: Option<Reason>,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 #[derive(Args, Debug)]
@@ -109,57 +109,57 @@ pub(super) fn run_rebuild(arguments: RebuildArguments) -> Result<(), Failure> {
         };
         return run_as_of(&arguments, projection, as_of, into);
     }
-    let (place, order) = (
-        &arguments.place,
+    let (database, instruction) = (
+        &arguments.database,
         Instruction::new(operator(), arguments.reason),
     );
-    place.run(|site, stop| async move {
-        let builder = builder(&site).await?;
+    database.run(|shop, stop| async move {
+        let builder = builder(&shop).await?;
         let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
         let results = operate::rebuild(
             &builder,
             &projections,
             arguments.dry_run,
-            &order,
+            &instruction,
             &report,
             &stop,
         )
         .await;
         reporter.finish();
-        tell_results(place, &results)?;
+        tell_results(database, &results)?;
         conclude(results, arguments.dry_run)
     })
 }
 
 pub(super) fn run_verify(arguments: VerifyArguments) -> Result<(), Failure> {
     let projections = arguments.which.projections()?;
-    let (place, order) = (&arguments.place, Instruction::new(operator(), None));
-    place.run(|site, stop| async move {
-        let builder = builder(&site).await?;
+    let (database, instruction) = (&arguments.database, Instruction::new(operator(), None));
+    database.run(|shop, stop| async move {
+        let builder = builder(&shop).await?;
         let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
-        let results = operate::verify(&builder, &projections, &order, &report, &stop).await;
+        let results = operate::verify(&builder, &projections, &instruction, &report, &stop).await;
         reporter.finish();
-        tell_results(place, &results)?;
+        tell_results(database, &results)?;
         conclude(results, true)
     })
 }
 
 pub(super) fn run_rollback(arguments: RollbackArguments) -> Result<(), Failure> {
     let projection = projection(&arguments.name)?;
-    let (place, order) = (
-        &arguments.place,
+    let (database, instruction) = (
+        &arguments.database,
         Instruction::new(operator(), arguments.reason),
     );
-    place.run(|site, stop| async move {
-        let builder = builder(&site).await?;
+    database.run(|shop, stop| async move {
+        let builder = builder(&shop).await?;
         let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
-        let result = operate::rollback(&builder, &projection, &order, &report, &stop).await;
+        let result = operate::rollback(&builder, &projection, &instruction, &report, &stop).await;
         reporter.finish();
         let built = result.map_err(|error| failed(projection.name(), error))?;
-        tell_rollback(place, &built)
+        tell_rollback(database, &built)
     })
 }
 
@@ -169,28 +169,34 @@ fn run_as_of(
     as_of: Moment,
     schema: &SchemaName,
 ) -> Result<(), Failure> {
-    let order = Instruction::new(operator(), arguments.reason.clone());
-    let place = &arguments.place;
-    place.run(|site, stop| async move {
-        let builder = builder(&site).await?;
+    let instruction = Instruction::new(operator(), arguments.reason.clone());
+    let database = &arguments.database;
+    database.run(|shop, stop| async move {
+        let builder = builder(&shop).await?;
         let position = position_at(&builder.feed, "--as-of", as_of).await?;
         let reporter = Reporter::new();
         let report = |progress: &_| reporter.report(progress);
         let result = operate::build_as_of(
-            &builder, projection, position, schema, &order, &report, &stop,
+            &builder,
+            projection,
+            position,
+            schema,
+            &instruction,
+            &report,
+            &stop,
         )
         .await;
         reporter.finish();
         let built = result.map_err(|error| failed(projection.name(), error))?;
-        tell_as_of(place, &**projection, &built, schema)
+        tell_as_of(database, &**projection, &built, schema)
     })
 }
 
-async fn builder(site: &Site) -> Result<Builder, Failure> {
+async fn builder(shop: &OpenShop) -> Result<Builder, Failure> {
     let name = format!("{} pid-{}", operator(), std::process::id());
-    let mut builder = Builder::new(site.feed().await?, site.database.pool.clone(), name);
+    let mut builder = Builder::new(shop.feed().await?, shop.database.pool.clone(), name);
     // One connection for each part, and three more.
-    builder.pool = site.database.worker_pool(builder.parts as u32 + 3);
+    builder.pool = shop.database.worker_pool(builder.parts as u32 + 3);
     Ok(builder)
 }
 

@@ -7,7 +7,7 @@ use daybook_projections::{Paging, QueryError};
 
 use super::ProjectionsError;
 use super::table::table;
-use crate::cli::place::Place;
+use crate::cli::open_shop::DatabaseArguments;
 use crate::failure::Failure;
 
 /// List the events that a projection skips, by position
@@ -18,7 +18,7 @@ pub(crate) struct DeadLettersArguments {
     #[command(flatten)]
     page: PageArguments,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 /// List the operators' actions, the newest first
@@ -29,7 +29,7 @@ pub(crate) struct ActionsArguments {
     #[command(flatten)]
     page: PageArguments,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -45,11 +45,11 @@ struct PageArguments {
 pub(super) fn dead_letters(arguments: DeadLettersArguments) -> Result<(), Failure> {
     let name = projection(&arguments.name)?.name();
     let paging = Paging::page(arguments.page.page, arguments.page.limit);
-    let place = &arguments.place;
-    place.run(|site, _stop| async move {
-        let found = operate::dead_letters(&site.database.pool, name, &paging).await;
+    let database = &arguments.database;
+    database.run(|shop, _stop| async move {
+        let found = operate::dead_letters(&shop.database.pool, name, &paging).await;
         let found = found.map_err(failure("looking at the dead letters"))?;
-        place.tell(&found.items, || {
+        database.tell(&found.items, || {
             let columns = [
                 "POSITION", "STREAM", "SEQUENCE", "TYPE", "AT", "ACTOR", "REASON", "ERROR",
             ];
@@ -65,11 +65,11 @@ pub(super) fn actions(arguments: ActionsArguments) -> Result<(), Failure> {
         None => None,
     };
     let paging = Paging::page(arguments.page.page, arguments.page.limit);
-    let place = &arguments.place;
-    place.run(|site, _stop| async move {
-        let found = operate::actions(&site.database.pool, name, &paging).await;
+    let database = &arguments.database;
+    database.run(|shop, _stop| async move {
+        let found = operate::actions(&shop.database.pool, name, &paging).await;
         let found = found.map_err(failure("looking at the operators' actions"))?;
-        place.tell(&found.items, || {
+        database.tell(&found.items, || {
             let columns = ["AT", "ACTOR", "ACTION", "PROJECTION", "DETAIL"];
             let shown = table(&columns, found.items.iter().map(action));
             format!("{shown}{}", rest(found.items.len(), found.total))

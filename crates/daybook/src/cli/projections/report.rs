@@ -13,7 +13,7 @@ use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::cli::place::Place;
+use crate::cli::open_shop::DatabaseArguments;
 use crate::failure::Failure;
 
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
@@ -129,12 +129,12 @@ impl Verdict {
 }
 
 /// Prints the result for each projection. Failures are also printed on stderr, as the command's own.
-pub(super) fn tell_results(place: &Place, results: &Results) -> Result<(), Failure> {
+pub(super) fn tell_results(database: &DatabaseArguments, results: &Results) -> Result<(), Failure> {
     let json = Value::from_iter(results.iter().map(|(name, result)| match result {
         Ok(built) => json!(built),
         Err(error) => json!({ "name": name, "error": Report::new(error).to_string() }),
     }));
-    place.tell(&json, || {
+    database.tell(&json, || {
         results
             .iter()
             .map(|(name, result)| match result {
@@ -145,8 +145,8 @@ pub(super) fn tell_results(place: &Place, results: &Results) -> Result<(), Failu
     })
 }
 
-pub(super) fn tell_rollback(place: &Place, built: &Built) -> Result<(), Failure> {
-    place.tell(built, || {
+pub(super) fn tell_rollback(database: &DatabaseArguments, built: &Built) -> Result<(), Failure> {
+    database.tell(built, || {
         format!(
             "{}: switched back to the previous rows, brought up to position {}.\n",
             built.name, built.position
@@ -155,13 +155,13 @@ pub(super) fn tell_rollback(place: &Place, built: &Built) -> Result<(), Failure>
 }
 
 pub(super) fn tell_as_of(
-    place: &Place,
+    database: &DatabaseArguments,
     projection: &dyn Projection,
     built: &Built,
     schema: &SchemaName,
 ) -> Result<(), Failure> {
     let json = json!({ "schema": schema.as_str(), "built": built });
-    place.tell(&json, || {
+    database.tell(&json, || {
         let mut text = format!(
             "{}: built as of position {} into the schema {schema}, for queries such as\n",
             built.name, built.position

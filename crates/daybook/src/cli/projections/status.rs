@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::table::table;
-use crate::cli::place::{Place, Site};
+use crate::cli::open_shop::{DatabaseArguments, OpenShop};
 use crate::failure::Failure;
 
 /// Moves the cursor to the upper left corner, and clears everything below.
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     )]
     watch: Option<Duration>,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArguments,
 }
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
@@ -46,38 +46,38 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let place = arguments.place;
-    place.run(|site, stop| {
-        let place = place.clone();
+    let database = arguments.database;
+    database.run(|shop, stop| {
+        let database = database.clone();
         async move {
             match arguments.watch {
-                Some(every) => watch(&place, &site, every, &stop).await,
+                Some(every) => watch(&database, &shop, every, &stop).await,
                 None => {
-                    let found = look(&site).await?;
-                    place.tell(&found, || in_words(&found))
+                    let found = look(&shop).await?;
+                    database.tell(&found, || in_words(&found))
                 }
             }
         }
     })
 }
 
-async fn look(site: &Site) -> Result<Vec<ProjectionStatus>, Failure> {
-    Ok(status(&site.database.pool, &site.blind_feed()).await?)
+async fn look(shop: &OpenShop) -> Result<Vec<ProjectionStatus>, Failure> {
+    Ok(status(&shop.database.pool, &shop.blind_feed()).await?)
 }
 
 async fn watch(
-    place: &Place,
-    site: &Site,
+    database: &DatabaseArguments,
+    shop: &OpenShop,
     every: Duration,
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
-    let on_terminal = io::stdout().is_terminal() && !place.json;
+    let on_terminal = io::stdout().is_terminal() && !database.json;
     if on_terminal {
         print!("{CLEAR}");
     }
     while !stop.is_cancelled() {
-        let found = look(site).await?;
-        let text = match place.json {
+        let found = look(shop).await?;
+        let text = match database.json {
             true => format!("{}\n", serde_json::json!(found)),
             false if on_terminal => format!("{REDRAW}{}", in_words(&found)),
             false => format!("{}\n", in_words(&found)),

@@ -19,7 +19,7 @@ use super::{
     batch::{BatchError, commit_batch},
     checkpoint::{Checkpoint, CheckpointState},
     config::ProjectorConfig,
-    operation::Heard,
+    operation::WorkerSignals,
 };
 use crate::{measure, projection::Projection, rebuild::BuildError};
 
@@ -29,7 +29,7 @@ pub(super) struct Worker {
     pool: PgPool,
     config: Arc<ProjectorConfig>,
     holder: Arc<str>,
-    heard: Heard,
+    signals: WorkerSignals,
     shutdown: CancellationToken,
     /// The most events in the next batch: halved by each failure, doubled by each success.
     batch_size: i64,
@@ -61,7 +61,7 @@ impl Worker {
         pool: PgPool,
         config: Arc<ProjectorConfig>,
         holder: Arc<str>,
-        heard: Heard,
+        signals: WorkerSignals,
         shutdown: CancellationToken,
     ) -> Worker {
         let batch_size = config.batch_size.max(1);
@@ -71,7 +71,7 @@ impl Worker {
             pool,
             config,
             holder,
-            heard,
+            signals,
             shutdown,
             batch_size,
         }
@@ -167,7 +167,7 @@ impl Worker {
         let mut checkpoint = self.load().await?;
         while !self.shutdown.is_cancelled() {
             // An error means that the waker has ended, which it does at shutdown.
-            if self.heard.operations.has_changed().unwrap_or(false) {
+            if self.signals.operations.has_changed().unwrap_or(false) {
                 checkpoint = self.load().await?;
             }
             if checkpoint.state == CheckpointState::Paused {
@@ -175,7 +175,7 @@ impl Worker {
                 continue;
             }
             // Marked as seen before the log is looked at: what is appended after that look wakes the worker.
-            self.heard.head.mark_unchanged();
+            self.signals.head.mark_unchanged();
             let read = self.feed.read_after(checkpoint.position, self.batch_size);
             let read = self.in_time(read).await??;
             self.measure_lag(checkpoint.position, &read.events);
@@ -195,7 +195,7 @@ impl Worker {
     /// The checkpoint as it is now, if its rows are of this binary's version.
     async fn load(&mut self) -> Result<Checkpoint, WorkerError> {
         // Marked as seen first, so that what an operator does after this look is noticed.
-        self.heard.operations.mark_unchanged();
+        self.signals.operations.mark_unchanged();
         let load = Checkpoint::load(&self.pool, &*self.projection);
         let checkpoint = self.in_time(load).await??;
         let own = self.projection.version();
@@ -256,7 +256,7 @@ impl Worker {
 
     fn measure_lag(&self, position: Position, read: &[RecordedEvent]) {
         let seen = position + read.len() as i64;
-        let head = (*self.heard.head.borrow()).max(seen);
+        let head = (*self.signals.head.borrow()).max(seen);
         let waiting_since = read.first().map(|event| event.recorded_at);
         measure::lag(self.name(), head - position, waiting_since);
     }
@@ -273,7 +273,7 @@ impl Worker {
     /// Returns when an operator may have done something.
     async fn wait_for_operator(&mut self) {
         tokio::select! {
-            _ = self.heard.operations.changed() => {}
+            _ = self.signals.operations.changed() => {}
             () = sleep(self.config.poll_interval) => {}
             () = self.shutdown.cancelled() => {}
         }
@@ -284,9 +284,9 @@ impl Worker {
         let poll_interval = self.config.poll_interval;
         // An error means that the waker has ended, which it does at shutdown.
         tokio::select! {
-            _ = self.heard.head.changed() => {}
-            _ = self.heard.operations.changed() => self.heard.operations.mark_changed(),
-            () = sleep(poll_interval) => self.heard.operations.mark_changed(),
+            _ = self.signals.head.changed() => {}
+            _ = self.signals.operations.changed() => self.signals.operations.mark_changed(),
+            () = sleep(poll_interval) => self.signals.operations.mark_changed(),
             () = self.shutdown.cancelled() => {}
         }
     }

@@ -18,7 +18,7 @@ impl Worker {
         let own = self.projection.version();
         let mut told = false;
         while !self.shutdown.is_cancelled() {
-            self.heard.operations.mark_unchanged();
+            self.signals.operations.mark_unchanged();
             let load = Checkpoint::load(&self.pool, &*self.projection);
             let stored = self.in_time(load).await??.version;
             if stored == own {

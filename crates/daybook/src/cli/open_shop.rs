@@ -19,7 +19,7 @@ use crate::site::schema;
 /// Arguments of a command that works on an existing database, also beside a running `daybook serve` and its private
 /// PostgreSQL.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct DatabaseArguments {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -31,11 +31,11 @@ pub(crate) struct Place {
     log: LogConfig,
 }
 
-impl Place {
+impl DatabaseArguments {
     /// Runs `work` on the existing database.
     pub(crate) fn run<F>(
         &self,
-        work: impl FnOnce(Site, CancellationToken) -> F,
+        work: impl FnOnce(OpenShop, CancellationToken) -> F,
     ) -> Result<(), Failure>
     where
         F: Future<Output = Result<(), Failure>>,
@@ -44,13 +44,13 @@ impl Place {
             Database::must_exist(&self.database, &self.data)?;
             let database =
                 Arc::new(Database::open(&self.database, &self.data, IfRunning::Join).await?);
-            let site = Site {
+            let shop = OpenShop {
                 database: Arc::clone(&database),
                 data: self.data.clone(),
             };
             let done = async {
                 schema::must_be_current(&database).await?;
-                work(site, stop).await
+                work(shop, stop).await
             };
             let done = done.await;
             if let Some(database) = Arc::into_inner(database) {
@@ -76,13 +76,13 @@ impl Place {
     }
 }
 
-/// An open database.
-pub(crate) struct Site {
+/// An open database, and where the files beside it are.
+pub(crate) struct OpenShop {
     pub(crate) database: Arc<Database>,
     pub(crate) data: DataConfig,
 }
 
-impl Site {
+impl OpenShop {
     /// A feed for reading positions only, which are not secret. It does not need a master key, and so does not create
     /// one.
     pub(crate) fn blind_feed(&self) -> Feed {
