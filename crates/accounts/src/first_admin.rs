@@ -32,7 +32,10 @@ impl FirstAdminError {
                 "mend DAYBOOK_ADMIN_EMAIL and DAYBOOK_ADMIN_PASSWORD"
             }
             FirstAdminError::Command(error) => error.remedy(),
-            FirstAdminError::Password(_) | FirstAdminError::Database(_) => DATABASE_REMEDY,
+            FirstAdminError::Password(_) => {
+                "try again; if it happens again, report it with the log above"
+            }
+            FirstAdminError::Database(_) => DATABASE_REMEDY,
         }
     }
 }

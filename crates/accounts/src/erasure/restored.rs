@@ -1,4 +1,4 @@
-//! Erases persons again whom a restored database has brought back.
+//! Erases persons again who are back in a restored database.
 
 use chrono::{SubsecRound, Utc};
 use daybook_audit::store::{CheckpointStore, StoreError};
@@ -6,7 +6,7 @@ use daybook_commands::{CommandBus, CommandError, EraseUser};
 use daybook_domain::{StreamId, UserId};
 use tracing::warn;
 
-/// Why a person whom a restored database has brought back was not erased again.
+/// Why a person who is back in a restored database was not erased again.
 #[derive(Debug, thiserror::Error)]
 pub enum RepeatError {
     #[error(transparent)]
@@ -14,7 +14,7 @@ pub enum RepeatError {
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error(
-        "the erasure of the user {id}, whom a restored database has brought back, was refused ({code})"
+        "the erasure of the user {id}, who is back in a restored database, was refused ({code})"
     )]
     Refused { id: UserId, code: String },
 }

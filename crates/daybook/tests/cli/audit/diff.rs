@@ -73,5 +73,8 @@ async fn what_changed_is_printed_in_words_and_as_json() {
     );
     let nobody = "00000000-0000-0000-0000-000000000000";
     let missing = failure(&mut place.daybook(&["audit", "diff", "order", nobody])).await;
-    assert!(missing.contains("has no events"), "{missing}");
+    assert!(
+        missing.contains("has no events: look it up with `daybook audit search`"),
+        "{missing}"
+    );
 }
