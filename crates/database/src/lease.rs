@@ -1,4 +1,4 @@
-//! Who of several processes does a work.
+//! Who of several processes does a task.
 //!
 //! A lease expires by the database's clock, so that processes need not agree on the time. Its holder
 //! keeps a connection open for it: when the holder is killed, the database ends that session, and the

@@ -43,7 +43,7 @@ pub(crate) struct DatabaseConfig {
     )]
     pub(crate) migration_url: Option<SecretString>,
 
-    /// Connections that queries may use at once; the writer and each projector have one more
+    /// Connections that queries may use at once; the rest of the server uses up to 32 more
     #[arg(
         long,
         env = "DAYBOOK_DB_CONNECTIONS",

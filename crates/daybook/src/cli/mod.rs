@@ -74,19 +74,20 @@ Examples:
   daybook replay --type order.placed         events as lines of JSON
   daybook bench append --clients 64 --seconds 10
 
-Settings come from flags or from the environment, the flag winning:
+Settings come from flags or from the environment; a flag takes precedence:
   DATABASE_URL             the PostgreSQL to use; without it a private one is started
   DATABASE_MIGRATION_URL   the same database as the role that migrates it (DATABASE_URL)
   DAYBOOK_DB_CONNECTIONS   connections that queries may use at once (16)
   DAYBOOK_DATA             folder of the private PostgreSQL and of the keys (.daybook)
   DAYBOOK_MASTER_KEY       32 bytes in base64; by default the file keys/master.key in that folder
+  DAYBOOK_NEW_MASTER_KEY   its successor, for `daybook keys rotate master`; by default one is generated
   DAYBOOK_CHECKPOINT_KEY   signs checkpoints; by default the file keys/checkpoint.key in that folder
   DAYBOOK_CHECKPOINTS      where checkpoints are exported to: a folder (checkpoints in that folder),
                            or s3://bucket/prefix with the usual AWS_... variables
   DAYBOOK_ROLE             all, api, projector, sealer, or a list of them (all)
   DAYBOOK_LISTEN           address and port to serve on (127.0.0.1:8080)
-  DAYBOOK_TLS_CERT         PEM file with the certificate; with it and its key, only TLS is served,
-  DAYBOOK_TLS_KEY          and that one's private key
+  DAYBOOK_TLS_CERT         PEM file with the certificate; with it and its key, only TLS is served
+  DAYBOOK_TLS_KEY          PEM file with its private key
   DAYBOOK_PUBLIC_URL       where clients find the server; with https:// browsers are told to keep to TLS
   DAYBOOK_CORS_ORIGINS     origins whose pages may use the API, with commas (none)
   DAYBOOK_ADMIN_EMAIL      the admin made at the first start,
@@ -101,7 +102,7 @@ Settings come from flags or from the environment, the flag winning:
                            and the page that it sends browsers back to
   DAYBOOK_CURRENCY         currency of products whose creator names none (EUR)
   DAYBOOK_RATE_LIMITS      on or off (on)
-  DAYBOOK_TRUSTED_PROXIES  proxies that are believed when they say whom they ask for, such as 10.0.0.0/8
+  DAYBOOK_TRUSTED_PROXIES  proxies that are trusted to report the client's address, such as 10.0.0.0/8
   REDIS_URL                the Redis that the servers of a shop share; without it each counts by itself
   DAYBOOK_DEMO             off: no demo shop in the private PostgreSQL (on)
   DAYBOOK_LOG              what is logged, such as info or info,daybook_log=debug (info)
@@ -165,6 +166,8 @@ fn help_or_failure(error: &clap::Error) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -196,6 +199,31 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    /// The variables that a command and those below it read.
+    fn variables(command: &clap::Command) -> BTreeSet<String> {
+        let own = command.get_arguments().filter_map(clap::Arg::get_env);
+        let own = own.map(|name| name.to_string_lossy().into_owned());
+        let below = command.get_subcommands().flat_map(variables);
+        own.chain(below).collect()
+    }
+
+    #[test]
+    fn every_setting_is_in_the_help_and_on_its_page() {
+        let page = include_str!("../../../../docs/configuration.md");
+        let found = variables(&Cli::command());
+        assert!(found.len() > 20, "{found:?}");
+        for name in found {
+            let mut helped = AFTER_HELP.lines().map(str::split_whitespace);
+            let is_helped = helped.any(|mut words| words.next() == Some(name.as_str()));
+            assert!(is_helped, "--help does not have {name}");
+            let row = format!("| `{name}` | `--");
+            assert!(
+                page.contains(&row),
+                "docs/configuration.md does not have {name}"
+            );
+        }
     }
 
     #[test]

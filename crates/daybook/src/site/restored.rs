@@ -14,7 +14,7 @@ use super::database::Database;
 use crate::config::DataConfig;
 use crate::failure::Failure;
 
-/// Why the log is not gone on with.
+/// Why the log is not continued.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RestoredError {
     #[error(

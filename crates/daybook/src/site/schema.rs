@@ -19,7 +19,7 @@ pub(crate) enum SchemaError {
     Newer { version: i64 },
     #[error("the database has migration {version} as another build of Daybook wrote it")]
     Differs { version: i64 },
-    #[error("the database has not the schema that this binary expects")]
+    #[error("the database does not have the schema that this binary expects")]
     NotMigrated,
     #[error("the database could not be migrated")]
     Migration(#[source] MigrateError),
