@@ -1,4 +1,5 @@
-//! Checks what the documents say about the repository: which crate uses which, which tests prove a promise, and links.
+//! Checks what the documents say about the repository: which crates there are and which uses which, which tests prove a
+//! promise, and links.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,11 +30,12 @@ fn dependencies() -> BTreeMap<String, Names> {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let crates = root().canonicalize().unwrap().join("crates");
     let short = |name: &str| name.trim_start_matches("daybook-").to_owned();
     let mut found = BTreeMap::new();
     for package in metadata["packages"].as_array().unwrap() {
-        let path = package["manifest_path"].as_str().unwrap();
-        if !path.contains("/crates/") {
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+        if !manifest.starts_with(&crates) {
             continue;
         }
         let dependencies = package["dependencies"].as_array().unwrap();
@@ -46,25 +48,39 @@ fn dependencies() -> BTreeMap<String, Names> {
     found
 }
 
-/// The rows of the table under `| crate | may use |`.
-fn table() -> BTreeMap<String, Names> {
-    let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+fn read(page: &str) -> String {
+    fs::read_to_string(root().join(page)).unwrap()
+}
+
+/// The code spans of a text.
+fn spans(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The first two cells of each row under a table's head.
+fn rows<'p>(page: &'p str, head: &str) -> Vec<(&'p str, &'p str)> {
     let rows = page
         .lines()
-        .skip_while(|line| *line != "| crate | may use |")
+        .skip_while(|line| *line != head)
         .skip(2)
         .take_while(|line| line.starts_with('|'));
-    let quoted = |cell: &str| -> Names {
-        let parts = cell.split('`').skip(1).step_by(2);
-        parts.map(str::to_owned).collect()
-    };
-    let mut table = BTreeMap::new();
-    for row in rows {
+    let cells = rows.map(|row| {
         let cells: Vec<&str> = row.split('|').collect();
-        let name = quoted(cells[1]).into_iter().next().unwrap();
-        let may_use = match cells[2].trim() {
+        (cells[1], cells[2])
+    });
+    cells.collect()
+}
+
+/// The rows of the table under `| crate | may use |`.
+fn table() -> BTreeMap<String, Names> {
+    let page = read("docs/architecture.md");
+    let quoted = |cell: &str| -> Names { spans(cell).map(str::to_owned).collect() };
+    let mut table = BTreeMap::new();
+    for (name, uses) in rows(&page, "| crate | may use |") {
+        let name = quoted(name).into_iter().next().unwrap();
+        let may_use = match uses.trim() {
             "all of the above" => table.keys().cloned().collect(),
-            cell => quoted(cell),
+            uses => quoted(uses),
         };
         table.insert(name, may_use);
     }
@@ -90,6 +106,48 @@ fn crates_use_what_the_table_in_the_architecture_says() {
     }
 }
 
+/// The floors of the drawing under `## The map`, from the ground up.
+fn floors() -> Vec<Names> {
+    let page = read("docs/architecture.md");
+    let (_, map) = page.split_once("## The map").unwrap();
+    let drawing = map.split("```").nth(1).unwrap();
+    let floors = drawing.lines().filter(|line| !line.is_empty()).rev();
+    let names = floors.map(|floor| -> Names {
+        // What is on the floor stands behind a wider gap.
+        let names = floor.split("   ").next().unwrap();
+        names.split_whitespace().map(str::to_owned).collect()
+    });
+    names.collect()
+}
+
+#[test]
+fn crates_use_only_what_stands_on_lower_floors() {
+    let (actual, mut below) = (dependencies(), Names::new());
+    for floor in floors() {
+        for name in &floor {
+            let beside: Vec<_> = actual[name].difference(&below).collect();
+            assert!(beside.is_empty(), "{name} does not stand above {beside:?}");
+        }
+        below.extend(floor);
+    }
+    assert_eq!(
+        actual.into_keys().collect::<Names>(),
+        below,
+        "docs/architecture.md has a floor for each crate"
+    );
+}
+
+#[test]
+fn the_readme_names_every_crate() {
+    let page = read("README.md");
+    let rows = rows(&page, "| `crates/` | holds |").into_iter();
+    let named: Names = rows
+        .flat_map(|(name, _)| spans(name))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(named, dependencies().into_keys().collect::<Names>());
+}
+
 /// Counts the lines of Rust below `crates/*/src`.
 #[test]
 fn no_crate_has_more_than_a_quarter_of_the_code() {
@@ -108,34 +166,88 @@ fn no_crate_has_more_than_a_quarter_of_the_code() {
     }
 }
 
-/// A promise names its tests, and the files that they are in, in code spans.
-#[test]
-fn promises_name_tests_that_there_are() {
-    let page = fs::read_to_string(root().join("docs/promises.md")).unwrap();
-    let tests: String = files(&root().join("crates"), "rs")
-        .into_iter()
-        .map(|(_, text)| text)
-        .collect();
+/// A page names its tests in code spans, each after the file or the folder that it is in. `usual` is the folder of files
+/// that are named alone. Returns how many tests it names.
+fn check_tests_of(page: &str, usual: Option<&str>) -> usize {
     let mut named = 0;
-    for span in page.split('`').skip(1).step_by(2) {
-        if span.starts_with("crates/") {
-            assert!(root().join(span).exists(), "{span} is not there");
-        } else if span.contains('_')
-            && span
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        {
-            assert!(
-                tests.contains(&format!("fn {span}(")),
-                "there is no test {span}"
-            );
-            named += 1;
+    let mut place = root().join(usual.unwrap_or("crates"));
+    for line in read(page).lines() {
+        if let (true, Some(usual)) = (line.starts_with('|'), usual) {
+            place = root().join(usual);
+        }
+        for span in spans(line) {
+            let folder = match span.starts_with("crates/") {
+                true => Some(""),
+                false => usual.filter(|_| span.ends_with(".rs")),
+            };
+            if let Some(folder) = folder {
+                place = root().join(folder).join(span);
+                assert!(place.exists(), "{page}: {span} is not there");
+            } else if is_name(span) {
+                let known = tests_in(&place).contains(span);
+                assert!(known, "{page}: {} has no test {span}", place.display());
+                named += 1;
+            }
         }
     }
-    assert!(
-        named > 50,
-        "only {named} tests were found in docs/promises.md"
-    );
+    named
+}
+
+/// Whether a code span may be the name of a test.
+fn is_name(span: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    span.contains('_') && span.bytes().all(is_part)
+}
+
+/// The names of the tests in a file or below a folder.
+fn tests_in(place: &Path) -> Names {
+    let texts = match place.is_dir() {
+        true => files(place, "rs"),
+        false => vec![(place.to_owned(), fs::read_to_string(place).unwrap())],
+    };
+    texts.iter().flat_map(|(_, text)| tests_of(text)).collect()
+}
+
+/// The functions that are marked as tests.
+fn tests_of(text: &str) -> Names {
+    let (mut found, mut is_test) = (Names::new(), false);
+    for line in text.lines().map(str::trim) {
+        if line == "#[test]" || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if !line.starts_with("#[") && !line.starts_with("//") {
+            let function = line.strip_prefix("async ").unwrap_or(line);
+            let test = function.strip_prefix("fn ").filter(|_| is_test);
+            let name = test.and_then(|rest| rest.split('(').next());
+            found.extend(name.map(str::to_owned));
+            is_test = false;
+        }
+    }
+    found
+}
+
+#[test]
+fn promises_name_tests_that_there_are() {
+    let named = check_tests_of("docs/promises.md", None);
+    assert!(named > 50, "only {named} tests were found");
+}
+
+#[test]
+fn what_is_defended_names_tests_that_there_are() {
+    let named = check_tests_of("docs/security.md", Some("crates/api/tests/http"));
+    assert!(named > 30, "only {named} tests were found");
+}
+
+/// The last column of the checklists says what fails when a step is forgotten.
+#[test]
+fn checklists_name_tests_that_there_are() {
+    let (page, tests) = (read("docs/adding.md"), tests_in(&root().join("crates")));
+    let cells = page.lines().filter_map(|line| line.split('|').nth(3));
+    let mut named = 0;
+    for span in cells.flat_map(spans).filter(|span| is_name(span)) {
+        assert!(tests.contains(span), "there is no test {span}");
+        named += 1;
+    }
+    assert!(named > 15, "only {named} tests were found");
 }
 
 #[test]

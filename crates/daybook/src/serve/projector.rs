@@ -7,7 +7,7 @@ use crate::site::core::Core;
 use crate::site::database::Database;
 
 pub(super) fn start(database: &Database, core: &Core) -> Background {
-    // One connection for each projector and one to listen.
+    // One connection for each projector and one to listen. Those of the leases, one for each projector, leave the pool.
     let pool = database.worker_pool(registry().len() as u32 + 1);
     let feed = core.feed.clone();
     Background::start("projectors", |stop| {
