@@ -82,9 +82,11 @@ impl Standing {
         self.0.state.borrow().epoch
     }
 
-    /// The instance that was met last.
-    pub fn instance(&self) -> Option<Instance> {
-        self.0.state.borrow().instance
+    /// Waits until it is another epoch than this. Cancel safe.
+    pub async fn outlives(&self, epoch: u64) {
+        let mut states = self.0.state.subscribe();
+        // The sender lives as long as this.
+        let _ = states.wait_for(|state| state.epoch != epoch).await;
     }
 
     /// Whether a session of that age may be to an earlier instance.

@@ -12,7 +12,7 @@ use daybook_log::append::{Append, Claim, NewEvent, Vacancy, append_batch};
 use daybook_log::idempotency::Record;
 use daybook_log::{Actor, Codec, Feed, Metadata, Position, Secrets, conflict, idempotency};
 use daybook_private_postgres::testing::TestDatabase;
-use sqlx::{PgConnection, PgPool, query, query_as};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, query, query_as, query_scalar};
 use uuid::Uuid;
 
 struct Log {
@@ -412,4 +412,29 @@ async fn another_master_key_is_refused() {
     assert!(Secrets::open(&log.pool, &[1; 32]).await.unwrap().is_ok());
     assert!(Secrets::open(&log.pool, &[1; 32]).await.unwrap().is_ok());
     assert!(Secrets::open(&log.pool, &[2; 32]).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn an_append_is_durable_whatever_its_session_says() {
+    let log = log().await;
+    let mut connection = log.pool.acquire().await.unwrap();
+    for (set, committed) in [("off", "on"), ("local", "local"), ("on", "on")] {
+        let statement = format!("set synchronous_commit = {set}");
+        connection.execute(statement.as_str()).await.unwrap();
+        let mut transaction = connection.begin().await.unwrap();
+        append_batch(&mut transaction, &[&log.grow(stream(), 0, 1)])
+            .await
+            .unwrap();
+        let at_commit: String = query_scalar("show synchronous_commit")
+            .fetch_one(&mut *transaction)
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(at_commit, committed);
+        let afterwards: String = query_scalar("show synchronous_commit")
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
+        assert_eq!(afterwards, set, "other statements are as they were");
+    }
 }

@@ -89,7 +89,13 @@ async fn prometheus_is_told_of_requests_by_their_route() {
 #[tokio::test]
 async fn guessing_passwords_is_limited_by_address() {
     let mut http = HttpConfig::default();
-    http.gateway.limits.by_address.sign_in.requests = 3.try_into().unwrap();
+    http.gateway
+        .limits
+        .as_mut()
+        .unwrap()
+        .by_address
+        .sign_in
+        .requests = 3.try_into().unwrap();
     let shop = Shop::open_with(http).await;
     let from =
         |address: &str| ConnectInfo(format!("{address}:4711").parse::<SocketAddr>().unwrap());

@@ -182,7 +182,13 @@ fn counted(reply: &Reply) -> (usize, i64) {
 #[tokio::test]
 async fn who_is_turned_away_is_counted_by_the_minute() {
     let mut http = HttpConfig::default();
-    http.gateway.limits.by_address.sign_in.requests = 1.try_into().unwrap();
+    http.gateway
+        .limits
+        .as_mut()
+        .unwrap()
+        .by_address
+        .sign_in
+        .requests = 1.try_into().unwrap();
     let shop = Shop::open_with(http).await;
     let ann = shop.customer().await;
     for _ in 0..5 {

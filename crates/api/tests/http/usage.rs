@@ -197,7 +197,13 @@ async fn a_batch_is_an_array_of_a_thousand_at_most() {
 #[tokio::test]
 async fn usage_events_have_a_rate_limit_of_their_own() {
     let mut http = HttpConfig::default();
-    http.gateway.limits.by_address.usage.requests = 2.try_into().unwrap();
+    http.gateway
+        .limits
+        .as_mut()
+        .unwrap()
+        .by_address
+        .usage
+        .requests = 2.try_into().unwrap();
     let shop = Shop::open_with(http).await;
     let from = ConnectInfo("192.0.2.1:4711".parse::<SocketAddr>().unwrap());
     let body = json!([fresh()]);

@@ -87,6 +87,17 @@ impl Connection {
         self.standing.epoch()
     }
 
+    /// Waits until another instance of the database was met than the open connection's; then look whether it holds what
+    /// was acknowledged, although nothing is to be appended. Cancel safe.
+    pub(super) async fn outlived(&self) {
+        self.standing.outlives(self.epoch).await;
+    }
+
+    /// Whether the database is waited for no longer.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandon.is_cancelled()
+    }
+
     /// Notes what a later connection must find in the log.
     pub(super) fn acknowledge(&mut self, position: Position, event_id: Uuid) {
         if self.acknowledged.is_none_or(|(last, _)| last < position) {

@@ -106,6 +106,11 @@ impl Writer {
                         self.jobs.close();
                         continue;
                     }
+                    () = self.connection.outlived(), if !self.connection.is_abandoned() => {
+                        // Where that fails, the next append fails in the same way.
+                        let _ = self.connection.get().await;
+                        continue;
+                    }
                 };
                 if received == 0 {
                     return;

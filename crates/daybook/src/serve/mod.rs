@@ -126,7 +126,9 @@ impl Server<'_> {
         let stop = stop_on(&stop, &broken);
         let examining = self.examine_later_instances(&stop);
         let serving = async {
-            let served = self.serve(core, api, recorder, sealing, &stop, opened).await;
+            let served = self
+                .serve(core, api, recorder, sealing, &stop, opened)
+                .await;
             stop.cancel();
             served
         };

@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tracing::info;
 
 use super::database::OpenError;
+use super::pooler;
 
 /// A database that was started together with us needs some seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,6 +38,16 @@ pub(super) async fn wait_for(options: &PgConnectOptions) -> Result<(), OpenError
             info!(place, "waiting for PostgreSQL");
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Refuses a pooler that gives each transaction another session.
+pub(super) async fn must_keep_sessions(options: &PgConnectOptions) -> Result<(), OpenError> {
+    let place = place(options);
+    match pooler::shares_sessions(options).await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(OpenError::Pooled { place }),
+        Err(source) => Err(OpenError::Unreachable { place, source }),
     }
 }
 

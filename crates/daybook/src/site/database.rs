@@ -56,6 +56,10 @@ pub(crate) enum OpenError {
     Unreachable { place: String, source: sqlx::Error },
     #[error("PostgreSQL at {place} lets nobody in by that name and password")]
     Refused { place: String, source: sqlx::Error },
+    #[error(
+        "PostgreSQL at {place} is reached through a pooler that gives each transaction another session"
+    )]
+    Pooled { place: String },
     #[error(transparent)]
     Private(#[from] PrivateServerError),
 }
@@ -71,6 +75,9 @@ impl OpenError {
             }
             OpenError::Refused { .. } => {
                 "mend the user, password or database in DATABASE_URL and DATABASE_MIGRATION_URL"
+            }
+            OpenError::Pooled { .. } => {
+                "set pool_mode = session for this database, or name PostgreSQL itself in DATABASE_URL"
             }
             OpenError::Private(error) => return error.remedy(),
         };
@@ -93,6 +100,9 @@ impl Database {
             let server = parse(&server_url, "DATABASE_URL")?;
             let migration = parse(&migration_url, "DATABASE_MIGRATION_URL")?;
             connect::wait_for(&server).await?;
+            if private.is_none() {
+                connect::must_keep_sessions(&server).await?;
+            }
             Ok((server, migration))
         };
         match opened.await {

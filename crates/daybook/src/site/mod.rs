@@ -6,4 +6,5 @@ pub(crate) mod restored;
 pub(crate) mod schema;
 
 mod connect;
+mod pooler;
 mod supervisor;

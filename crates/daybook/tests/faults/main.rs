@@ -17,6 +17,7 @@ mod projectors;
 mod rebuilds;
 mod restored;
 mod sealing;
+mod set_back;
 mod site;
 mod small_disk;
 mod standstill;
