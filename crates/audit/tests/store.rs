@@ -147,7 +147,12 @@ async fn checkpoints_that_stay_are_found_by_size_and_not_written_over() {
     for size in [1_000, 20, 3] {
         store.keep(&signed(&key, size, 1), day()).await.unwrap();
     }
-    store.keep(&signed(&key, 20, 2), day()).await.unwrap();
+    store.keep(&signed(&key, 20, 1), day()).await.unwrap();
+    let other = store.keep(&signed(&key, 20, 2), day()).await;
+    assert!(
+        matches!(other, Err(StoreError::Forked { size: 20, .. })),
+        "{other:?}"
+    );
     let kept = store.kept().await.unwrap();
     let sizes: Vec<u64> = kept.iter().map(|kept| kept.size).collect();
     assert_eq!(sizes, [3, 20, 1_000]);

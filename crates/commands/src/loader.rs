@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use daybook_domain::StreamId;
 use daybook_log::{Codec, LogError, stream};
 use error_reporter::Report;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::answer::CommandError;
 use crate::slot::Slot;
 
 const QUEUE: usize = 4096;
 const MOST_AT_ONCE: usize = 1000;
+/// Longer than any request waits.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(12);
 
 struct Request {
     slots: Vec<Arc<Slot>>,
@@ -48,7 +52,11 @@ async fn run(pool: PgPool, codec: Codec, mut requests: mpsc::Receiver<Request>) 
     let mut asked = Vec::new();
     while requests.recv_many(&mut asked, MOST_AT_ONCE).await > 0 {
         let slots = asked.iter().flat_map(|request: &Request| &request.slots);
-        let outcome = load(&pool, &codec, slots).await.map_err(Arc::new);
+        // Everybody waits for this one: a connection that has fallen silent must not hold them up for good.
+        let loaded = timeout(ANSWERED_WITHIN, load(&pool, &codec, slots)).await;
+        let outcome = loaded
+            .unwrap_or(Err(LogError::Database(sqlx::Error::PoolTimedOut)))
+            .map_err(Arc::new);
         for request in asked.drain(..) {
             // The requester may have given up.
             let _ = request.done.send(outcome.clone());

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::backoff::Backoff;
+use crate::rights::quoted;
 
 /// A connection that takes longer to answer is taken for a silent one.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
@@ -27,6 +28,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 /// unheard; one that was reset it keeps, and fails on it for ever.
 pub struct Listening {
     listener: PgListener,
+    /// Subscribes to the first channel once more, which changes nothing and must be answered.
+    question: String,
     /// Set by the first wait for an announcement: whoever waits has looked before.
     in_touch: Arc<AtomicBool>,
 }
@@ -45,8 +48,10 @@ impl Listening {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.eager_reconnect(false);
         listener.listen_all(channels.iter().copied()).await?;
+        let first = channels.first().copied().unwrap_or_default();
         Ok(Listening {
             listener,
+            question: format!("LISTEN {}", quoted(first)),
             in_touch: Arc::default(),
         })
     }
@@ -61,7 +66,7 @@ impl Listening {
                 None => Err(sqlx::Error::Io(ErrorKind::ConnectionReset.into())),
             },
             Err(_elapsed) => {
-                let asked = self.listener.execute("select 1");
+                let asked = self.listener.execute(self.question.as_str());
                 match timeout(ANSWERED_WITHIN, asked).await {
                     Ok(answered) => answered.map(|_| Heard::Silence),
                     Err(_elapsed) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into())),

@@ -1,11 +1,12 @@
 //! Whoever listens hears what is announced, or learns that the connection broke.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use daybook_database::{Backoff, Heard, Listening, Touch};
 use daybook_private_postgres::testing::TestDatabase;
-use sqlx::{PgPool, query};
+use sqlx::{PgPool, query, query_scalar};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -117,4 +118,31 @@ async fn touch_is_taken_up_anew_and_whoever_lost_it_is_told() {
     };
     tokio::join!(keeping, shaking);
     assert_eq!(lost.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_connection_that_falls_silent_without_breaking_is_found_out() {
+    let database = TestDatabase::empty().await.unwrap();
+    let pool = database.migration_pool().unwrap();
+    let mut listening = Listening::subscribe(&pool, &["one"]).await.unwrap();
+    let silence = listening.next(Duration::from_millis(1)).await.unwrap();
+    assert!(matches!(silence, Heard::Silence));
+    // A process that is stopped answers nothing and closes nothing, like a host that is gone.
+    let pid: i32 = query_scalar(
+        "select pid from pg_stat_activity where datname = current_database() and query ilike 'listen%'",
+    )
+    .fetch_one(&database.superuser_pool().unwrap())
+    .await
+    .unwrap();
+    signal("STOP", pid);
+    let found = timeout(NEVER, listening.next(Duration::from_millis(1))).await;
+    signal("CONT", pid);
+    assert!(found.expect("it is found out").is_err());
+}
+
+fn signal(name: &str, pid: i32) {
+    let sent = Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
 }

@@ -126,14 +126,12 @@ impl<'s> Verification<'s> {
         Ok(())
     }
 
-    /// The log leads to one signed checkpoint and not to another: it was rolled back and continued differently.
-    /// Checkpoints that were kept outside the database show since when. Those in it do if all of them are smaller: the
-    /// sealer continues no other history than the exported one, so they were made before.
+    /// The log leads to one signed checkpoint and not to another: it was rolled back and continued differently. Only
+    /// checkpoints that were kept outside the database show since when.
     async fn tell_set_back(&mut self, leaves: &Leaves, wrong: &Anchor) -> Result<(), VerifyError> {
         let connection = &mut self.snapshot.connection;
         let mut agreed = agreed(connection, leaves, self.settings, wrong.size).await?;
-        let is_of_before = |anchor: &&Anchor| anchor.is_external || self.extent.tiles < wrong.size;
-        for anchor in self.anchors.iter().filter(is_of_before) {
+        for anchor in self.anchors.iter().filter(|anchor| anchor.is_external) {
             let root = leaves
                 .root_at(&mut self.snapshot.connection, anchor.size)
                 .await?;

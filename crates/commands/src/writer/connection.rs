@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// Between attempts that fail one after another.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 /// A call that takes longer is taken for a broken connection.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Shorter than that, so that an append which is given up here does not wait for the log's lock any longer.
 const STATEMENT_TIMEOUT: &str = "set statement_timeout = '25s'";

@@ -13,8 +13,9 @@ use error_reporter::Report;
 use metrics::counter;
 use sqlx::{Connection as _, PgConnection, query};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-use super::connection::is_verdict;
+use super::connection::{CALL_TIMEOUT, is_verdict};
 use super::{LockedJob, NotWritten, Pending, Settled, Writer};
 use crate::attempt::AttemptError;
 use crate::slot::Slot;
@@ -36,20 +37,22 @@ impl Writer {
             .map(|slot| (slot.stream, Arc::clone(slot)))
             .collect();
         let codec = self.codec.clone();
+        let mut drafted = Vec::new();
         let outcome = match self.connection.opened() {
             Some(connection) if open => {
                 let decide = || jobs.drain(..).filter_map(decide_one).collect();
-                under_lock(connection, &codec, &slots, decide).await
+                let decided = under_lock(connection, &codec, &slots, decide, &mut drafted);
+                timeout(CALL_TIMEOUT, decided)
+                    .await
+                    .unwrap_or(Outcome::Away)
             }
-            _ => Outcome::Away {
-                drafted: Vec::new(),
-            },
+            _ => Outcome::Away,
         };
         match outcome {
-            Outcome::Written { drafted, head } => self.settle_written(drafted, head),
+            Outcome::Written { head } => self.settle_written(drafted, head),
             // A claim or a key conflicts, or the outcome is unknown: the ordinary path resolves it.
-            Outcome::Refused { drafted } => self.write(drafted, epoch).await,
-            Outcome::Away { drafted } => {
+            Outcome::Refused => self.write(drafted, epoch).await,
+            Outcome::Away => {
                 self.connection
                     .broken("while deciding under the log's lock");
                 self.write(drafted, epoch).await;
@@ -82,26 +85,23 @@ fn decide_one(job: LockedJob) -> Option<Pending> {
 
 enum Outcome {
     Written {
-        drafted: Vec<Pending>,
         head: Position,
     },
-    Refused {
-        drafted: Vec<Pending>,
-    },
-    Away {
-        drafted: Vec<Pending>,
-    },
+    Refused,
+    /// Nobody knows whether it was written.
+    Away,
 }
 
+/// What was drafted is left in `drafted`, also where this is given up in the middle.
 async fn under_lock(
     connection: &mut PgConnection,
     codec: &Codec,
     slots: &BTreeMap<StreamId, Arc<Slot>>,
     decide: impl FnOnce() -> Vec<Pending>,
+    drafted: &mut Vec<Pending>,
 ) -> Outcome {
-    let away = |drafted| Outcome::Away { drafted };
     let Ok(mut transaction) = connection.begin().await else {
-        return away(Vec::new());
+        return Outcome::Away;
     };
     if query("select pg_advisory_xact_lock($1)")
         .bind(APPEND_LOCK)
@@ -109,30 +109,30 @@ async fn under_lock(
         .await
         .is_err()
     {
-        return away(Vec::new());
+        return Outcome::Away;
     }
     if let Err(error) = freeze(&mut transaction, codec, slots).await {
         tracing::warn!(
             error = %Report::new(&error),
             "tails could not be loaded under the log's lock"
         );
-        return away(Vec::new());
+        return Outcome::Away;
     }
-    let drafted = decide();
+    *drafted = decide();
     let appends: Vec<&Append> = drafted
         .iter()
         .map(|pending| &pending.draft.append)
         .collect();
     match append_batch(&mut transaction, &appends).await {
         Ok(head) => match transaction.commit().await {
-            Ok(()) => Outcome::Written { drafted, head },
-            Err(_) => away(drafted),
+            Ok(()) => Outcome::Written { head },
+            Err(_) => Outcome::Away,
         },
         Err(error) if is_verdict(&error) => match transaction.rollback().await {
-            Ok(()) => Outcome::Refused { drafted },
-            Err(_) => away(drafted),
+            Ok(()) => Outcome::Refused,
+            Err(_) => Outcome::Away,
         },
-        Err(_) => away(drafted),
+        Err(_) => Outcome::Away,
     }
 }
 

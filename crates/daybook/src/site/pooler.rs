@@ -54,25 +54,26 @@ async fn look(first: &mut PgConnection, second: &mut PgConnection) -> Result<boo
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let token = format!("{}-{}", std::process::id(), now.as_nanos());
-    raw_sql(&format!("listen \"daybook {token}\""))
-        .execute(&mut *first)
-        .await?;
-    let left = raw_sql(&format!(
+    let listen = format!("listen \"daybook {token}\"");
+    raw_sql(&listen).execute(&mut *first).await?;
+    let leave = format!(
         "select pg_backend_pid() as pid, set_config('daybook.session', '{token}', false) as setting,
-             pg_try_advisory_lock(hashtext('daybook session'), hashtext('{token}')) as holds_lock, true as listens"
-    ));
-    let left = Seen::of(&left.fetch_one(&mut *first).await?)?;
-    let row = raw_sql("begin; select pg_backend_pid() as pid")
-        .fetch_one(&mut *second)
-        .await?;
+             pg_try_advisory_lock(hashtext('daybook session'), hashtext('{token}')) as holds_lock,
+             true as listens"
+    );
+    let left = Seen::of(&raw_sql(&leave).fetch_one(&mut *first).await?)?;
+    let begin = raw_sql("begin; select pg_backend_pid() as pid");
+    let row = begin.fetch_one(&mut *second).await?;
     let other: i32 = row.try_get("pid")?;
-    let found = raw_sql(&format!(
-        "select pg_backend_pid() as pid, coalesce(current_setting('daybook.session', true), '') as setting,
+    let find = format!(
+        "select pg_backend_pid() as pid,
+             coalesce(current_setting('daybook.session', true), '') as setting,
              exists (select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()
-                 and objid = hashtext('{token}')::bigint & 4294967295) as holds_lock,
+                 and objid::bigint = hashtext('{token}')::bigint & 4294967295) as holds_lock,
              exists (select from pg_listening_channels() as c where c = 'daybook {token}') as listens"
-    ));
-    let found = match timeout(ANSWERED_WITHIN, found.fetch_one(&mut *first)).await {
+    );
+    let found = timeout(ANSWERED_WITHIN, raw_sql(&find).fetch_one(&mut *first)).await;
+    let found = match found {
         Ok(row) => Seen::of(&row?)?,
         Err(_elapsed) => return Ok(true),
     };

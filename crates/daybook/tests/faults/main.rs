@@ -11,6 +11,7 @@ mod gate;
 mod journal;
 mod load;
 mod poison;
+mod pooler;
 #[path = "../process/mod.rs"]
 mod process;
 mod projectors;

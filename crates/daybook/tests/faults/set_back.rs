@@ -151,10 +151,10 @@ async fn servers_end_on_a_database_that_lacks_what_was_exported_and_start_only_o
     let (one, other) = (shop.open(&[]).await, shop.open(&[]).await);
     let admin = Visitor::admin(&one).await;
     let product = admin.product("12.50", 100).await;
+    let customer = Visitor::customer(&one).await;
     shop.everything_is_exported().await;
     let old = shop.exported();
     shop.keep_a_copy().await;
-    let customer = Visitor::customer(&one).await;
     for n in 0..12 {
         let (status, _) = insist(&customer, &product, 1, &format!("order-{n}")).await;
         assert_eq!(status, 201);
