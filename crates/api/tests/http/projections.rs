@@ -308,7 +308,8 @@ async fn an_event_that_cannot_be_projected_is_skipped_and_kept_in_mind() {
     let poison = shop.poison().await;
     shop.until_halted("catalog").await;
     let ready = shop.get("/readyz").await.json();
-    assert_eq!(ready["halted"], json!(["catalog"]));
+    let halted = ready["halted"].as_array().unwrap();
+    assert!(halted.contains(&json!("catalog")), "{ready}");
     let skip = |position: i64| {
         let body = json!({"position": position, "reason": "nobody teleports"});
         shop.operate("catalog/skip", body)
