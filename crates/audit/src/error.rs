@@ -1,4 +1,5 @@
-use daybook_log::{DATABASE_REMEDY, LogError};
+use daybook_database::remedy;
+use daybook_log::LogError;
 
 use crate::checkpoint::CheckpointError;
 use crate::tiles::TileId;
@@ -20,6 +21,12 @@ pub enum AuditError {
 impl AuditError {
     /// How to mend it, for the line that an operator reads.
     pub fn remedy(&self) -> &'static str {
-        DATABASE_REMEDY
+        match self {
+            AuditError::Database(error) => remedy(error),
+            AuditError::Log(error) => error.remedy(),
+            AuditError::Tile { .. } | AuditError::Checkpoint { .. } => {
+                "run `daybook audit verify`, which says what was damaged; a backup has it as it was"
+            }
+        }
     }
 }

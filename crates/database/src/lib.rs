@@ -13,6 +13,9 @@ mod lease;
 mod listen;
 mod migrations;
 mod passing;
+#[cfg(test)]
+mod refusal;
+mod remedy;
 mod rights;
 mod row;
 mod session;
@@ -25,6 +28,7 @@ pub use lease::{Lease, LeaseError, LeaseTable};
 pub use listen::{Heard, Listening, Touch};
 pub use migrations::MIGRATOR;
 pub use passing::is_passing;
+pub use remedy::{REMEDY, remedy};
 pub use rights::{grant_server_role, may_make_schemas, quoted};
 pub use session::begin_session;
 pub use standing::{Instance, Standing};

@@ -39,52 +39,10 @@ pub fn is_passing(error: &sqlx::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-    use std::error::Error;
-    use std::fmt;
     use std::io;
 
-    use sqlx::error::{DatabaseError, ErrorKind};
-
     use super::*;
-
-    /// A refusal with a code and nothing else.
-    #[derive(Debug)]
-    struct Refusal(Option<&'static str>);
-
-    impl fmt::Display for Refusal {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.message())
-        }
-    }
-
-    impl Error for Refusal {}
-
-    impl DatabaseError for Refusal {
-        fn message(&self) -> &str {
-            "refused"
-        }
-
-        fn code(&self) -> Option<Cow<'_, str>> {
-            self.0.map(Cow::Borrowed)
-        }
-
-        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
-            self
-        }
-
-        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
-            self
-        }
-
-        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
-            self
-        }
-
-        fn kind(&self) -> ErrorKind {
-            ErrorKind::Other
-        }
-    }
+    use crate::refusal::Refusal;
 
     fn is_code_passing(code: Option<&'static str>) -> bool {
         is_passing(&sqlx::Error::Database(Box::new(Refusal(code))))

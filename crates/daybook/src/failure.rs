@@ -20,7 +20,7 @@ use daybook_import::ImportError;
 use daybook_keys::KeyError;
 use daybook_log::rotation::RotationError;
 use daybook_log::transfer::TransferError;
-use daybook_log::{DATABASE_REMEDY, LogError, MasterKeyMismatch};
+use daybook_log::{LogError, MasterKeyMismatch};
 use daybook_processes::outbox::OutboxError;
 
 use crate::cli::{CheckError, ProjectionsError};
@@ -158,7 +158,7 @@ impl Failure {
             Failure::Arguments(_) => "see `daybook --help`",
             Failure::NothingThere { remedy, .. } => *remedy,
             Failure::Unusable { .. } => "mend its value; `daybook serve --help` has examples",
-            Failure::Database { .. } => DATABASE_REMEDY,
+            Failure::Database { source, .. } => daybook_database::remedy(source),
             Failure::Process { .. } => "see the system's limits for this user (`ulimit -a`)",
             Failure::Write { .. } => {
                 "see that the disk has room and that this user may write there"

@@ -1,8 +1,8 @@
 use crate::{Position, SealError};
 
-/// How to mend what a database has to do with, for the errors of every crate that works on the log.
-pub const DATABASE_REMEDY: &str =
-    "see that PostgreSQL runs and that its log is clean, then try again";
+/// How to mend what a database has to do with, where the error itself is not at hand:
+/// [`daybook_database::remedy`] has the advice that fits it.
+pub const DATABASE_REMEDY: &str = daybook_database::REMEDY;
 
 /// What can go wrong between Daybook and its log.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,46 @@ pub enum LogError {
 impl LogError {
     /// How to mend it, for the line that an operator reads.
     pub fn remedy(&self) -> &'static str {
-        DATABASE_REMEDY
+        match self {
+            LogError::Database(error) => daybook_database::remedy(error),
+            LogError::Undecodable { .. } => {
+                "run the newer Daybook that wrote it, or have the read model pass it with `daybook projections skip`"
+            }
+            LogError::Encode { .. } => "this is a fault of Daybook's own; report it",
+            LogError::Seal(SealError::Random) => {
+                "see that the system gives random bytes, then try again"
+            }
+            LogError::Seal(_) => {
+                "see that the master key is the one that this log was written with"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_fits_the_cause() {
+        let unknown = LogError::Undecodable {
+            position: 7,
+            event_type: "category.teleported".to_owned(),
+            reason: "unknown variant".to_owned(),
+        };
+        assert!(unknown.remedy().contains("newer Daybook"));
+        let away = LogError::Database(sqlx::Error::Io(
+            std::io::ErrorKind::ConnectionRefused.into(),
+        ));
+        assert!(away.remedy().contains("can be reached"));
+        assert_eq!(
+            LogError::Database(sqlx::Error::RowNotFound).remedy(),
+            DATABASE_REMEDY
+        );
+        assert!(
+            LogError::Seal(SealError::Open)
+                .remedy()
+                .contains("master key")
+        );
     }
 }

@@ -81,7 +81,14 @@ pub enum OutboxError {
 impl OutboxError {
     /// How to mend it, for the line that an operator reads.
     pub fn remedy(&self) -> &'static str {
-        DATABASE_REMEDY
+        match self {
+            OutboxError::Database(error) => daybook_database::remedy(error),
+            OutboxError::Key(error) => error.remedy(),
+            OutboxError::Seal(_) => {
+                "see that the master key is the one that this log was written with"
+            }
+            OutboxError::Malformed(_) => DATABASE_REMEDY,
+        }
     }
 }
 

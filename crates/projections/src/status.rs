@@ -1,7 +1,8 @@
 //! The status of each read model, for operators.
 
 use chrono::{DateTime, Utc};
-use daybook_log::{DATABASE_REMEDY, Feed, LogError, Position};
+use daybook_database::remedy;
+use daybook_log::{Feed, LogError, Position};
 use serde::Serialize;
 use sqlx::{PgPool, Row, postgres::PgRow};
 
@@ -121,7 +122,10 @@ pub enum StatusError {
 impl StatusError {
     /// How to mend it, for the line that an operator reads.
     pub fn remedy(&self) -> &'static str {
-        DATABASE_REMEDY
+        match self {
+            StatusError::Database(error) => remedy(error),
+            StatusError::Log(error) => error.remedy(),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod verification;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use daybook_database::remedy;
 use daybook_log::{DATABASE_REMEDY, LogError};
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinError;
@@ -101,12 +102,10 @@ impl VerifyError {
             VerifyError::NoTable { .. } => {
                 "find out who put it there; until then nothing that this database shows can be believed"
             }
-            VerifyError::NoKey
-            | VerifyError::Interrupted
-            | VerifyError::Database(_)
-            | VerifyError::Log(_)
-            | VerifyError::Audit(_)
-            | VerifyError::Task(_) => DATABASE_REMEDY,
+            VerifyError::Database(error) => remedy(error),
+            VerifyError::Log(error) => error.remedy(),
+            VerifyError::Audit(error) => error.remedy(),
+            VerifyError::NoKey | VerifyError::Interrupted | VerifyError::Task(_) => DATABASE_REMEDY,
         }
     }
 }

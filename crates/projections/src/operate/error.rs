@@ -1,4 +1,5 @@
-use daybook_log::{DATABASE_REMEDY, Position};
+use daybook_database::remedy;
+use daybook_log::Position;
 
 use crate::{rebuild::BuildError, status::StatusError};
 
@@ -54,7 +55,7 @@ impl OperateError {
             OperateError::Busy { .. } => "try again when they have ended",
             OperateError::Build(error) => error.remedy(),
             OperateError::Status(error) => error.remedy(),
-            OperateError::Database(_) => DATABASE_REMEDY,
+            OperateError::Database(error) => remedy(error),
         }
     }
 }

@@ -8,7 +8,7 @@
 mod cursor;
 mod keyset;
 
-use daybook_log::DATABASE_REMEDY;
+use daybook_database::remedy;
 
 pub(crate) use self::{
     cursor::KeyKind,
@@ -72,7 +72,7 @@ impl QueryError {
     pub fn remedy(&self) -> &'static str {
         match self {
             QueryError::BadCursor => "begin again with the first page",
-            QueryError::Database(_) => DATABASE_REMEDY,
+            QueryError::Database(error) => remedy(error),
         }
     }
 }

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use daybook_log::{DATABASE_REMEDY, LogError, Position};
+use daybook_database::remedy;
+use daybook_log::{LogError, Position};
 
 use super::{Anew, Purpose};
 use crate::{projection::ApplyError, schema::SchemaName};
@@ -80,7 +81,8 @@ impl BuildError {
             BuildError::SchemaExists(_) => "choose another with --into, or drop it",
             BuildError::SchemaReserved(..) => "choose another with --into",
             BuildError::Task(_) => "run it again; the log of errors tells what to report",
-            BuildError::Log(_) | BuildError::Database(_) => DATABASE_REMEDY,
+            BuildError::Log(error) => error.remedy(),
+            BuildError::Database(error) => remedy(error),
         }
     }
 
