@@ -127,6 +127,12 @@ async fn a_projection_is_paused_and_resumed_on_the_record() {
         (again.status, again.code()),
         (StatusCode::CONFLICT, "wrong-projection-state".into())
     );
+    // It would not stay where it is.
+    let rebuilt = shop.operate("users/rebuild", json!({})).await;
+    assert_eq!(
+        (rebuilt.status, rebuilt.code()),
+        (StatusCode::CONFLICT, "wrong-projection-state".into())
+    );
     let ann = shop.customer().await;
     let at = shop.ask("users").await.json()["position"].clone();
     assert!(shop.ask("users").await.json()["lag"].as_i64().unwrap() > 0);

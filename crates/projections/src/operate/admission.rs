@@ -19,6 +19,9 @@ pub async fn may_begin(
     if purpose == Purpose::Rollback && !has_previous(pool, name).await? {
         return Err(BuildError::NoPrevious);
     }
+    if purpose.switches() && is_paused(pool, name).await? {
+        return Err(BuildError::Paused { name });
+    }
     match running_build(pool, name).await? {
         Some((purpose, builder, since)) => Err(BuildError::BeingBuilt {
             name,
@@ -35,6 +38,15 @@ async fn has_previous(pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
         .bind(name)
         .fetch_one(pool)
         .await
+}
+
+async fn is_paused(pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select from projections.checkpoints where name = $1 and state = 'paused')",
+    )
+    .bind(name)
+    .fetch_one(pool)
+    .await
 }
 
 /// What a build is for, who builds, and since when.

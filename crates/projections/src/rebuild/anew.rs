@@ -99,6 +99,9 @@ async fn prepare(
     let made = async {
         let mut conn = run.builder.pool.acquire().await?;
         let live = Live::find(&mut conn, &**projection).await?;
+        if live.is_paused && purpose.switches() {
+            return Err(BuildError::Paused { name });
+        }
         if live.version > version {
             return Err(BuildError::LaterVersion {
                 stored: live.version,

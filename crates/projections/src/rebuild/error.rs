@@ -17,6 +17,8 @@ pub enum BuildError {
         builder: String,
         since: DateTime<Utc>,
     },
+    #[error("{name} is paused, and stays as it is until it is resumed")]
+    Paused { name: &'static str },
     #[error("the live rows were made by version {stored}, this binary makes version {own}")]
     LaterVersion { stored: i32, own: i32 },
     #[error("it cannot get past position {position}: {reason}")]
@@ -66,6 +68,9 @@ impl BuildError {
         match self {
             BuildError::BeingBuilt { .. } => {
                 "wait for it, and see `daybook projections status --watch`"
+            }
+            BuildError::Paused { .. } => {
+                "resume it first with `daybook projections resume`, or build it beside with --as-of and --into"
             }
             BuildError::LaterVersion { .. } => "use the newer Daybook",
             BuildError::Obstacle { .. } => {

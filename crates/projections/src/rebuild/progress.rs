@@ -70,6 +70,14 @@ fn in_seconds<S: serde::Serializer>(
 pub type Report<'a> = dyn Fn(&BuildProgress) + Send + Sync + 'a;
 
 impl Purpose {
+    /// Whether what is built takes the place of the live rows.
+    pub fn switches(self) -> bool {
+        match self {
+            Purpose::Anew(Anew::Rebuild) | Purpose::Rollback => true,
+            Purpose::Anew(Anew::DryRun | Anew::Verify) | Purpose::AsOf => false,
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Purpose::Anew(Anew::Rebuild | Anew::DryRun) => "rebuild",

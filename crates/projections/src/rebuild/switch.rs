@@ -51,7 +51,7 @@ pub(super) async fn switch(
     // From here on the projector waits for its checkpoint.
     let found = Live::lock(&mut transaction, unit.name()).await?;
     let live = unchanged(unit, found, &known, position)?;
-    // If the projector is halted or paused, the build is ahead of it.
+    // If the projector is halted, the build is ahead of it.
     let end = live.position.max(position);
     let rest = &live.skipped;
     catch_up(&mut transaction, feed, unit, &mut position, end, rest, stop).await?;
@@ -67,14 +67,17 @@ pub(super) async fn switch(
     Ok(position)
 }
 
-/// Fails unless the live rows are still those beside which the build was made, and the build holds
-/// nothing that was skipped since.
+/// Fails unless the live rows are still those beside which the build was made and may be exchanged, and the build
+/// holds nothing that was skipped since.
 fn unchanged(
     unit: &Unit,
     found: Option<Live>,
     known: &Skipped,
     position: Position,
 ) -> Result<Live, BuildError> {
+    if found.as_ref().is_some_and(|live| live.is_paused) {
+        return Err(BuildError::Paused { name: unit.name() });
+    }
     found
         .filter(|live| live.generation == unit.live.generation)
         .filter(|live| !known.has_folded(&live.skipped, position))
@@ -107,12 +110,11 @@ async fn move_checkpoint(
     live: &Live,
     position: Position,
 ) -> Result<(), sqlx::Error> {
-    // A halted projector tries again; a paused one stays paused.
+    // A halted projector tries again.
     sqlx::query(
         "update projections.checkpoints
          set version = $2, position = $3, generation = generation + 1, error = null,
-             state = case state when 'halted' then 'live' else state end, events_per_second = 0,
-             updated_at = clock_timestamp()
+             state = 'live', events_per_second = 0, updated_at = clock_timestamp()
          where name = $1",
     )
     .bind(unit.name())

@@ -34,6 +34,8 @@ pub(super) struct Live {
     pub(super) version: i32,
     pub(super) position: Position,
     pub(super) generation: i64,
+    /// An operator wants it to stay as it is.
+    pub(super) is_paused: bool,
     pub(super) skipped: Skipped,
 }
 
@@ -57,6 +59,7 @@ impl Live {
             version,
             position: 0,
             generation: 0,
+            is_paused: false,
             skipped: Skipped::default(),
         }))
     }
@@ -83,7 +86,8 @@ impl Live {
         lock: &str,
     ) -> Result<Option<Live>, sqlx::Error> {
         let statement = format!(
-            "select version, position, generation from projections.checkpoints where name = $1 {lock}"
+            "select version, position, generation, state = 'paused' as is_paused
+             from projections.checkpoints where name = $1 {lock}"
         );
         let row = sqlx::query(&statement)
             .bind(name)
@@ -96,6 +100,7 @@ impl Live {
             version: row.try_get("version")?,
             position: row.try_get("position")?,
             generation: row.try_get("generation")?,
+            is_paused: row.try_get("is_paused")?,
             skipped: Skipped::load(conn, name).await?,
         }))
     }

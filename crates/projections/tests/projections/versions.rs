@@ -1,7 +1,12 @@
 //! Rows that another version of the projection made: older ones are rebuilt automatically, newer ones are
 //! left alone.
 
-use daybook_projections::{ProjectionState, ProjectionStatus, status_of};
+use daybook_projections::{
+    ProjectionState, ProjectionStatus,
+    operate::{self, Operator},
+    registry::projection,
+    status_of,
+};
 
 use crate::{
     history::History,
@@ -62,6 +67,48 @@ async fn older_rows_are_made_anew_and_kept_for_a_rollback() {
         ["catalog", "orders", "users"],
     )
     .await;
+}
+
+#[tokio::test]
+async fn older_rows_of_a_paused_projector_stay_until_it_is_resumed() {
+    let mut shop = Shop::open().await;
+    let mut history = History::new(23);
+    let mut last = 0;
+    for step in history.steps(50) {
+        last = shop.append(step).await;
+    }
+    let serving = shop.serve();
+    serving.reach(last).await;
+    serving.stop().await;
+    pretend_version(&shop, 0).await;
+    let (projection, ann) = (projection("catalog").unwrap(), Operator::of_system("ann"));
+    operate::pause(&shop.pool, &*projection, &ann, None)
+        .await
+        .unwrap();
+    let serving = shop.serve();
+    let mut head = 0;
+    for step in history.steps(20) {
+        head = shop.append(step).await;
+    }
+    serving
+        .read_models
+        .wait_for("orders", head, LONG)
+        .await
+        .unwrap();
+    let status = catalog(&shop).await;
+    assert_eq!(
+        (status.state, status.version, status.position),
+        (ProjectionState::Paused, 0, last)
+    );
+    operate::resume(&shop.pool, &*projection, &ann, None)
+        .await
+        .unwrap();
+    eventually("rows of this version", async || {
+        let status = catalog(&shop).await;
+        (status.version, status.position) == (1, head)
+    })
+    .await;
+    serving.stop().await;
 }
 
 #[tokio::test]

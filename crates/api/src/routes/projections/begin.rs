@@ -50,7 +50,7 @@ pub(super) struct BegunAnswer {
     responses(
         (status = 202, description = "It has begun; Location shows how far it is", body = BegunAnswer,
             headers(("Location" = String))),
-        (status = 409, description = "It is being built already"),
+        (status = 409, description = "It is being built already, or is paused"),
     ),
 )]
 pub(super) async fn begin_rebuild(
@@ -92,7 +92,7 @@ pub(super) async fn begin_verification(
     responses(
         (status = 202, description = "It has begun; Location shows how far it is", body = BegunAnswer,
             headers(("Location" = String))),
-        (status = 409, description = "There is no version to go back to, or it is being built"),
+        (status = 409, description = "There is no version to go back to, it is being built, or it is paused"),
     ),
 )]
 pub(super) async fn begin_rollback(

@@ -13,7 +13,9 @@ impl From<OperateError> for Problem {
         let detail = format!("Nothing was done: {error}.");
         let conflict = |code: &'static str| Problem::new(StatusCode::CONFLICT, code, detail);
         match error {
-            OperateError::WrongState { .. } => conflict("wrong-projection-state"),
+            OperateError::WrongState { .. } | OperateError::Build(BuildError::Paused { .. }) => {
+                conflict("wrong-projection-state")
+            }
             OperateError::HaltedElsewhere { .. } => conflict("halted-elsewhere"),
             OperateError::LogHasGap { .. } => conflict("log-has-gap"),
             OperateError::LaterVersion { .. } => conflict("later-version"),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use daybook_projections::{
+    operate::{self, Operator},
     projection::Projection,
     rebuild::{Anew, BuildError, Builder, Results, build_anew},
     runtime::run_projections,
@@ -205,6 +206,56 @@ async fn what_a_projector_halted_at_is_passed_by_a_binary_that_can() {
         (20, "live".to_owned(), None)
     );
     assert_eq!(Tally::seen(&shop.pool).await, Vec::from_iter(1..=20));
+}
+
+#[tokio::test]
+async fn what_an_operator_paused_is_compared_but_not_switched() {
+    let (mut shop, tally) = tallied_shop(20).await;
+    let before = live_table(&shop).await;
+    let ann = Operator::of_system("ann");
+    operate::pause(&shop.pool, &tally, &ann, None)
+        .await
+        .unwrap();
+    shop.append([stock_received(id(), 21)]).await;
+    let stop = CancellationToken::new();
+    let refused = only(build(&builder(&shop, "ann"), &of(&tally), Anew::Rebuild, &stop).await);
+    assert!(
+        matches!(refused, Err(BuildError::Paused { name: "tally" })),
+        "{refused:?}"
+    );
+    let compared = only(build(&builder(&shop, "ann"), &of(&tally), Anew::Verify, &stop).await);
+    assert!(compared.unwrap().comparison.unwrap().is_identical());
+    assert_eq!(leftovers(&shop.pool).await, [""; 0]);
+    assert_eq!(live_table(&shop).await, before);
+    let paused = (20, "paused".to_owned(), None);
+    assert_eq!(Tally::state(&shop.pool).await, paused);
+
+    operate::resume(&shop.pool, &tally, &ann, None)
+        .await
+        .unwrap();
+    let built = only(build(&builder(&shop, "ann"), &of(&tally), Anew::Rebuild, &stop).await);
+    assert_eq!(built.unwrap().position, 21);
+}
+
+#[tokio::test]
+async fn what_is_paused_while_it_is_rebuilt_is_not_switched() {
+    let (shop, tally) = tallied_shop(20).await;
+    let before = live_table(&shop).await;
+    let stall = Stall::new();
+    let building = start(builder(&shop, "ann"), tally.stalling(&stall));
+    stall.reached.acquire().await.unwrap().forget();
+    let ann = Operator::of_system("ann");
+    operate::pause(&shop.pool, &tally, &ann, None)
+        .await
+        .unwrap();
+    stall.go_on.add_permits(100);
+    let refused = only(building.await.unwrap());
+    assert!(
+        matches!(refused, Err(BuildError::Paused { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(live_table(&shop).await, before);
+    assert_eq!(leftovers(&shop.pool).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use daybook_projections::{
+    operate::{self, Operator, may_begin},
     projection::Projection,
-    rebuild::{BuildError, Built, rollback},
+    rebuild::{BuildError, Built, Purpose, rollback},
     registry::projection,
 };
 use sqlx::Executor;
@@ -60,6 +61,39 @@ async fn a_rollback_brings_the_rows_back_that_were_there_and_what_came_since() {
     assert!(!marked(&shop, "catalog").await);
     assert_eq!(leftovers(&shop.pool).await, [""; 0]);
     oracle::check(&shop.pool, &shop.all_events().await, LIVE).await;
+}
+
+#[tokio::test]
+async fn what_an_operator_paused_stays_where_it_is() {
+    let (mut shop, mut history, last) = projected_shop(50).await;
+    rebuild_all(&shop).await;
+    let catalog = projection("catalog").unwrap();
+    let ann = Operator::of_system("ann");
+    operate::pause(&shop.pool, &*catalog, &ann, None)
+        .await
+        .unwrap();
+    append(&mut shop, history.steps(20)).await;
+    let refused = roll_back(&shop).await;
+    assert!(
+        matches!(refused, Err(BuildError::Paused { name: "catalog" })),
+        "{refused:?}"
+    );
+    let refused = may_begin(&shop.pool, &*catalog, Purpose::Rollback).await;
+    assert!(
+        matches!(refused, Err(BuildError::Paused { .. })),
+        "{refused:?}"
+    );
+    let found: (i64, String) = sqlx::query_as(
+        "select position, state from projections.checkpoints where name = 'catalog'",
+    )
+    .fetch_one(&shop.pool)
+    .await
+    .unwrap();
+    assert_eq!(found, (last, "paused".to_owned()));
+    operate::resume(&shop.pool, &*catalog, &ann, None)
+        .await
+        .unwrap();
+    assert!(roll_back(&shop).await.unwrap().switched);
 }
 
 #[tokio::test]
