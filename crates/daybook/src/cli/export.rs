@@ -1,5 +1,5 @@
 use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -52,12 +52,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn export(database: &Database, file: &Path) -> Result<(), Failure> {
-    let transferred = match file == Path::new("-") {
-        true => write(database, io::stdout()).await?,
+    let written = match file == Path::new("-") {
+        true => write_to_reader(database, io::stdout()).await?,
         // A pipe or a device is written to, not replaced by a file.
         false if fs::metadata(file).is_ok_and(|found| !found.is_file()) => {
             let open = OpenOptions::new().write(true).open(file);
-            write(database, open.map_err(TransferError::File)?).await?
+            write_to_reader(database, open.map_err(TransferError::File)?).await?
         }
         false => {
             // Follows a link, and gives the file its name only once it is complete.
@@ -76,11 +76,29 @@ async fn export(database: &Database, file: &Path) -> Result<(), Failure> {
             open.sync_all()
                 .and_then(|()| fs::rename(&partial.0, &file))
                 .map_err(TransferError::File)?;
-            transferred
+            Some(transferred)
         }
     };
-    eprintln!("Exported {}", tell(&transferred));
+    if let Some(transferred) = written {
+        eprintln!("Exported {}", tell(&transferred));
+    }
     Ok(())
+}
+
+/// `None` if the reader has closed the pipe (`| head`).
+async fn write_to_reader(
+    database: &Database,
+    file: impl Write,
+) -> Result<Option<Transferred>, Failure> {
+    match write(database, file).await {
+        Ok(transferred) => Ok(Some(transferred)),
+        Err(Failure::Transfer(TransferError::File(error)))
+            if error.kind() == ErrorKind::BrokenPipe =>
+        {
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 async fn write(database: &Database, file: impl Write) -> Result<Transferred, Failure> {
@@ -94,9 +112,9 @@ async fn write(database: &Database, file: impl Write) -> Result<Transferred, Fai
     let transferred = transfer::export(&mut connection, BufWriter::new(file), |progress| {
         told.reach(progress.events.unsigned_abs(), progress.head.unsigned_abs());
     });
-    let transferred = transferred.await?;
+    let transferred = transferred.await;
     told.end();
-    Ok(transferred)
+    transferred.map_err(Failure::from)
 }
 
 /// A file that is not complete yet; removed if it is never completed.

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use aws_lc_rs::digest::{SHA256, digest};
 use reqwest::Client;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::process::place::{ADMIN, Place};
 use crate::process::{Server, failure, folder, run};
@@ -98,6 +98,24 @@ async fn a_log_goes_through_pipes_while_others_append() {
     assert!(import.wait().await.unwrap().success());
     assert_eq!(copy.head().await + 1, original.head().await);
     assert!(!folder.path().join("-.partial").exists());
+}
+
+#[tokio::test]
+async fn an_export_ends_quietly_when_nobody_reads_on() {
+    let folder = folder();
+    let place = Place::new(folder.path()).await;
+    place.seeded().await;
+    let mut command = place.daybook(&["export", "-"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut export = command.spawn().unwrap();
+    let mut out = BufReader::with_capacity(64, export.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).await.unwrap();
+    assert!(first.starts_with('{'), "{first}");
+    drop(out);
+    let ended = export.wait_with_output().await.unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(String::from_utf8(ended.stderr).unwrap(), "");
 }
 
 /// The lines of an export, with a valid end line.
