@@ -20,6 +20,8 @@ pub(crate) enum CheckError {
     Tampered { findings: u64 },
     #[error("the newest checkpoint is signed by a key that you do not trust (yet): {key}")]
     KeyUnknown { key: String },
+    #[error("the proof is signed by a key that you do not trust (yet): {key}")]
+    ProofKeyUnknown { key: String },
     #[error("the proof does not hold")]
     Unproven(#[from] ProofError),
 }
@@ -32,7 +34,8 @@ impl CheckError {
             CheckError::Unreadable { .. }
             | CheckError::NothingTrusted
             | CheckError::Verify(_)
-            | CheckError::KeyUnknown { .. } => false,
+            | CheckError::KeyUnknown { .. }
+            | CheckError::ProofKeyUnknown { .. } => false,
         }
     }
 
@@ -46,7 +49,7 @@ impl CheckError {
             CheckError::Tampered { .. } => {
                 "keep the database and the checkpoints as they are until it is known how that came about"
             }
-            CheckError::KeyUnknown { .. } => {
+            CheckError::KeyUnknown { .. } | CheckError::ProofKeyUnknown { .. } => {
                 "if the key was rotated, get the new one from a place that you trust, and give both with --pubkey"
             }
             CheckError::Unproven(error) => error.remedy(),

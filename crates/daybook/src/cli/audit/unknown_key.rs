@@ -58,6 +58,14 @@ async fn stored(shop: &OpenShop) -> Result<Vec<String>, Failure> {
     read
 }
 
+/// The key that signed a note, if it has the log's name as a trusted key does and is not trusted itself.
+pub(super) fn unknown_signer(note: &str, trusted: &[VerifierKey]) -> Option<String> {
+    match signed_by(note, trusted) {
+        Signed::Unknown(key) => Some(key),
+        Signed::Trusted | Signed::Otherwise => None,
+    }
+}
+
 enum Signed {
     Trusted,
     /// Signed by a key with the log's name that is not trusted.

@@ -4,18 +4,22 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use daybook_audit::{ConsistencyProof, InclusionProof, ProofError, VerifierKey};
+use daybook_audit::{
+    CheckpointError, ConsistencyProof, InclusionProof, NoteError, ProofError, VerifierKey,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::CheckError;
 use super::trusted::Trusted;
+use super::unknown_key::unknown_signer;
 use crate::config::DataConfig;
 use crate::failure::Failure;
 
 /// Check a proof without the database: that an event is in the log, or that the log continues an earlier state of it
 ///
-/// Exits with 0 if it is proven, 1 if it is not, 2 if the proof or the keys could not be read.
+/// Exits with 0 if it is proven, 1 if it is not, 2 if that could not be found out: the proof or the keys could not be
+/// read, or the proof is signed by a newer key of the log than those that are trusted.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -64,12 +68,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ConsistencyProof::FORMAT => consistent(&parse(&text)?, &trusted),
         other => return Err(malformed(format!("its format is {other:?}")).into()),
     };
-    let proven = proven.map_err(CheckError::from)?;
-    Ok(tell(arguments.json, &proven)?)
+    Ok(tell(arguments.json, &proven?)?)
 }
 
-fn included(proof: &InclusionProof, trusted: &[VerifierKey]) -> Result<Proven, ProofError> {
-    let checkpoint = proof.verify(trusted)?;
+fn included(proof: &InclusionProof, trusted: &[VerifierKey]) -> Result<Proven, CheckError> {
+    let checkpoint = proof
+        .verify(trusted)
+        .map_err(|error| unproven(error, [&proof.checkpoint], trusted))?;
     let event = &proof.event;
     Ok(Proven::Inclusion {
         origin: checkpoint.origin().to_owned(),
@@ -80,13 +85,32 @@ fn included(proof: &InclusionProof, trusted: &[VerifierKey]) -> Result<Proven, P
     })
 }
 
-fn consistent(proof: &ConsistencyProof, trusted: &[VerifierKey]) -> Result<Proven, ProofError> {
-    let (from, to) = proof.verify(trusted)?;
+fn consistent(proof: &ConsistencyProof, trusted: &[VerifierKey]) -> Result<Proven, CheckError> {
+    let notes = proof.from_checkpoint.iter().chain(&proof.to_checkpoint);
+    let (from, to) = proof
+        .verify(trusted)
+        .map_err(|error| unproven(error, notes, trusted))?;
     Ok(Proven::Consistency {
         origin: to.origin().to_owned(),
         from: from.size(),
         to: to.size(),
     })
+}
+
+/// With a key from before a rotation, a proof that was made since says neither yes nor no.
+fn unproven<'n>(
+    error: ProofError,
+    notes: impl IntoIterator<Item = &'n String>,
+    trusted: &[VerifierKey],
+) -> CheckError {
+    let ProofError::Checkpoint(CheckpointError::Note(NoteError::Untrusted)) = error else {
+        return error.into();
+    };
+    let mut signers = notes.into_iter();
+    match signers.find_map(|note| unknown_signer(note, trusted)) {
+        Some(key) => CheckError::ProofKeyUnknown { key },
+        None => error.into(),
+    }
 }
 
 fn tell(json: bool, proven: &Proven) -> Result<(), CheckError> {
