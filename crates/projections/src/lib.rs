@@ -36,5 +36,6 @@ pub use registry::registry;
 pub use runtime::{ProjectorConfig, run};
 pub use stand::{At, Stand};
 pub use status::{
-    BuildStatus, PreviousVersion, ProjectionState, ProjectionStatus, StatusError, status, status_of,
+    BuildStatus, Pause, PreviousVersion, ProjectionState, ProjectionStatus, StatusError, status,
+    status_of,
 };

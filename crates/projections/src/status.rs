@@ -32,6 +32,8 @@ pub struct ProjectionStatus {
     pub worker: Option<String>,
     /// What a halted projector stopped at: `position`, `stream`, `eventType`, `error`.
     pub error: Option<serde_json::Value>,
+    /// Who paused its projector; `None` if it is not paused.
+    pub paused: Option<Pause>,
     /// How many events were skipped.
     pub dead_letters: i64,
     /// Another build of it that is in progress.
@@ -56,6 +58,16 @@ pub enum ProjectionState {
     Halted,
     /// Made by another version of the projection than this binary's, which does not update it.
     Outdated,
+}
+
+/// An operator's pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// `cli:<user of the system>` or `user:<id>`.
+    pub actor: String,
+    pub at: DateTime<Utc>,
+    pub reason: Option<String>,
 }
 
 /// A build of a read model beside the live one.
@@ -151,7 +163,8 @@ pub async fn status(pool: &PgPool, feed: &Feed) -> Result<Vec<ProjectionStatus>,
                 b.phase as build_phase, b.position as build_position, b.target as build_target,
                 b.events_per_second as build_rate, b.builder as build_builder, b.started_at as build_started_at,
                 b.updated_at as build_updated_at,
-                p.version as previous_version, p.position as previous_position, p.replaced_at
+                p.version as previous_version, p.position as previous_position, p.replaced_at,
+                o.actor as paused_by, o.at as paused_at, o.reason as pause_reason
          from unnest($1::text[], $2::int[]) with ordinality as r (name, version, number)
          left join projections.checkpoints c on c.name = r.name
          -- exp() of what is much longer ago is an error.
@@ -168,6 +181,12 @@ pub async fn status(pool: &PgPool, feed: &Feed) -> Result<Vec<ProjectionStatus>,
              limit 1
          ) b on true
          left join projections.previous p on p.name = r.name
+         left join lateral (
+             select o.actor, o.at, o.detail ->> 'reason' as reason from projections.operator_actions o
+             where c.state = 'paused' and o.name = r.name and o.action = 'pause'
+             order by o.at desc, o.id desc
+             limit 1
+         ) o on true
          order by r.number",
     )
     .bind(names)
@@ -226,11 +245,23 @@ fn of_row(row: &PgRow, head: Position) -> Result<ProjectionStatus, sqlx::Error> 
             .map(serde_json::from_str)
             .transpose()
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        paused: pause_of(row)?,
         dead_letters: row.try_get("dead_letters")?,
         build,
         previous: previous_of(row)?,
         updated_at: row.try_get("updated_at")?,
     })
+}
+
+fn pause_of(row: &PgRow) -> Result<Option<Pause>, sqlx::Error> {
+    let Some(actor) = row.try_get("paused_by")? else {
+        return Ok(None);
+    };
+    Ok(Some(Pause {
+        actor,
+        at: row.try_get("paused_at")?,
+        reason: row.try_get("pause_reason")?,
+    }))
 }
 
 fn build_of(row: &PgRow) -> Result<Option<BuildStatus>, sqlx::Error> {

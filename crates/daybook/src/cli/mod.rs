@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod event_types;
 mod export;
 mod import;
 mod import_log;
@@ -11,11 +12,13 @@ mod moment;
 mod open_shop;
 mod openapi;
 mod outbox;
+mod printable;
 mod projections;
 mod replay;
 mod runtime;
 mod seed;
 mod serve;
+mod values;
 
 use std::ffi::OsString;
 
@@ -61,6 +64,9 @@ enum Command {
     #[command(subcommand)]
     Bench(bench::Command),
     /// Print the OpenAPI document of the HTTP interface
+    #[command(after_help = "\
+Example:
+  daybook openapi > openapi.json")]
     Openapi,
 }
 
@@ -199,6 +205,29 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    /// The commands that do something, each with its words.
+    fn leaves(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
+        let path = format!("{path} {}", command.get_name());
+        if !command.has_subcommands() {
+            return vec![(path, command.clone())];
+        }
+        let below = command.get_subcommands();
+        below.flat_map(|below| leaves(below, &path)).collect()
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_examples() {
+        let leaves = leaves(&Cli::command(), "");
+        assert!(leaves.len() > 30, "{}", leaves.len());
+        for (path, leaf) in leaves {
+            let help = leaf.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            assert!(help.contains("Example"), "{path} --help has no example");
+            let (_, words) = path.split_at(1);
+            assert!(help.contains(words), "{path} --help has another's example");
+        }
     }
 
     /// The variables that a command and those below it read.

@@ -1,6 +1,6 @@
 //! Moments as the command line takes them.
 
-use chrono::{NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use daybook_history::past::{Moment, MomentError};
 use daybook_log::{Feed, Position};
 
@@ -15,6 +15,15 @@ pub(crate) fn moment(text: &str) -> Result<Moment, &'static str> {
         "expected a position of the log, 1234, an RFC 3339 instant, 2011-12-09T12:50:00Z, \
          or a date, 2011-12-09, which means midnight UTC"
     })
+}
+
+/// An instant as the HTTP interface takes it, or a date, which means midnight UTC.
+pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    match moment(text) {
+        Ok(Moment::Instant(instant)) => Ok(instant),
+        _ => Err("expected an RFC 3339 instant, 2011-12-09T12:50:00Z, \
+             or a date, 2011-12-09, which means midnight UTC"),
+    }
 }
 
 /// The last position that belongs to the moment that this flag gives.
@@ -44,6 +53,10 @@ mod tests {
         assert_eq!(moment("1234"), Ok(Moment::Position(1234)));
         for wrong in ["", "-1", "2011-02-29", "yesterday"] {
             assert!(moment(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(instant("2011-12-09").map(Moment::Instant), Ok(midnight));
+        for wrong in ["1234", "2011-02-29", "yesterday"] {
+            assert!(instant(wrong).unwrap_err().contains("or a date"), "{wrong}");
         }
     }
 }

@@ -8,7 +8,9 @@ use daybook_log::{Codec, Position, Replay, Secrets, Selection};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::event_types::{is_known, perhaps};
 use super::runtime;
+use super::values::{in_order, positive};
 use crate::config::{DataConfig, DatabaseConfig, LogConfig};
 use crate::failure::Failure;
 use crate::site::database::{Database, IfRunning};
@@ -25,10 +27,10 @@ Examples:
   daybook replay --stream order/0190d5a0-5b2f-7c31-9a44-0e6d1f1c2b3a")]
 pub(crate) struct Arguments {
     /// The first position
-    #[arg(long, value_name = "POSITION", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "POSITION", default_value_t = 1, value_parser = positive::<Position>)]
     from: Position,
     /// The last position; by default the log's last
-    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "POSITION", value_parser = positive::<Position>)]
     to: Option<Position>,
     /// Only events of this type; may be repeated
     #[arg(long = "type", value_name = "TYPE")]
@@ -48,6 +50,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    in_order(("--from", Some(arguments.from)), ("--to", arguments.to))?;
     let log = arguments.log.clone();
     runtime::run_quietly(&log, |stop| async move {
         Database::must_exist(&arguments.database, &arguments.data)?;
@@ -85,8 +88,12 @@ async fn print(
         stream: arguments.stream,
     };
     let mut replay = Replay::new(pool, codec, selection).await?;
+    // A later Daybook may have written events of types that this one does not know.
+    let mut unknown: Vec<&String> = arguments.types.iter().collect();
+    unknown.retain(|name| !is_known(name));
     let mut out = io::BufWriter::new(io::stdout());
     while let Some(events) = replay.next().await? {
+        unknown.retain(|name| events.iter().all(|event| event.r#type != **name));
         let written = events.iter().try_for_each(|event| {
             serde_json::to_writer(&mut out, event)?;
             out.write_all(b"\n")
@@ -106,7 +113,19 @@ async fn print(
             return Err(Failure::Interrupted);
         }
     }
-    Ok(())
+    unknown
+        .first()
+        .map_or(Ok(()), |name| Err(no_events_of(name)))
+}
+
+fn no_events_of(name: &str) -> Failure {
+    let perhaps = perhaps(name);
+    Failure::NothingThere {
+        what: format!(
+            "no event of the type {name} was found, and this Daybook knows none{perhaps}"
+        ),
+        remedy: "see which types there are with `daybook replay | jq -r .type | sort -u`",
+    }
 }
 
 fn stream(text: &str) -> Result<StreamId, &'static str> {

@@ -85,8 +85,18 @@ async fn replay_prints_what_it_is_asked_for() {
         replay(&["--stream", &stream, "--from", &last]).await,
         expected[expected.len() - 1..]
     );
-    let line = failure(place.daybook(&["replay"]).args(["--stream", "order-7"])).await;
-    assert!(line.contains("expected a type and an id"), "{line}");
+    for (arguments, told) in [
+        (&["--stream", "order-7"][..], "expected a type and an id"),
+        (&["--from", "30", "--to", "20"], "--to comes before --from"),
+        (&["--from", "0"], "expected a whole number from 1"),
+        (
+            &["--type", "order.place"],
+            "the type order.place was found, and this Daybook knows none; perhaps order.placed was meant",
+        ),
+    ] {
+        let line = failure(place.daybook(&["replay"]).args(arguments)).await;
+        assert!(line.contains(told), "{arguments:?}: {line}");
+    }
 
     let stored: (String, String) =
         query_as("select payload::text, metadata::text from log.events where position = 1")

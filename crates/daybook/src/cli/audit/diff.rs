@@ -7,10 +7,11 @@ use daybook_log::{Feed, Position};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::lines::printable;
 use super::not_in_the_log;
 use crate::cli::moment::{moment, position_at};
 use crate::cli::open_shop::DatabaseArguments;
+use crate::cli::printable::printable;
+use crate::cli::values::{id, in_order};
 use crate::failure::Failure;
 
 /// Show what changed about one thing between two moments, field by field
@@ -27,6 +28,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "TYPE")]
     aggregate_type: AggregateType,
     /// Its id, as in the API's answers; a stock has its product's id
+    #[arg(value_parser = id)]
     id: Uuid,
     /// By default before its first event
     #[arg(long, value_name = "MOMENT", value_parser = moment)]
@@ -59,10 +61,7 @@ async fn compare(
     let from = position(feed, "--from", arguments.from).await?.unwrap_or(0);
     let to = position(feed, "--to", arguments.to).await?;
     let to = to.unwrap_or(Position::MAX);
-    if from > to {
-        let wrong = "--to comes before --from".to_owned();
-        return Err(Failure::Arguments(wrong));
-    }
+    in_order(("--from", Some(from)), ("--to", Some(to)))?;
     changes_between(feed, stream, from, to)
         .await?
         .ok_or_else(|| not_in_the_log(format!("{stream} has no events")))

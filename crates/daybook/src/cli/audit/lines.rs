@@ -6,6 +6,7 @@ use daybook_history::trail::{Entry, Trail, Walk};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::open_shop::{DatabaseArguments, OpenShop};
+use crate::cli::printable::printable;
 use crate::failure::Failure;
 
 /// How entries are printed.
@@ -86,23 +87,5 @@ fn write(out: &mut BufWriter<StdoutLock<'_>>, entry: &Entry, form: Form) -> io::
             "{position:>9}  {at}  {actor:<41}  {stream}  {sentence}"
         ),
         Form::WithoutStream => writeln!(out, "{position:>9}  {at}  {actor:<41}  {sentence}"),
-    }
-}
-
-/// Text from users must not control the terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::printable;
-
-    #[test]
-    fn texts_cannot_steer_the_terminal() {
-        assert_eq!(
-            printable("größe \u{1b}[2J\r\n"),
-            "größe \u{fffd}[2J\u{fffd}\u{fffd}"
-        );
     }
 }

@@ -8,7 +8,10 @@ use daybook_projections::trail::{NAME, TrailOrder};
 use uuid::Uuid;
 
 use super::lines::{Form, print, trail_of};
+use crate::cli::event_types::perhaps;
+use crate::cli::moment::instant;
 use crate::cli::open_shop::{DatabaseArguments, OpenShop};
+use crate::cli::values::{id, in_order, positive};
 use crate::failure::Failure;
 
 /// Find events in all streams that match everything that is given
@@ -18,7 +21,7 @@ use crate::failure::Failure;
 #[command(after_help = "\
 Examples:
   daybook audit search --actor system:import --limit 20
-  daybook audit search --type product.repriced --from 2026-11-01T00:00:00Z
+  daybook audit search --type product.repriced --from 2026-11-01 --to 2026-12-01T12:00:00Z
   daybook audit search --correlation 0190d5a0-5b2f-7c31-9a44-0e6d1f1c2b3a --order asc")]
 pub(crate) struct Arguments {
     /// Who acted: user:ID, system:PART or anonymous
@@ -31,25 +34,25 @@ pub(crate) struct Arguments {
     #[arg(long = "type", value_name = "TYPE", value_parser = known_type)]
     types: Vec<EventType>,
     /// The correlation id, shared by everything that one request caused
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id)]
     correlation: Option<Uuid>,
-    /// Recorded at or after this RFC 3339 instant
-    #[arg(long, value_name = "INSTANT")]
+    /// Recorded at or after this RFC 3339 instant, or date, which means midnight UTC
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     from: Option<DateTime<Utc>>,
-    /// Recorded before this RFC 3339 instant
-    #[arg(long, value_name = "INSTANT")]
+    /// Recorded before this RFC 3339 instant, or date, which means midnight UTC
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     to: Option<DateTime<Utc>>,
     /// The first position
-    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "POSITION", value_parser = positive::<Position>)]
     from_position: Option<Position>,
     /// The last position
-    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "POSITION", value_parser = positive::<Position>)]
     to_position: Option<Position>,
     /// The newest first, or the oldest first
     #[arg(long, value_enum, default_value_t = Order::Desc)]
     order: Order,
     /// How many to print at most; by default all
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<usize>)]
     limit: Option<usize>,
     #[command(flatten)]
     database: DatabaseArguments,
@@ -62,6 +65,11 @@ enum Order {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    in_order(("--from", arguments.from), ("--to", arguments.to))?;
+    in_order(
+        ("--from-position", arguments.from_position),
+        ("--to-position", arguments.to_position),
+    )?;
     let database = &arguments.database;
     database.run(|shop, stop| async move {
         tell_if_behind(&shop).await?;
@@ -108,5 +116,8 @@ impl Arguments {
 }
 
 fn known_type(name: &str) -> Result<EventType, String> {
-    event_type(name).ok_or_else(|| "there are no events of this type".to_owned())
+    event_type(name).ok_or_else(|| {
+        let perhaps = perhaps(name);
+        format!("there are no events of this type that this Daybook knows{perhaps}")
+    })
 }

@@ -2,16 +2,22 @@ use clap::Args;
 use daybook_history::trail::{CauseKind, Entry};
 use daybook_log::Position;
 
-use super::lines::{printable, trail_of};
+use super::lines::trail_of;
 use super::not_in_the_log;
 use crate::cli::open_shop::DatabaseArguments;
+use crate::cli::printable::printable;
+use crate::cli::values::positive;
 use crate::failure::Failure;
 
 /// Show everything about one event
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook audit show 4711
+  daybook audit show 4711 --json | jq .data")]
 pub(crate) struct Arguments {
     /// Its position in the log
-    #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(value_parser = positive::<Position>)]
     position: Position,
     #[command(flatten)]
     database: DatabaseArguments,

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::lines::{Form, print, trail_of};
 use super::not_in_the_log;
 use crate::cli::open_shop::DatabaseArguments;
+use crate::cli::values::id;
 use crate::failure::Failure;
 
 /// Show what happened to one thing, the oldest first
@@ -21,6 +22,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "TYPE")]
     aggregate_type: AggregateType,
     /// Its id, as in the API's answers; a stock has its product's id
+    #[arg(value_parser = id)]
     id: Uuid,
     #[command(flatten)]
     database: DatabaseArguments,

@@ -12,6 +12,7 @@ use super::CheckError;
 use super::trusted::Trusted;
 use super::unknown_key::unknown_key;
 use crate::cli::open_shop::DatabaseArguments;
+use crate::cli::values::positive;
 use crate::failure::Failure;
 use crate::progress::TerminalProgress;
 
@@ -36,8 +37,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     trusted: Trusted,
     /// How many sections of the log are read at once [default: one for each core]
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = positive::<u16>)]
+    jobs: Option<u16>,
     #[command(flatten)]
     database: DatabaseArguments,
 }
@@ -79,9 +80,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-fn jobs(given: Option<NonZeroUsize>) -> usize {
+fn jobs(given: Option<u16>) -> usize {
     let cores = || available_parallelism().map_or(2, NonZeroUsize::get);
-    given.map_or_else(cores, NonZeroUsize::get)
+    given.map_or_else(cores, usize::from)
 }
 
 /// The given checkpoints, or the newest exported one.

@@ -6,13 +6,18 @@ use uuid::Uuid;
 
 use crate::cli::open_shop::DatabaseArguments;
 use crate::cli::projections::table::table;
+use crate::cli::values::positive;
 use crate::failure::Failure;
 
 /// List messages that wait to be sent, the oldest first, without their content
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook outbox list
+  daybook outbox list --limit 10 --json | jq -r '.[].id'")]
 pub(crate) struct Arguments {
     /// How many to list at most
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = positive::<i64>)]
     limit: i64,
     #[command(flatten)]
     database: DatabaseArguments,

@@ -7,12 +7,17 @@ use uuid::Uuid;
 
 use super::list::MessageRow;
 use crate::cli::open_shop::DatabaseArguments;
+use crate::cli::values::id;
 use crate::failure::Failure;
 
 /// Show one message with its content, secrets included
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  daybook outbox show 0190d5a0-5b2f-7c31-9a44-0e6d1f1c2b3a")]
 pub(crate) struct Arguments {
     /// Its id, as `daybook outbox list` shows it
+    #[arg(value_parser = id)]
     id: Uuid,
     #[command(flatten)]
     database: DatabaseArguments,

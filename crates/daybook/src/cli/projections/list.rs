@@ -7,6 +7,10 @@ use crate::failure::Failure;
 
 /// List the read models that this binary has; needs no database
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook projections list
+  daybook projections list --json | jq -r '.[].name'")]
 pub(crate) struct Arguments {
     /// Print JSON
     #[arg(long)]

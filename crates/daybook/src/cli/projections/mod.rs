@@ -1,6 +1,7 @@
 //! `daybook projections`: shows the read models, and operates them.
 
 mod act;
+mod detail;
 mod error;
 mod list;
 mod rebuild;

@@ -19,13 +19,14 @@ use crate::failure::Failure;
 /// Build read models anew beside the live ones, compare them, and switch them in.
 ///
 /// Readers notice nothing: the live tables are updated until one transaction exchanges them. If it is stopped or killed
-/// on the way, the live tables stay as they are; the next call starts from the beginning.
+/// on the way, the live tables stay as they are; the next call starts from the beginning. A read model whose projector is
+/// paused stays as it is: it is not switched, only compared or built as it was.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   daybook projections rebuild --all
   daybook projections rebuild orders --dry-run          compared, not switched in
-  daybook projections rebuild orders --as-of 2026-03-01T00:00:00Z --into orders_march
+  daybook projections rebuild orders --as-of 2026-03-01 --into orders_march
   daybook projections rebuild orders --as-of 4711 --into orders_4711
 A read model as it was is there to be queried with SQL, until its schema is dropped.")]
 pub(crate) struct RebuildArguments {
@@ -34,8 +35,8 @@ pub(crate) struct RebuildArguments {
     /// Stop after the comparison
     #[arg(long)]
     dry_run: bool,
-    /// Build it as it was at a position or an instant, beside today's
-    #[arg(long, value_name = "POSITION|INSTANT", value_parser = moment, requires = "into",
+    /// Build it as it was at a position, an instant or a date's midnight UTC, beside today's
+    #[arg(long, value_name = "POSITION|INSTANT|DATE", value_parser = moment, requires = "into",
         conflicts_with_all = ["all", "dry_run"])]
     as_of: Option<Moment>,
     /// The new schema for that
@@ -53,6 +54,10 @@ pub(crate) struct RebuildArguments {
 /// Prints `identical` with the number of rows and their SHA-256, or the first rows that differ, and then exits with
 /// status 1.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook projections verify --all
+  daybook projections verify orders analytics --json")]
 pub(crate) struct VerifyArguments {
     #[command(flatten)]
     which: Which,
@@ -60,8 +65,13 @@ pub(crate) struct VerifyArguments {
     database: DatabaseArguments,
 }
 
-/// Switch back to the version that the last rebuild replaced, after bringing it up to date
+/// Switch back to the version that the last rebuild replaced, after bringing it up to date.
+///
+/// Refused while the projector is paused: its read model stays as it is until it is resumed.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  daybook projections rollback orders --reason 'the new rows are slower'")]
 pub(crate) struct RollbackArguments {
     /// The projection
     name: String,

@@ -1,17 +1,23 @@
 //! Lists the skipped events, and the operators' actions.
 
 use clap::Args;
-use daybook_projections::operate::{self, Action, DeadLetter};
+use daybook_projections::operate::{self, Action, DeadLetter, Detail};
 use daybook_projections::registry::projection;
 use daybook_projections::{Paging, QueryError};
 
 use super::ProjectionsError;
+use super::detail::in_words;
 use super::table::table;
 use crate::cli::open_shop::DatabaseArguments;
+use crate::cli::values::positive;
 use crate::failure::Failure;
 
 /// List the events that a projection skips, by position
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook projections dead-letters orders
+  daybook projections dead-letters orders --json | jq -r '.[].position'")]
 pub(crate) struct DeadLettersArguments {
     /// The projection
     name: String,
@@ -23,6 +29,10 @@ pub(crate) struct DeadLettersArguments {
 
 /// List the operators' actions, the newest first
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  daybook projections actions
+  daybook projections actions orders --limit 10 --json")]
 pub(crate) struct ActionsArguments {
     /// Only on this projection
     name: Option<String>,
@@ -35,7 +45,7 @@ pub(crate) struct ActionsArguments {
 #[derive(Args, Clone, Copy, Debug)]
 struct PageArguments {
     /// The number of the page, from 1
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive::<u32>)]
     page: u32,
     /// The size of a page
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -70,7 +80,7 @@ pub(super) fn actions(arguments: ActionsArguments) -> Result<(), Failure> {
         let found = operate::actions(&shop.database.pool, name, &paging).await;
         let found = found.map_err(failure("looking at the operators' actions"))?;
         database.tell(&found.items, || {
-            let columns = ["AT", "ACTOR", "ACTION", "PROJECTION", "DETAIL"];
+            let columns = ["AT", "ACTOR", "ACTION", "PROJECTION", "REASON", "DETAIL"];
             let shown = table(&columns, found.items.iter().map(action));
             format!("{shown}{}", rest(found.items.len(), found.total))
         })
@@ -91,12 +101,15 @@ fn letter(letter: &DeadLetter) -> Vec<String> {
 }
 
 fn action(action: &Action) -> Vec<String> {
+    let Detail(detail) = &action.detail;
+    let reason = detail["reason"].as_str().unwrap_or_default();
     vec![
         action.at.format("%Y-%m-%d %H:%M:%S").to_string(),
         action.actor.clone(),
         action.action.clone(),
         action.name.clone(),
-        action.detail.0.to_string(),
+        reason.to_owned(),
+        in_words(&action.action, detail),
     ]
 }
 

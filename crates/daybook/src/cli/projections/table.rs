@@ -1,9 +1,11 @@
 use std::fmt::Write as _;
 
+use crate::cli::printable::printable;
+
 /// Formats columns as wide as their widest cell, two spaces apart.
 pub(in crate::cli) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut lines: Vec<Vec<String>> = vec![header.iter().map(ToString::to_string).collect()];
-    lines.extend(rows);
+    lines.extend(rows.map(|row| Vec::from_iter(row.iter().map(|cell| printable(cell)))));
     let widths: Vec<usize> = (0..header.len())
         .map(|column| {
             lines

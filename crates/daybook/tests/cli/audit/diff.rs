@@ -52,6 +52,9 @@ async fn what_changed_is_printed_in_words_and_as_json() {
     .await;
     assert_eq!(nothing.stdout, b"Nothing changed.\n");
 
+    let since = run(&mut diff(&["--from", "2020-01-01"])).await;
+    assert!(since.status.success(), "a date is a moment: {since:?}");
+
     // Wrong arguments are reported in one line.
     let beyond = failure(&mut diff(&["--to", "999999999"])).await;
     assert!(

@@ -66,7 +66,23 @@ async fn a_trail_is_printed_in_words_and_as_json() {
             &["search", "--type", "order.eaten"],
             "no events of this type",
         ),
+        (
+            &["search", "--type", "order.place"],
+            "perhaps order.placed was meant",
+        ),
         (&["search", "--actor", "root"], "--actor"),
+        (&["search", "--limit", "0"], "a whole number from 1"),
+        (&["search", "--correlation", "x"], "expected an id"),
+        (&["trail", "order", "x"], "expected an id"),
+        (&["search", "--from", "2026-13-01"], "or a date"),
+        (
+            &["search", "--from", "2026-02-01", "--to", "2026-01-01"],
+            "--to comes before --from",
+        ),
+        (
+            &["search", "--from-position", "30", "--to-position", "10"],
+            "--to-position comes before --from-position",
+        ),
     ] {
         let line = failure(&mut place.daybook(&[&["audit"], arguments].concat())).await;
         assert!(line.contains(what), "{line}");
@@ -95,6 +111,11 @@ async fn a_search_says_how_far_it_has_seen() {
             .await
             .unwrap();
     assert_eq!(placed.len() as i64, expected);
+
+    let by_date = ["search", "--type", "order.placed", "--from", "2020-01-01"];
+    assert_eq!(entries(&place, &by_date).await, placed);
+    let long_ago = ["search", "--to", "2020-01-01"];
+    assert_eq!(entries(&place, &long_ago).await, Vec::<Value>::new());
 
     let position = |entry: &Value| entry["position"].as_i64().unwrap();
     let newest = placed.iter().map(position).max().unwrap();

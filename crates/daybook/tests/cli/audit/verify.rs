@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use daybook_audit::{InclusionProof, SignedCheckpoint, latest_checkpoint};
+use daybook_audit::{InclusionProof, SignedCheckpoint, SigningKey, latest_checkpoint};
 use serde_json::{Value, json};
 use sqlx::Executor;
 
@@ -152,6 +152,7 @@ async fn what_could_not_be_found_out_is_neither_whole_nor_tampered() {
         (vec!["--pubkey", "non+sense+"], "the public key"),
         (vec!["--checkpoint", "/nowhere"], "the checkpoint"),
         (vec!["--chekpoint", "x"], "unexpected argument"),
+        (vec!["--jobs", "0"], "expected a whole number from 1"),
         (
             vec!["--database-url", "postgres://nobody@127.0.0.1:1/none"],
             "cannot be reached",
@@ -194,6 +195,25 @@ async fn a_proof_is_checked_without_a_database() {
     let (status, line) = told(&check(&document).await);
     assert_eq!(status, Some(1), "{line}");
     assert!(line.contains("the event was changed"), "{line}");
+
+    // Signed since a rotation, and by another log's key.
+    let newer = SigningKey::generate(checkpoint.origin()).unwrap();
+    let other = SigningKey::generate(&SigningKey::new_log_name()).unwrap();
+    let wanted = format!(
+        "signed by a key that you do not trust (yet): {}+",
+        checkpoint.origin()
+    );
+    for (key, expected, reason) in [
+        (&newer, Some(2), &*wanted),
+        (&other, Some(1), "the proof does not hold"),
+    ] {
+        let mut document = serde_json::to_value(&proof).unwrap();
+        let signed = checkpoint.checkpoint().clone().sign([key]);
+        document["checkpoint"] = json!(signed.to_string());
+        let (status, line) = told(&check(&document).await);
+        assert_eq!(status, expected, "{line}");
+        assert!(line.contains(reason), "{line}");
+    }
 
     let (status, line) = told(&check(&json!({ "format": "another/1" })).await);
     assert_eq!(status, Some(2), "{line}");

@@ -1,5 +1,6 @@
 //! `daybook projections …` beside a running server.
 mod acting;
 mod building;
+mod pausing;
 mod site;
 mod watching;

@@ -6,11 +6,14 @@ use std::time::Duration;
 use reqwest::Response;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 use super::site::Site;
-use crate::process::folder;
+use crate::process::place::Place;
+use crate::process::{folder, run};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -49,6 +52,54 @@ async fn the_status_is_watched_until_ctrl_c() {
     kill_process(pid, Signal::INT).unwrap();
     assert!(watching.wait().await.unwrap().success());
     assert!(site.server.stop().await.success());
+}
+
+#[tokio::test]
+async fn watching_goes_on_when_the_database_was_away() {
+    let folder = folder();
+    let place = Place::new(folder.path()).await;
+    let mut command = place.daybook(&["projections", "status", "--watch=0.1", "--json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut watching = command.spawn().unwrap();
+    let mut shown = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut told = BufReader::new(watching.stderr.take().unwrap()).lines();
+    let first = timeout(LONG, shown.next_line()).await.unwrap().unwrap();
+    assert!(first.is_some(), "it is shown while the database is there");
+
+    let elsewhere: PgConnectOptions = place.database.superuser_url().parse().unwrap();
+    let elsewhere = elsewhere.database("postgres");
+    let mut superuser = PgConnection::connect_with(&elsewhere).await.unwrap();
+    let name = place.database.name();
+    let shut = format!("alter database \"{name}\" with allow_connections false");
+    superuser.execute(&*shut).await.unwrap();
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = $1 and usename = 'daybook'";
+    sqlx::query(end)
+        .bind(name)
+        .execute(&mut superuser)
+        .await
+        .unwrap();
+    let line = timeout(LONG, told.next_line()).await.unwrap().unwrap();
+    let line = line.expect("the failure is told");
+    assert!(line.starts_with("daybook: "), "{line}");
+    let open = format!("alter database \"{name}\" with allow_connections true");
+    superuser.execute(&*open).await.unwrap();
+
+    let paused = run(&mut place.daybook(&["projections", "pause", "catalog"])).await;
+    assert!(paused.status.success(), "{paused:?}");
+    let again = async {
+        loop {
+            let line = shown.next_line().await.unwrap().expect("it goes on");
+            let status: Value = serde_json::from_str(&line).unwrap();
+            if status[0]["state"] == "paused" {
+                return;
+            }
+        }
+    };
+    timeout(LONG, again).await.expect("it looks again");
+    let pid = Pid::from_raw(i32::try_from(watching.id().unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    assert!(watching.wait().await.unwrap().success());
 }
 
 #[tokio::test]
