@@ -1,6 +1,5 @@
 //! Reading the log: by position, or one stream.
 
-use chrono::{DateTime, Utc};
 use daybook_domain::StreamId;
 use sqlx::{PgExecutor, PgPool, query_as, query_scalar};
 
@@ -91,26 +90,6 @@ impl Feed {
     /// Decodes what was fetched, up to the first event that cannot be decoded.
     pub async fn decode(&self, fetched: Undecoded) -> Result<FeedBatch, LogError> {
         self.codec.decode(fetched.0).await
-    }
-
-    /// The position of the last event that was recorded at or before an instant, 0 if there was none.
-    /// Looks at a few dozen events, whatever the log's length.
-    pub async fn position_at(&self, instant: DateTime<Utc>) -> Result<Position, LogError> {
-        let (mut before, mut after) = (0, self.head().await? + 1);
-        while after - before > 1 {
-            let middle = before + (after - before) / 2;
-            let recorded_at: DateTime<Utc> =
-                query_scalar("select recorded_at from log.events where position = $1")
-                    .bind(middle)
-                    .fetch_one(&self.pool)
-                    .await?;
-            if recorded_at <= instant {
-                before = middle;
-            } else {
-                after = middle;
-            }
-        }
-        Ok(before)
     }
 
     /// A stream's events after the sequence given, oldest first. An undecodable one is an error.

@@ -7,6 +7,7 @@
 
 pub mod append;
 pub mod claim;
+mod clock;
 mod codec;
 pub mod conflict;
 mod database;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod append;
+mod clock;
 mod erasure;
 mod leaf;
 mod rotation;

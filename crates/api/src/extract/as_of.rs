@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use chrono::Utc;
+use chrono::{SecondsFormat, Utc};
 use daybook_history::past::{Moment, MomentError, NoMoment};
 use daybook_log::{Feed, Position};
 use serde::Deserialize;
@@ -63,7 +63,7 @@ pub(crate) fn moment(pointer: &str, text: &str) -> ApiResult<Moment> {
         .map_err(|NoMoment| invalid_parameter(pointer, "invalid-value", detail))
 }
 
-/// The last position that belongs to the moment of the parameter `asOf`.
+/// The last position that belongs to the moment of the parameter `asOf`. Refused if the log has events but none by then.
 pub(crate) async fn position_as_of<S>(
     state: &S,
     moment: Moment,
@@ -73,7 +73,9 @@ where
     Feed: FromRef<S>,
 {
     min_position.reached_by_the_log(state).await?;
-    position_of(state, moment, "/asOf").await
+    let feed = Feed::from_ref(state);
+    let position = moment.position_of_some(&feed, Utc::now()).await;
+    position.map_err(|error| refused("/asOf", error))
 }
 
 /// The last position that belongs to a moment, or a problem with the parameter that contained it.
@@ -85,13 +87,22 @@ pub(crate) async fn position_of<S>(
 where
     Feed: FromRef<S>,
 {
-    let too_late = |detail: String| Err(invalid_parameter(pointer, "out-of-range", detail));
-    match moment.position(&Feed::from_ref(state), Utc::now()).await {
-        Ok(position) => Ok(position),
-        Err(MomentError::BeyondHead { head }) => {
-            too_late(format!("The log has got no further than position {head}."))
+    let feed = Feed::from_ref(state);
+    let position = moment.position(&feed, Utc::now()).await;
+    position.map_err(|error| refused(pointer, error))
+}
+
+fn refused(pointer: &'static str, error: MomentError) -> Problem {
+    let detail = match error {
+        MomentError::BeyondHead { head } => {
+            format!("The log has got no further than position {head}.")
         }
-        Err(MomentError::InTheFuture) => too_late("That instant is yet to come.".to_owned()),
-        Err(MomentError::Log(error)) => Err(error.into()),
-    }
+        MomentError::InTheFuture => "That instant is yet to come.".to_owned(),
+        MomentError::BeforeTheFirst { recorded_at } => format!(
+            "That is before the first event was recorded, at {}.",
+            recorded_at.to_rfc3339_opts(SecondsFormat::Millis, true)
+        ),
+        MomentError::Log(error) => return error.into(),
+    };
+    invalid_parameter(pointer, "out-of-range", detail)
 }

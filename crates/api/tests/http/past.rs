@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sqlx::Executor;
 use uuid::Uuid;
 
 use crate::shop::{Reply, Shop};
@@ -163,6 +164,43 @@ async fn an_instant_means_what_was_recorded_by_its_millisecond() {
     let before = (recorded_at - TimeDelta::milliseconds(1)).to_rfc3339();
     let before = before.replace('+', "%2B");
     assert_eq!(as_of(&shop, &path, before).await.code(), "not-found");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_hides_nothing() {
+    let shop = Shop::open().await;
+    let admin = shop.admin();
+    let pot = shop.product("12.50", 5).await;
+    let owner = shop.database.superuser_pool().unwrap();
+    owner
+        .execute(
+            "set session_replication_role = replica;
+             update log.events set recorded_at = recorded_at + interval '1 hour';
+             reset session_replication_role",
+        )
+        .await
+        .unwrap();
+    let path = format!("products/{pot}");
+    let repriced = shop
+        .put(&path)
+        .token(&admin)
+        .json(&json!({"price": 11}))
+        .await;
+    let instant = |at: DateTime<Utc>| at.format("%FT%T%.3fZ").to_string();
+    let now = as_of(&shop, &path, instant(Utc::now())).await;
+    assert_eq!(now.json(), repriced.json());
+    let lately = instant(Utc::now() - TimeDelta::minutes(2));
+    let found = shop
+        .get(&format!("audit/events?from={lately}&limit=1"))
+        .token(&admin)
+        .after(&repriced)
+        .await;
+    assert_eq!(found.json()[0]["position"], repriced.position());
+    let before = as_of(&shop, &path, "2020-01-01T00:00:00Z").await;
+    assert_eq!(
+        before.problem(),
+        (422, "invalid-parameter".into(), "/asOf".into())
+    );
 }
 
 #[tokio::test]

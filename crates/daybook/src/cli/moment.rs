@@ -26,19 +26,33 @@ pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
     }
 }
 
-/// The last position that belongs to the moment that this flag gives.
+/// The last position that belongs to the moment that this flag gives. Refused if the log has events but none by then.
 pub(crate) async fn position_at(
     feed: &Feed,
     flag: &'static str,
     moment: Moment,
 ) -> Result<Position, Failure> {
+    let position = moment.position_of_some(feed, Utc::now()).await;
+    position.map_err(|error| refused(flag, error))
+}
+
+/// The last position that belongs to the moment that this flag gives, 0 if nothing does.
+pub(crate) async fn position_or_none_at(
+    feed: &Feed,
+    flag: &'static str,
+    moment: Moment,
+) -> Result<Position, Failure> {
     let position = moment.position(feed, Utc::now()).await;
-    position.map_err(|source| match source {
+    position.map_err(|error| refused(flag, error))
+}
+
+fn refused(flag: &'static str, error: MomentError) -> Failure {
+    match error {
         MomentError::Log(error) => error.into(),
-        MomentError::BeyondHead { .. } | MomentError::InTheFuture => {
-            Failure::Moment { flag, source }
-        }
-    })
+        source @ (MomentError::BeyondHead { .. }
+        | MomentError::InTheFuture
+        | MomentError::BeforeTheFirst { .. }) => Failure::Moment { flag, source },
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use daybook_log::{Feed, LogError, Position};
 
 /// An instant means everything that the log had recorded by then, to the millisecond, which is what answers show: an
 /// event belongs to the state at its own `recordedAt`. The time at which something is said to have happened does not
-/// matter: imported orders happened long before they were recorded.
+/// matter: imported orders happened long before they were recorded. If the database's clock stepped back, what it had
+/// recorded before belongs to every later state, too: states follow positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     Position(Position),
@@ -24,6 +25,8 @@ pub enum MomentError {
     BeyondHead { head: Position },
     #[error("that instant is yet to come")]
     InTheFuture,
+    #[error("that is before the first event was recorded, at {}", recorded_at.to_rfc3339_opts(SecondsFormat::Millis, true))]
+    BeforeTheFirst { recorded_at: DateTime<Utc> },
     #[error(transparent)]
     Log(#[from] LogError),
 }
@@ -33,6 +36,7 @@ impl MomentError {
         match self {
             MomentError::BeyondHead { .. } => "give a position up to that one",
             MomentError::InTheFuture => "give an instant that has passed, or a position",
+            MomentError::BeforeTheFirst { .. } => "give a later instant, or a position from 1 on",
             MomentError::Log(error) => error.remedy(),
         }
     }
@@ -42,6 +46,23 @@ impl MomentError {
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
 impl Moment {
+    /// Like [`Moment::position`], but refuses a moment to which nothing belongs although the log has events: what is
+    /// made as of then would be empty.
+    pub async fn position_of_some(
+        self,
+        feed: &Feed,
+        now: DateTime<Utc>,
+    ) -> Result<Position, MomentError> {
+        let position = self.position(feed, now).await?;
+        if position > 0 {
+            return Ok(position);
+        }
+        match feed.began_at().await? {
+            Some(recorded_at) => Err(MomentError::BeforeTheFirst { recorded_at }),
+            None => Ok(position),
+        }
+    }
+
     /// The last position that belongs to it, or 0 if there is none. An instant in the future is refused, since the
     /// answer would not stay true.
     pub async fn position(self, feed: &Feed, now: DateTime<Utc>) -> Result<Position, MomentError> {

@@ -43,8 +43,8 @@ impl Criteria {
 }
 
 impl Trail {
-    /// Makes the filter, between positions that the log has by now. The log records events in the order of their
-    /// positions, so a period of time is a range of positions.
+    /// Makes the filter, between positions that the log has by now. A period of time is a range of positions: from the
+    /// first event that was recorded in it to the last. If the database's clock stepped back, others may lie between.
     pub(super) async fn filter(&self, criteria: &Criteria) -> Result<TrailFilter, TrailError> {
         let mut from = criteria.from_position.unwrap_or(1).max(1);
         let mut through = self.feed.head().await?;
@@ -52,7 +52,7 @@ impl Trail {
             through = through.min(last);
         }
         if let Some(at) = criteria.from {
-            from = from.max(self.last_before(at).await? + 1);
+            from = from.max(self.feed.position_since(at).await?);
         }
         if let Some(at) = criteria.to {
             through = through.min(self.last_before(at).await?);

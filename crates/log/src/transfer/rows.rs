@@ -78,6 +78,7 @@ impl Rows {
         let refused = |error| refused(first, last, error);
         self.write_settings(connection).await?;
         self.write_events(connection).await.map_err(refused)?;
+        self.write_clock_steps(connection).await.map_err(refused)?;
         self.write_erasures(connection).await.map_err(refused)?;
         self.write_claims(connection).await.map_err(refused)?;
         self.write_records(connection).await.map_err(refused)?;
@@ -142,6 +143,28 @@ impl Rows {
         .bind(column(events, |event| event.recorded_at))
         .bind(column(events, |event| event.payload.as_str()))
         .bind(column(events, |event| event.metadata.as_str()))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Where the clock stepped back in the exported database: instants are looked up between these positions.
+    async fn write_clock_steps(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let (Some(first), Some(last)) = (self.events.first(), self.events.last()) else {
+            return Ok(());
+        };
+        query(
+            "insert into log.clock_steps (position)
+             select e.position
+             from (
+                 select position, recorded_at, lag(recorded_at) over (order by position) as before
+                 from log.events
+                 where position between $1::bigint - 1 and $2
+             ) e
+             where e.recorded_at < e.before",
+        )
+        .bind(first.position)
+        .bind(last.position)
         .execute(connection)
         .await?;
         Ok(())

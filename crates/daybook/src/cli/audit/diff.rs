@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::not_in_the_log;
-use crate::cli::moment::{moment, position_at};
+use crate::cli::moment::{moment, position_or_none_at};
 use crate::cli::open_shop::DatabaseArguments;
 use crate::cli::printable::printable;
 use crate::cli::values::{id, in_order};
@@ -73,7 +73,7 @@ async fn position(
     moment: Option<Moment>,
 ) -> Result<Option<Position>, Failure> {
     match moment {
-        Some(moment) => position_at(feed, flag, moment).await.map(Some),
+        Some(moment) => position_or_none_at(feed, flag, moment).await.map(Some),
         None => Ok(None),
     }
 }
