@@ -2,7 +2,8 @@
 //! the lowest price that was applied during the 30 days before it.
 //!
 //! A price applies from the instant at which it was set up to, and not including, the instant at which the next one was
-//! set. A price that was replaced at the same instant was never applied.
+//! set. A price that was replaced at the same instant was never applied. Prices follow each other as they do in the log:
+//! where a clock stepped back, a price that was charged keeps its place, if only with an instant that is about right.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_domain::product::ProductEvent;
@@ -11,6 +12,8 @@ use daybook_log::{Feed, LogError, RecordedEvent};
 
 /// How far back a prior price looks.
 const PRIOR: TimeDelta = TimeDelta::days(30);
+/// What a price applies for at least.
+const MOMENT: TimeDelta = TimeDelta::milliseconds(1);
 const CHUNK: i64 = 1_000;
 
 /// A price and the time during which it applied.
@@ -57,10 +60,11 @@ impl PriceHistory {
 
     /// The lowest price that applied at any time in the 30 days up to and including `now`.
     pub fn lowest_of_30_days(&self, now: DateTime<Utc>) -> Option<Money> {
-        let current = self.current()?.price;
-        lowest(&self.0, now)
+        let current = self.current()?;
+        // After a clock stepped back, the current price may seem to begin in the future.
+        lowest(&self.0, now.max(current.from))
             .into_iter()
-            .chain([current])
+            .chain([current.price])
             .min_by_key(|price| price.minor)
     }
 }
@@ -71,22 +75,29 @@ struct Periods {
     retired: bool,
 }
 
+/// When a price was set, by the server's clock and by the database's. Each may step back.
+#[derive(Clone, Copy)]
+struct SetAt {
+    occurred: DateTime<Utc>,
+    recorded: DateTime<Utc>,
+}
+
 impl Periods {
     fn apply(&mut self, recorded: &RecordedEvent) {
         let Event::Product(event) = &recorded.event else {
             return;
         };
         match event {
-            ProductEvent::Created { price, .. } => self.set(*price, recorded.occurred_at),
-            ProductEvent::Repriced { to, from: _ } => self.set(*to, recorded.occurred_at),
+            ProductEvent::Created { price, .. } => self.set(*price, SetAt::of(recorded)),
+            ProductEvent::Repriced { to, from: _ } => self.set(*to, SetAt::of(recorded)),
             ProductEvent::Retired => self.retired = true,
             ProductEvent::Described { .. } | ProductEvent::Categorised { .. } => {}
         }
     }
 
-    /// A clock may step back, but a price cannot end before it began.
-    fn set(&mut self, price: Money, at: DateTime<Utc>) {
-        let from = self.periods.last().map_or(at, |last| last.from.max(at));
+    fn set(&mut self, price: Money, at: SetAt) {
+        let last = self.periods.last().map(|last| last.from);
+        let from = at.following(last);
         self.periods.pop_if(|last| last.from == from);
         match self.periods.last_mut() {
             Some(last) if last.price == price => last.until = None,
@@ -118,6 +129,25 @@ impl Periods {
     }
 }
 
+impl SetAt {
+    fn of(event: &RecordedEvent) -> SetAt {
+        SetAt {
+            occurred: event.occurred_at,
+            recorded: event.recorded_at,
+        }
+    }
+
+    /// From when the price applied if the one before it did from `last`: from when it was set, but neither before that
+    /// one nor after it was recorded. Two prices of one and the same instant are the exception.
+    fn following(self, last: Option<DateTime<Utc>>) -> DateTime<Utc> {
+        let in_turn = last.is_none_or(|last| self.occurred >= last);
+        if in_turn && self.occurred <= self.recorded {
+            return self.occurred;
+        }
+        last.map_or(self.recorded, |last| self.recorded.max(last + MOMENT))
+    }
+}
+
 /// The lowest price that applied at any time in the 30 days before `end`. The periods follow each other without gaps.
 fn lowest(periods: &[Period], end: DateTime<Utc>) -> Option<Money> {
     let start = end - PRIOR;
@@ -144,11 +174,25 @@ mod tests {
 
     /// A history of prices that were set at these instants.
     fn history(set: &[(DateTime<Utc>, i64)]) -> PriceHistory {
+        let set = set.iter().map(|(at, minor)| (*at, *at, *minor));
+        recorded(&Vec::from_iter(set))
+    }
+
+    /// A history of prices that were set at these instants by the server's clock and by the database's.
+    fn recorded(set: &[(DateTime<Utc>, DateTime<Utc>, i64)]) -> PriceHistory {
         let mut periods = Periods::default();
-        for (at, minor) in set {
-            periods.set(euros(*minor), *at);
+        for (occurred, recorded, minor) in set {
+            let (occurred, recorded) = (*occurred, *recorded);
+            periods.set(euros(*minor), SetAt { occurred, recorded });
         }
         periods.finish().unwrap()
+    }
+
+    fn shown(history: &PriceHistory) -> Vec<(DateTime<Utc>, Option<DateTime<Utc>>, i64)> {
+        let periods = history.periods().iter();
+        periods
+            .map(|period| (period.from, period.until, period.price.minor))
+            .collect()
     }
 
     /// The prior price of the last one.
@@ -157,18 +201,11 @@ mod tests {
         Some(history.current()?.prior_price?.minor)
     }
 
-    const MOMENT: TimeDelta = TimeDelta::milliseconds(1);
-
     #[test]
     fn a_price_applies_until_the_next_is_set() {
         let history = history(&[(day(0), 1250), (day(1), 1500), (day(2), 1100)]);
-        let shown: Vec<_> = history
-            .periods()
-            .iter()
-            .map(|period| (period.from, period.until, period.price.minor))
-            .collect();
         assert_eq!(
-            shown,
+            shown(&history),
             [
                 (day(0), Some(day(1)), 1250),
                 (day(1), Some(day(2)), 1500),
@@ -236,12 +273,42 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_ends_no_price_before_it_began() {
+    fn what_was_charged_stays_although_the_servers_clock_stepped_back() {
+        let hours = TimeDelta::hours;
+        let history = recorded(&[
+            (day(0), day(0), 10000),
+            (day(1) + hours(2), day(1), 8000),
+            (day(1) + hours(1), day(1) + hours(1), 6000),
+            (day(1) - hours(1), day(1) + hours(2), 9000),
+            (day(1) + hours(3), day(1) + hours(3), 7000),
+        ]);
+        assert_eq!(
+            shown(&history),
+            [
+                (day(0), Some(day(1)), 10000),
+                (day(1), Some(day(1) + hours(1)), 8000),
+                (day(1) + hours(1), Some(day(1) + hours(2)), 6000),
+                (day(1) + hours(2), Some(day(1) + hours(3)), 9000),
+                (day(1) + hours(3), None, 7000),
+            ]
+        );
+        assert_eq!(history.current().unwrap().prior_price, Some(euros(6000)));
+        assert_eq!(history.lowest_of_30_days(day(2)), Some(euros(6000)));
+    }
+
+    #[test]
+    fn what_was_charged_stays_although_both_clocks_stepped_back() {
         let history = history(&[(day(5), 1000), (day(6), 2000), (day(4), 1500)]);
-        for period in history.periods() {
-            assert!(period.until.is_none_or(|until| until > period.from));
-        }
-        assert_eq!(history.current().unwrap().price, euros(1500));
+        assert_eq!(
+            shown(&history),
+            [
+                (day(5), Some(day(6)), 1000),
+                (day(6), Some(day(6) + MOMENT), 2000),
+                (day(6) + MOMENT, None, 1500),
+            ]
+        );
+        assert_eq!(history.current().unwrap().prior_price, Some(euros(1000)));
+        assert_eq!(history.lowest_of_30_days(day(4)), Some(euros(1000)));
     }
 
     #[test]
@@ -259,7 +326,8 @@ mod tests {
     #[test]
     fn what_was_retired_has_no_prices() {
         let mut periods = Periods::default();
-        periods.set(euros(1000), day(0));
+        let (occurred, recorded) = (day(0), day(0));
+        periods.set(euros(1000), SetAt { occurred, recorded });
         periods.retired = true;
         assert!(periods.finish().is_none());
         assert!(Periods::default().finish().is_none());
