@@ -58,8 +58,16 @@ async fn run(pool: PgPool, codec: Codec, mut requests: mpsc::Receiver<Request>) 
             .unwrap_or(Err(LogError::Database(sqlx::Error::PoolTimedOut)))
             .map_err(Arc::new);
         for request in asked.drain(..) {
+            // One event that is not known is no reason to fail those who do not need its stream.
+            let outcome = match &outcome {
+                Err(error) if matches!(**error, LogError::Undecodable { .. }) => {
+                    let slots = request.slots.iter();
+                    load(&pool, &codec, slots).await.map_err(Arc::new)
+                }
+                shared => shared.clone(),
+            };
             // The requester may have given up.
-            let _ = request.done.send(outcome.clone());
+            let _ = request.done.send(outcome);
         }
     }
 }
@@ -93,6 +101,15 @@ async fn load<'a>(
 fn shared(error: &LogError) -> CommandError {
     match error {
         LogError::Database(_) => CommandError::Unavailable(None),
+        LogError::Undecodable {
+            position,
+            event_type,
+            reason,
+        } => CommandError::Failed(LogError::Undecodable {
+            position: *position,
+            event_type: event_type.clone(),
+            reason: reason.clone(),
+        }),
         other => CommandError::Internal(Report::new(other).to_string()),
     }
 }
