@@ -10,10 +10,10 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::event::EventRow;
+use crate::event::{EventRow, UnknownEvent};
 use crate::person_keys::PersonKeys;
 use crate::seal::{self, PersonKey, SealError};
-use crate::{FeedBatch, LogError, Metadata, Poison, RecordedEvent, Secrets};
+use crate::{FeedBatch, LogError, Metadata, Poison, ReadEvent, RecordedEvent, Secrets};
 
 #[derive(Clone)]
 pub struct Codec {
@@ -119,6 +119,21 @@ impl Codec {
             }
         }
         Ok(batch)
+    }
+
+    /// Decodes rows in their order, each that can be.
+    pub(crate) async fn decode_each(&self, rows: &[EventRow]) -> Result<Vec<ReadEvent>, LogError> {
+        let keys = self
+            .keys_for(rows.iter().map(|row| row.payload.as_str()))
+            .await?;
+        let mut metadata = None;
+        let decoded = rows
+            .iter()
+            .map(|row| match self.decode_row(row, &keys, &mut metadata) {
+                Ok(event) => ReadEvent::Known(event),
+                Err(_) => ReadEvent::Unknown(UnknownEvent::of(row)),
+            });
+        Ok(decoded.collect())
     }
 
     /// Opens the sealed fields of JSON texts that are bound to `place`.

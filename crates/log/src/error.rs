@@ -4,12 +4,20 @@ use crate::{Position, SealError};
 /// [`daybook_database::remedy`] has the advice that fits it.
 pub const DATABASE_REMEDY: &str = daybook_database::REMEDY;
 
+/// What to do about an event that this binary does not know.
+const UNKNOWN_EVENT_REMEDY: &str = "run the version of Daybook that wrote it. Until then commands on its stream are \
+    refused, and each read model that `daybook projections status` shows as halted there (catalog, orders, users, \
+    analytics, trail) goes on after `daybook projections skip NAME --position POSITION --reason WHY`";
+
 /// What can go wrong between Daybook and its log.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     #[error("the database did not answer as expected")]
     Database(#[from] sqlx::Error),
-    #[error("the event at position {position} ({event_type}) cannot be decoded: {reason}")]
+    /// Nothing that rests on it can be told: the state of its stream.
+    #[error(
+        "this version of Daybook does not know the event at position {position} ({event_type}): {reason}"
+    )]
     Undecodable {
         position: Position,
         event_type: String,
@@ -29,9 +37,7 @@ impl LogError {
     pub fn remedy(&self) -> &'static str {
         match self {
             LogError::Database(error) => daybook_database::remedy(error),
-            LogError::Undecodable { .. } => {
-                "run the newer Daybook that wrote it, or have the read model pass it with `daybook projections skip`"
-            }
+            LogError::Undecodable { .. } => UNKNOWN_EVENT_REMEDY,
             LogError::Encode { .. } => "this is a fault of Daybook's own; report it",
             LogError::Seal(SealError::Random) => {
                 "see that the system gives random bytes, then try again"
@@ -54,7 +60,7 @@ mod tests {
             event_type: "category.teleported".to_owned(),
             reason: "unknown variant".to_owned(),
         };
-        assert!(unknown.remedy().contains("newer Daybook"));
+        assert!(unknown.remedy().contains("version of Daybook that wrote it"));
         let away = LogError::Database(sqlx::Error::Io(
             std::io::ErrorKind::ConnectionRefused.into(),
         ));

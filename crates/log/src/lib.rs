@@ -33,7 +33,7 @@ mod wake;
 pub use codec::Codec;
 pub use database::{database_identity, event_id_at};
 pub use error::{DATABASE_REMEDY, LogError};
-pub use event::{Poison, RecordedEvent};
+pub use event::{Poison, ReadEvent, RecordedEvent, UnknownEvent};
 pub use feed::{Feed, FeedBatch, Undecoded, head};
 pub use metadata::{Actor, Means, Metadata, UnknownActor};
 pub use pick::{StreamFilter, StreamRange};

@@ -4,7 +4,7 @@ use daybook_domain::{State, StreamId, Versioned};
 use sqlx::{query_as, query_scalar};
 
 use crate::event::{EVENT_COLUMNS, EventRow};
-use crate::{Feed, LogError, Position, RecordedEvent, snapshot};
+use crate::{Feed, LogError, Position, ReadEvent, RecordedEvent, snapshot};
 
 const CHUNK: i64 = 1_000;
 
@@ -18,22 +18,53 @@ impl Feed {
         position: Position,
         limit: i64,
     ) -> Result<Vec<RecordedEvent>, LogError> {
+        let mut rows = self.rows_of(stream, after_sequence, limit).await?;
+        // Cut off here: as a condition of the statement it would make the database look through the rest of a long
+        // stream.
+        rows.truncate(rows.partition_point(|row| row.position <= position));
+        self.codec.decode(rows).await?.whole()
+    }
+
+    /// Up to `limit` of a stream's events after the given sequence, oldest first, each that this binary knows.
+    pub async fn read_each_of(
+        &self,
+        stream: StreamId,
+        after_sequence: i64,
+        limit: i64,
+    ) -> Result<Vec<ReadEvent>, LogError> {
+        let rows = self.rows_of(stream, after_sequence, limit).await?;
+        self.codec.decode_each(&rows).await
+    }
+
+    async fn rows_of(
+        &self,
+        stream: StreamId,
+        after_sequence: i64,
+        limit: i64,
+    ) -> Result<Vec<EventRow>, sqlx::Error> {
         let statement = format!(
             "select {EVENT_COLUMNS} from log.events e
              where e.aggregate_type = $1 and e.aggregate_id = $2 and e.sequence > $3
              order by e.sequence limit $4"
         );
-        let mut rows: Vec<EventRow> = query_as(&statement)
+        query_as(&statement)
             .bind(stream.aggregate_type.as_str())
             .bind(stream.id.to_string())
             .bind(after_sequence)
             .bind(limit)
             .fetch_all(&self.pool)
-            .await?;
-        // Cut off here: as a condition of the statement it would make the database look through the rest of a long
-        // stream.
-        rows.truncate(rows.partition_point(|row| row.position <= position));
-        self.codec.decode(rows).await?.whole()
+            .await
+    }
+
+    /// How many events a stream has.
+    pub async fn length_of(&self, stream: StreamId) -> Result<i64, LogError> {
+        let last = "select coalesce(max(sequence), 0) from log.events
+                    where aggregate_type = $1 and aggregate_id = $2";
+        Ok(query_scalar(last)
+            .bind(stream.aggregate_type.as_str())
+            .bind(stream.id.to_string())
+            .fetch_one(&self.pool)
+            .await?)
     }
 
     /// The state that a stream's events up to `position` lead to; version 0 if there were none. A long stream is read

@@ -7,7 +7,7 @@ use sqlx::{query_as, query_scalar};
 use uuid::Uuid;
 
 use crate::event::{EVENT_COLUMNS, EventRow};
-use crate::{Actor, Feed, LogError, Position, RecordedEvent};
+use crate::{Actor, Feed, LogError, Position, ReadEvent, RecordedEvent};
 
 /// A stream's events after one sequence and up to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,21 +39,31 @@ impl StreamRange {
 impl Feed {
     /// The events at these positions, oldest first. An undecodable one is an error.
     pub async fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, LogError> {
-        let statement = format!(
-            "select {EVENT_COLUMNS} from log.events e where e.position = any($1) order by e.position"
-        );
-        let rows: Vec<EventRow> = query_as(&statement)
-            .bind(positions)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = self.rows_at(positions).await?;
         self.codec.decode(rows).await?.whole()
     }
 
-    /// The events of several ranges, each stream's in order. An undecodable one is an error.
-    pub async fn read_ranges(
+    /// The events at these positions, oldest first, each that this binary knows.
+    pub async fn read_each_at(&self, positions: &[Position]) -> Result<Vec<ReadEvent>, LogError> {
+        let rows = self.rows_at(positions).await?;
+        self.codec.decode_each(&rows).await
+    }
+
+    async fn rows_at(&self, positions: &[Position]) -> Result<Vec<EventRow>, sqlx::Error> {
+        let statement = format!(
+            "select {EVENT_COLUMNS} from log.events e where e.position = any($1) order by e.position"
+        );
+        query_as(&statement)
+            .bind(positions)
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// The events of several ranges, each stream's in order, each that this binary knows.
+    pub async fn read_each_of_ranges(
         &self,
         ranges: &[StreamRange],
-    ) -> Result<Vec<RecordedEvent>, LogError> {
+    ) -> Result<Vec<ReadEvent>, LogError> {
         let statement = format!(
             "select {EVENT_COLUMNS}
              from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
@@ -72,7 +82,7 @@ impl Feed {
             .bind(Vec::from_iter(ranges.iter().map(|range| range.through)))
             .fetch_all(&self.pool)
             .await?;
-        self.codec.decode(rows).await?.whole()
+        self.codec.decode_each(&rows).await
     }
 
     /// The positions of the events that the filter selects, oldest first. Looks at every event of these streams.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sqlx::{PgPool, query_as};
 use uuid::Uuid;
 
-use crate::event::{EVENT_COLUMNS, EventRow};
+use crate::event::{EVENT_COLUMNS, EventRow, on_one_line};
 use crate::{Codec, LogError, Position, head};
 
 const CHUNK: i64 = 2_000;
@@ -143,8 +143,8 @@ impl Replay {
             version: row.event_version,
             occurred_at: row.occurred_at,
             recorded_at: row.recorded_at,
-            metadata: on_one_line(row.metadata)?,
-            data: on_one_line(payload)?,
+            metadata: raw(row.metadata)?,
+            data: raw(payload)?,
         })
     }
 }
@@ -156,13 +156,8 @@ impl Selection {
     }
 }
 
-/// A line break in JSON can only be between its tokens, where a space means the same.
-fn on_one_line(json: String) -> Result<Box<RawValue>, LogError> {
-    let json = match json.contains(['\n', '\r']) {
-        true => json.replace(['\n', '\r'], " "),
-        false => json,
-    };
-    RawValue::from_string(json).map_err(|source| LogError::Encode {
+fn raw(json: String) -> Result<Box<RawValue>, LogError> {
+    RawValue::from_string(on_one_line(json)).map_err(|source| LogError::Encode {
         what: "an event",
         source,
     })

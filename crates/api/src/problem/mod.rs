@@ -11,12 +11,16 @@ use std::borrow::Cow;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use daybook_domain::{InvalidField, ProductId};
+use daybook_log::Position;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use refusal::{of_refusal, unreachable_database};
 
 pub(crate) const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// A newer version is not rolled out within seconds.
+const UNKNOWN_EVENT_RETRY_S: u32 = 60;
 
 pub(crate) type ApiResult<T = Response> = Result<T, Problem>;
 
@@ -159,6 +163,17 @@ impl Problem {
 
     pub fn unavailable(code: &'static str, detail: &'static str, retry_after_s: u32) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_retry_after(retry_after_s)
+    }
+
+    /// An event whose stream's state cannot be told, because this binary does not know it; the caller logs that. Another
+    /// server may, while a newer version replaces this one.
+    pub fn unknown_event(position: Position, event_type: &str) -> Problem {
+        let detail = format!(
+            "This version of Daybook does not know the event at position {position} ({event_type}), and can do nothing \
+             that rests on it. A server of the version that wrote it can."
+        );
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unknown-event", detail)
+            .with_retry_after(UNKNOWN_EVENT_RETRY_S)
     }
 
     /// Tells the client nothing about the cause; the caller logs that.

@@ -10,6 +10,7 @@ use daybook_domain::product::ProductRejection;
 use daybook_domain::stock::StockRejection;
 use daybook_domain::user::UserRejection;
 use daybook_domain::{InvalidField, Rejection};
+use daybook_log::LogError;
 use error_reporter::Report;
 use tracing::{error, warn};
 
@@ -176,6 +177,14 @@ impl From<CommandError> for Problem {
             CommandError::Unavailable(_) => {
                 warn!(error = %Report::new(&error), "the database could not be reached for a command");
                 unreachable_database()
+            }
+            CommandError::Failed(LogError::Undecodable {
+                position,
+                event_type,
+                ..
+            }) => {
+                error!(error = %Report::new(&error), "a command rests on an event that is not known here");
+                Problem::unknown_event(*position, event_type)
             }
             CommandError::Failed(_) | CommandError::Internal(_) => {
                 error!(error = %Report::new(&error), "a command failed");

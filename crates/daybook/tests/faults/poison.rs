@@ -3,7 +3,7 @@
 
 use daybook_database::begin;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{Executor, PgPool, query_scalar};
 
 use crate::evidence::{self, eventually};
@@ -95,10 +95,40 @@ impl Shop {
 
     /// The output of `daybook projections`.
     async fn operate(&self, arguments: &[&str]) -> String {
-        let arguments = [&["projections"], arguments].concat();
-        let output = process::run(&mut self.site.daybook(&arguments)).await;
+        self.daybook(&[&["projections"], arguments].concat()).await
+    }
+
+    /// The output of `daybook audit`.
+    async fn audit(&self, arguments: &[&str]) -> String {
+        self.daybook(&[&["audit"], arguments].concat()).await
+    }
+
+    async fn daybook(&self, arguments: &[&str]) -> String {
+        let output = process::run(&mut self.site.daybook(arguments)).await;
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// An order with an event that nobody knows has a trail, also for its owner, but no state to decide on.
+    async fn answer_in_words(&self, order: &str) {
+        for visitor in [&self.admin, &self.customer] {
+            let trail = visitor.request(Method::GET, &format!("/audit/streams/order/{order}"));
+            assert_eq!(visitor.status(trail).await, 200);
+        }
+        let (diff, process) = (
+            format!("/audit/streams/order/{order}/diff"),
+            format!("/orders/{order}/process"),
+        );
+        let process = self.admin.request(Method::POST, &process);
+        for request in [
+            self.admin.request(Method::GET, &diff),
+            process.json(&json!({})),
+        ] {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 503, "{answer:?}");
+            let problem: Value = answer.json().await.unwrap();
+            assert_eq!(problem["code"], "unknown-event", "{problem}");
+        }
     }
 
     /// `known` are orders that were placed beside the load's.
@@ -168,6 +198,17 @@ async fn an_event_that_nobody_understands_is_skipped_by_name_and_nothing_else_is
         assert_eq!(letters[0]["position"], position, "{letters}");
         assert_eq!(letters.as_array().unwrap().len(), 1, "{letters}");
     }
+    let told = shop.audit(&["trail", "order", &order]).await;
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert!(told.contains("does not know order.teleported"), "{told}");
+    let told = shop.audit(&["show", &right]).await;
+    assert!(told.contains(r#"{"type": "order.teleported"}"#), "{told}");
+    let diff = ["audit", "diff", "order", &*order];
+    let refused = process::failure(&mut shop.site.daybook(&diff)).await;
+    let named = format!("does not know the event at position {right} (order.teleported)");
+    assert!(refused.contains(&named), "{refused}");
+    assert!(refused.contains("projections skip NAME"), "{refused}");
+    shop.answer_in_words(&order).await;
     // A rebuild skips the same event.
     shop.operate(&["rebuild", "--all"]).await;
     shop.goes_on(&[order]).await;

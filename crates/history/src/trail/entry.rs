@@ -1,5 +1,7 @@
 //! One event as the audit trail shows it.
 
+use std::borrow::Cow;
+
 use daybook_contract::Timestamp;
 use daybook_domain::State;
 use daybook_log::{Means, Metadata, Position, RecordedEvent};
@@ -21,8 +23,9 @@ pub struct Entry {
     /// In the stream: 1, 2, 3 …
     pub sequence: i64,
     pub event_id: Uuid,
-    pub r#type: &'static str,
-    /// What happened, in words. What was erased reads `(erased)`.
+    pub r#type: Cow<'static, str>,
+    /// What happened, in words. What was erased reads `(erased)`. Of an event that this version of Daybook does not know
+    /// it says so.
     pub sentence: String,
     /// When it happened.
     pub at: Timestamp,
@@ -43,7 +46,7 @@ pub struct Entry {
     /// The event that led to this one, where one did.
     pub causation_id: Option<Uuid>,
     pub request_id: Option<String>,
-    /// The event's own words.
+    /// The event's own words. Of an event that this version does not know as they are stored: personal data is sealed.
     #[schema(value_type = Object)]
     pub data: Box<RawValue>,
 }
@@ -98,7 +101,7 @@ impl Entry {
             stream: stream.to_string(),
             sequence,
             event_id,
-            r#type: event.event_type(),
+            r#type: event.event_type().into(),
             sentence,
             at: occurred_at.into(),
             recorded_at: recorded_at.into(),
@@ -115,7 +118,7 @@ impl Entry {
 }
 
 impl Cause {
-    fn of(metadata: &Metadata) -> Cause {
+    pub(super) fn of(metadata: &Metadata) -> Cause {
         match metadata.causation_id {
             Some(event) => Cause {
                 kind: CauseKind::Event,

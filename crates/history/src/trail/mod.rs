@@ -9,9 +9,10 @@ mod entry;
 mod narrator;
 mod request;
 mod search;
+mod unknown;
 mod walk;
 
-use daybook_log::{Feed, LogError, Position, RecordedEvent};
+use daybook_log::{Feed, LogError, Position, ReadEvent};
 use daybook_projections::QueryError;
 use daybook_projections::trail::TrailQueries;
 
@@ -61,12 +62,12 @@ impl Trail {
 
     /// The entry at a position, if the log has reached it.
     pub async fn at(&self, position: Position) -> Result<Option<Entry>, TrailError> {
-        let events = self.feed.read_at(&[position]).await?;
+        let events = self.feed.read_each_at(&[position]).await?;
         Ok(self.entries(events).await?.pop())
     }
 
     /// The entries of these events, which must be in the order of their positions.
-    pub async fn entries(&self, events: Vec<RecordedEvent>) -> Result<Vec<Entry>, TrailError> {
+    pub async fn entries(&self, events: Vec<ReadEvent>) -> Result<Vec<Entry>, TrailError> {
         Narrator::new(self.feed.clone()).tell(events).await
     }
 }

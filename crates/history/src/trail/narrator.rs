@@ -3,11 +3,13 @@
 //!
 //! Only the streams of products, categories and people have events that mention the value before, and these streams are
 //! short. Orders and stocks are long, and their sentences need no state.
+//!
+//! An event that this binary does not know is told as such; a state after it is what the known events lead to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use daybook_domain::{State, StreamId, Versioned};
-use daybook_log::{Feed, LogError, RecordedEvent, StreamRange};
+use daybook_log::{Feed, LogError, ReadEvent, RecordedEvent, StreamRange};
 
 use super::{Entry, TrailError};
 
@@ -34,7 +36,7 @@ impl Narrator {
     }
 
     /// The entries of these events, which must be in the order of their positions.
-    pub async fn tell(&mut self, events: Vec<RecordedEvent>) -> Result<Vec<Entry>, TrailError> {
+    pub async fn tell(&mut self, events: Vec<ReadEvent>) -> Result<Vec<Entry>, TrailError> {
         let past = self.past_of(&events).await?;
         let entry = |event: RecordedEvent| {
             let before = past.get(&(event.stream, event.sequence - 1));
@@ -46,12 +48,21 @@ impl Narrator {
                 }
             }
         };
-        events.into_iter().map(entry).collect()
+        events
+            .into_iter()
+            .map(|event| match event {
+                ReadEvent::Known(event) => entry(event),
+                ReadEvent::Unknown(event) => Entry::of_unknown(event),
+            })
+            .collect()
     }
 
-    async fn past_of(&mut self, events: &[RecordedEvent]) -> Result<Past, LogError> {
+    async fn past_of(&mut self, events: &[ReadEvent]) -> Result<Past, LogError> {
         let mut wanted: BTreeMap<StreamId, BTreeSet<i64>> = BTreeMap::new();
         for event in events {
+            let ReadEvent::Known(event) = event else {
+                continue;
+            };
             if event.event.tells_what_was_before() && event.sequence > 1 {
                 let versions = wanted.entry(event.stream).or_default();
                 versions.insert(event.sequence - 1);
@@ -69,7 +80,7 @@ impl Narrator {
             missing.extend(self.begin(*stream, versions, &mut past));
         }
         for stretches in in_portions(&missing) {
-            for event in self.feed.read_ranges(&stretches).await? {
+            for event in self.feed.read_each_of_ranges(&stretches).await? {
                 self.apply(&event, &wanted, &mut past);
             }
         }
@@ -102,15 +113,20 @@ impl Narrator {
 
     fn apply(
         &mut self,
-        event: &RecordedEvent,
+        event: &ReadEvent,
         wanted: &BTreeMap<StreamId, BTreeSet<i64>>,
         past: &mut Past,
     ) {
-        let stream = event.stream;
+        let Some(stream) = event.stream() else {
+            return;
+        };
         let Some(state) = self.known.get_mut(&stream) else {
             return;
         };
-        state.apply(&event.event, event.occurred_at);
+        match event {
+            ReadEvent::Known(event) => state.apply(&event.event, event.occurred_at),
+            ReadEvent::Unknown(_) => state.version += 1,
+        }
         let versions = wanted.get(&stream);
         if versions.is_some_and(|versions| versions.contains(&state.version)) {
             past.insert((stream, state.version), state.state.clone());

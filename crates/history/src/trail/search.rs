@@ -110,7 +110,7 @@ impl Search {
         let mut found = self.positions(range, order, limit + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);
-        let events = self.trail.feed.read_at(&found).await?;
+        let events = self.trail.feed.read_each_at(&found).await?;
         let mut entries = self.trail.entries(events).await?;
         if self.order == TrailOrder::NewestFirst {
             entries.reverse();

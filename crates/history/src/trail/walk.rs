@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use daybook_domain::StreamId;
-use daybook_log::{Position, RecordedEvent};
+use daybook_log::{Position, ReadEvent};
 use daybook_projections::trail::TrailOrder;
 
 use super::{Entry, Narrator, Search, Trail, TrailError};
@@ -72,7 +72,7 @@ impl Walk {
 
 impl Source {
     /// The next events in the order of their positions, and the order in which they are to be shown.
-    async fn next(&mut self) -> Result<(Vec<RecordedEvent>, TrailOrder), TrailError> {
+    async fn next(&mut self) -> Result<(Vec<ReadEvent>, TrailOrder), TrailError> {
         match self {
             Source::Found { search, rest } => {
                 let order = search.order;
@@ -80,7 +80,7 @@ impl Source {
                 if let Some(last) = found.last() {
                     *rest = search.beyond(*last, order);
                 }
-                Ok((search.trail.feed.read_at(&found).await?, order))
+                Ok((search.trail.feed.read_each_at(&found).await?, order))
             }
             Source::Stream {
                 trail,
@@ -89,7 +89,7 @@ impl Source {
                 through,
             } => {
                 let limit = (*through - *after).min(CHUNK as i64);
-                let events = trail.feed.read_stream(*stream, *after, limit).await?;
+                let events = trail.feed.read_each_of(*stream, *after, limit).await?;
                 *after += events.len() as i64;
                 Ok((events, TrailOrder::OldestFirst))
             }

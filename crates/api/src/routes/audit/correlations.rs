@@ -46,7 +46,7 @@ async fn read_correlation(
     let mut positions = trail.correlated(id).await?;
     let is_complete = positions.len() <= MOST_EVENTS;
     positions.truncate(MOST_EVENTS);
-    let events = app.feed.read_at(&positions).await?;
+    let events = app.feed.read_each_at(&positions).await?;
     let entries = trail.entries(readable(&app, caller, events).await?).await?;
     let tree = RequestTree::of(entries, is_complete).ok_or_else(Problem::nothing_here)?;
     Ok(json(&tree)?.into_response())

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use daybook_domain::{AggregateType, StreamId};
-use daybook_log::RecordedEvent;
+use daybook_history::past::PastOrder;
+use daybook_log::ReadEvent;
 
 use crate::app::App;
 use crate::auth::Customer;
@@ -23,18 +24,22 @@ pub(crate) async fn may_read(app: &App, caller: Customer, stream: StreamId) -> A
 pub(super) async fn readable(
     app: &App,
     caller: Customer,
-    mut events: Vec<RecordedEvent>,
-) -> ApiResult<Vec<RecordedEvent>> {
+    mut events: Vec<ReadEvent>,
+) -> ApiResult<Vec<ReadEvent>> {
     if caller.is_admin {
         return Ok(events);
     }
     let mut theirs: HashMap<StreamId, bool> = HashMap::new();
-    for event in &events {
-        if let Entry::Vacant(unknown) = theirs.entry(event.stream) {
-            unknown.insert(is_theirs(app, caller, event.stream).await?);
+    for stream in events.iter().filter_map(ReadEvent::stream) {
+        if let Entry::Vacant(unknown) = theirs.entry(stream) {
+            unknown.insert(is_theirs(app, caller, stream).await?);
         }
     }
-    events.retain(|event| theirs.get(&event.stream) == Some(&true));
+    events.retain(|event| {
+        event
+            .stream()
+            .is_some_and(|stream| theirs.get(&stream) == Some(&true))
+    });
     Ok(events)
 }
 
@@ -42,9 +47,13 @@ async fn is_theirs(app: &App, caller: Customer, stream: StreamId) -> ApiResult<b
     match stream.aggregate_type {
         AggregateType::User => Ok(stream == StreamId::user(caller.id)),
         AggregateType::Order => {
-            let order = app.commands.load(stream).await?;
-            let owner = order.state.as_order().and_then(|order| order.user_id);
-            Ok(owner == Some(caller.id))
+            // The first event says whose it is; a later one need not be known.
+            let first = app.feed.read_each_of(stream, 0, 1).await?;
+            let mut order = PastOrder::empty(stream.id.into());
+            if let Some(ReadEvent::Known(first)) = first.first() {
+                order.apply(first);
+            }
+            Ok(order.order.state.user_id == Some(caller.id))
         }
         AggregateType::Category | AggregateType::Product | AggregateType::Stock => Ok(false),
     }

@@ -11,8 +11,15 @@ impl From<LogError> for Problem {
     fn from(error: LogError) -> Problem {
         match error {
             LogError::Database(error) => error.into(),
-            error
-            @ (LogError::Undecodable { .. } | LogError::Encode { .. } | LogError::Seal(_)) => {
+            LogError::Undecodable {
+                position,
+                ref event_type,
+                ..
+            } => {
+                error!(error = %Report::new(&error), "the log holds an event that is not known here");
+                Problem::unknown_event(position, event_type)
+            }
+            error @ (LogError::Encode { .. } | LogError::Seal(_)) => {
                 error!(error = %Report::new(&error), "the log could not be read");
                 Problem::internal()
             }

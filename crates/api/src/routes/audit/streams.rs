@@ -43,7 +43,7 @@ async fn read_stream(
     let paging = page.paging()?;
     min_position.reached_by_the_log(&app).await?;
     may_read(&app, caller, stream).await?;
-    let length = app.commands.load(stream).await?.version;
+    let length = app.feed.length_of(stream).await?;
     if length == 0 {
         return Err(Problem::nothing_here());
     }
@@ -62,7 +62,7 @@ async fn read_page(
 ) -> ApiResult<Page<Entry>> {
     let after = first_before(paging)?;
     let limit = i64::from(paging.limit);
-    let events = app.feed.read_stream(stream, after, limit).await?;
+    let events = app.feed.read_each_of(stream, after, limit).await?;
     let items = app.trail().entries(events).await?;
     let next = (after + limit < total).then(|| cursor(after + limit));
     let prev = (after > 0).then(|| cursor((after - limit).max(0)));

@@ -53,7 +53,7 @@ fn in_words(entry: &Entry) -> String {
             "stream",
             format!("{}, event {}", entry.stream, entry.sequence),
         ),
-        ("type", entry.r#type.to_owned()),
+        ("type", entry.r#type.to_string()),
         ("what", entry.sentence.clone()),
         ("happened", entry.at.0.format(instant).to_string()),
         ("recorded", entry.recorded_at.0.format(instant).to_string()),
