@@ -45,9 +45,11 @@ impl KeyTags {
 #[derive(Clone)]
 pub(crate) struct Keys {
     in_flight: Arc<Mutex<HashSet<Vec<u8>>>>,
-    /// By the epoch in which it was given, and the key's hash.
-    answered: Cache<(u64, Vec<u8>), Arc<(Vec<u8>, Answered)>>,
+    answered: Cache<AnsweredIn, Arc<(Vec<u8>, Answered)>>,
 }
+
+/// The epoch in which an answer was given, and the hash of its key.
+type AnsweredIn = (u64, Vec<u8>);
 
 /// Held while a key is being carried out.
 pub(crate) struct InFlight {

@@ -60,7 +60,11 @@ mod tests {
             event_type: "category.teleported".to_owned(),
             reason: "unknown variant".to_owned(),
         };
-        assert!(unknown.remedy().contains("version of Daybook that wrote it"));
+        assert!(
+            unknown
+                .remedy()
+                .contains("version of Daybook that wrote it")
+        );
         let away = LogError::Database(sqlx::Error::Io(
             std::io::ErrorKind::ConnectionRefused.into(),
         ));
