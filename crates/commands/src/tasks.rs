@@ -92,7 +92,7 @@ impl BusTasks {
         });
         let mut others = JoinSet::new();
         others.spawn(until(abandon.clone(), loading));
-        let keeping = keep_snapshots(pool.clone(), codec.clone(), due);
+        let keeping = keep_snapshots(pool.clone(), codec.clone(), standing.clone(), due);
         others.spawn(until(closing.clone(), keeping));
         others.spawn(until(closing.clone(), forget_old_answers(pool.clone())));
         let tasks = BusTasks {
@@ -151,9 +151,16 @@ async fn until(end: CancellationToken, task: impl Future<Output = ()>) {
 
 /// Keeps the snapshots that are due, using a tenth of the time: a large state (a product with very many
 /// open orders) is kept less often.
-async fn keep_snapshots(pool: PgPool, codec: Codec, mut due: mpsc::Receiver<Arc<Slot>>) {
+async fn keep_snapshots(
+    pool: PgPool,
+    codec: Codec,
+    standing: Standing,
+    mut due: mpsc::Receiver<Arc<Slot>>,
+) {
     while let Some(slot) = due.recv().await {
-        if slot.beyond_snapshot(slot.confirmed_version()) < EVENTS_BETWEEN_SNAPSHOTS {
+        if slot.epoch != standing.epoch()
+            || slot.beyond_snapshot(slot.confirmed_version()) < EVENTS_BETWEEN_SNAPSHOTS
+        {
             continue;
         }
         let Some(state) = slot.confirmed() else {

@@ -42,10 +42,14 @@ pub enum Heard {
 }
 
 impl Listening {
-    /// Occupies a connection of `pool`. What is announced after this is heard; look now for what was
+    /// Opens a connection like those of `pool`. What is announced after this is heard; look now for what was
     /// announced before.
     pub async fn subscribe(pool: &PgPool, channels: &[&str]) -> Result<Listening, sqlx::Error> {
-        let mut listener = PgListener::connect_with(pool).await?;
+        // A listener that is dropped gives its connection back, which takes for ever if that has fallen silent: so it
+        // comes from a pool that nobody else waits for.
+        let own = pool.options().clone().max_connections(1);
+        let own = own.connect_lazy_with((*pool.connect_options()).clone());
+        let mut listener = PgListener::connect_with(&own).await?;
         listener.eager_reconnect(false);
         listener.listen_all(channels.iter().copied()).await?;
         let first = channels.first().copied().unwrap_or_default();

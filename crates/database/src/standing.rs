@@ -57,6 +57,8 @@ struct State {
     /// The last epoch whose instance is relied on.
     proven: u64,
     is_examined: bool,
+    /// The present instance was examined and is not relied on: no session is let in any more.
+    is_refused: bool,
 }
 
 impl Default for Standing {
@@ -68,6 +70,7 @@ impl Default for Standing {
             dropped: 0,
             proven: 0,
             is_examined: false,
+            is_refused: false,
         };
         Standing(Arc::new(Shared {
             state: watch::Sender::new(state),
@@ -103,7 +106,7 @@ impl Standing {
     /// Lets a new session in: finds out which instance it has reached and returns its epoch once it can be relied on.
     pub async fn admit(&self, connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
         let epoch = self.meet(Instance::of(connection).await?);
-        self.proven().await;
+        self.proven().await?;
         match self.epoch() == epoch {
             true => Ok(epoch),
             // Another instance was met meanwhile.
@@ -111,11 +114,14 @@ impl Standing {
         }
     }
 
-    /// Waits until the present instance can be relied on.
-    async fn proven(&self) {
+    /// Waits until the present instance can be relied on, or never will be.
+    async fn proven(&self) -> Result<(), sqlx::Error> {
         let mut states = self.0.state.subscribe();
-        // The sender lives as long as this.
-        let _ = states.wait_for(|state| state.proven == state.epoch).await;
+        let known = |state: &State| state.is_refused || state.proven == state.epoch;
+        match states.wait_for(known).await {
+            Ok(state) if !state.is_refused => Ok(()),
+            _ => Err(sqlx::Error::PoolClosed),
+        }
     }
 
     /// Returns the instance's epoch.
@@ -172,8 +178,17 @@ impl Standing {
                 let Ok(epoch) = met.map(|state| state.dropped) else {
                     return Ok(());
                 };
-                examine().await?;
-                self.0.state.send_modify(|state| state.proven = epoch);
+                tokio::select! {
+                    examined = examine() => {
+                        self.0.state.send_modify(|state| match &examined {
+                            Ok(()) => state.proven = epoch,
+                            Err(_) => state.is_refused = true,
+                        });
+                        examined?;
+                    }
+                    // Another one was met, and this one may never answer.
+                    () = self.outlives(epoch) => {}
+                }
             }
         };
         stop.run_until_cancelled(examined).await.unwrap_or(Ok(()))
@@ -236,13 +251,12 @@ mod tests {
             "the first is the starter's to examine"
         );
         standing.meet(instance(2));
-        standing.proven().await;
+        standing.proven().await.unwrap();
         assert_eq!(*examinations.borrow(), 1);
         standing.meet(instance(3));
         assert_eq!(examining.await.unwrap(), Err("set back"));
-        let proven = tokio::time::timeout(Duration::from_millis(50), standing.proven()).await;
         assert!(
-            proven.is_err(),
+            standing.proven().await.is_err(),
             "what was found set back is never relied on"
         );
     }

@@ -134,7 +134,7 @@ impl Revocations {
         }
     }
 
-    /// Listens for revocations by any process, until `stop`. Occupies one connection of `pool`, and a second one now
+    /// Listens for revocations by any process, until `stop`. Uses one connection of `pool` now
     /// and then.
     pub async fn run(&self, pool: PgPool, stop: CancellationToken) {
         let touch = Touch {

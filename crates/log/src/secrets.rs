@@ -66,11 +66,21 @@ impl Secrets {
         master: &[u8; 32],
     ) -> Result<Result<Secrets, MasterKeyMismatch>, LogError> {
         let mut secrets = Secrets::from_master_key(master);
-        let settled: Vec<u8> = query_scalar("select log.settle($1, $2)")
+        // A standby can be read, but not settled anything in.
+        let before: Option<Vec<u8>> = query_scalar("select log.setting($1)")
             .bind(CHECK)
-            .bind(secrets.check_value())
             .fetch_one(pool)
             .await?;
+        let settled = match before {
+            Some(settled) => settled,
+            None => {
+                query_scalar("select log.settle($1, $2)")
+                    .bind(CHECK)
+                    .bind(secrets.check_value())
+                    .fetch_one(pool)
+                    .await?
+            }
+        };
         if settled != secrets.check_value() {
             return Ok(Err(MasterKeyMismatch));
         }

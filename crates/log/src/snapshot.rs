@@ -65,8 +65,8 @@ pub(crate) async fn load(
     Ok(snapshots)
 }
 
-/// Keeps a stream's state as a snapshot, unless a later one is kept already. States with personal data
-/// are sealed.
+/// Keeps a stream's state as a snapshot, unless a later one is kept already, or the log lacks the event that it ends
+/// with: then the database was set back since the state was read. States with personal data are sealed.
 pub async fn save(
     pool: &PgPool,
     codec: &Codec,
@@ -91,7 +91,10 @@ pub async fn save(
     query(
         "insert into commands.snapshots as kept
              (aggregate_type, aggregate_id, version, format, created_at, updated_at, state)
-         values ($1, $2, $3, $4, $5, $6, $7)
+         select $1, $2, $3, $4, $5, $6, $7
+         where exists (
+             select from log.events e
+             where e.aggregate_type = $1 and e.aggregate_id = $2 and e.sequence = $3)
          on conflict (aggregate_type, aggregate_id) do update
          set version = excluded.version, format = excluded.format, created_at = excluded.created_at,
              updated_at = excluded.updated_at, state = excluded.state

@@ -154,7 +154,7 @@ impl ProgressTracker {
         *self.shared.projections.get(name)?.stand.lock()
     }
 
-    /// Tracks until `shutdown`. Occupies one connection of `pool`, and a second one now and then.
+    /// Tracks until `shutdown`. Uses one connection of `pool` now and then, and one of its own to listen.
     pub async fn run(&self, pool: PgPool, shutdown: CancellationToken) {
         let deaf = self.poll_while_deaf(&pool);
         let touch = Touch {

@@ -10,7 +10,7 @@ use super::{Problem, unreachable_database};
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Problem {
         let report = Report::new(&error);
-        if !is_passing(&error) {
+        if !is_passing(&error) && !is_locked_out(&error) {
             error!(error = %report, "a query failed");
             return Problem::internal();
         }
@@ -22,4 +22,11 @@ impl From<sqlx::Error> for Problem {
         }
         unreachable_database()
     }
+}
+
+/// PostgreSQL does not let this server in any more, as after its password was changed: nothing is wrong with the query.
+fn is_locked_out(error: &sqlx::Error) -> bool {
+    let refusal = error.as_database_error();
+    let code = refusal.and_then(|refusal| refusal.code());
+    code.is_some_and(|code| code.starts_with("28"))
 }

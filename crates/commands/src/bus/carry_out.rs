@@ -36,9 +36,13 @@ struct Place<'b> {
 }
 
 impl Place<'_> {
-    fn put(self, draft: Draft) {
+    fn put(self, epoch: u64, draft: Draft) {
         let reply = self.reply;
-        self.permit.send(Job::Append(Pending { draft, reply }));
+        self.permit.send(Job::Append(Pending {
+            epoch,
+            draft,
+            reply,
+        }));
     }
 }
 
@@ -75,11 +79,13 @@ impl Bus {
     ) -> Result<Option<Written<R::Response>>, CommandError> {
         let mut lost = 0;
         loop {
+            // Before anything is read: what is decided must be written in the same epoch.
+            let epoch = self.standing.epoch();
             let slots = self
                 .slots_of(&attempt.command, attempt.circumstances.now)
                 .await?;
             let tried = if lost < TRIES_IN_MEMORY {
-                self.attempt_in_memory(attempt, &slots).await?
+                self.attempt_in_memory(attempt, &slots, epoch).await?
             } else {
                 self.attempt_under_lock(Arc::clone(attempt), slots).await?
             };
@@ -97,7 +103,17 @@ impl Bus {
                 Err(NotWritten::Refused(reason)) => return Err(CommandError::Internal(reason)),
                 Err(NotWritten::Abandoned) => return Err(CommandError::Unavailable(None)),
             };
-            return self.refuse(attempt, refusal).await;
+            return match self.refuse(attempt, refusal, epoch).await? {
+                Ok(written) => Ok(Some(written)),
+                // What it rests on was found at another instance of the database.
+                Err(NotWritten::Outrun) => continue,
+                Err(NotWritten::KeyTaken) => Ok(None),
+                Err(NotWritten::Refused(reason)) => Err(CommandError::Internal(reason)),
+                Err(NotWritten::Abandoned) => Err(CommandError::Unavailable(None)),
+                Err(why) => Err(CommandError::Internal(format!(
+                    "a refusal conflicted with something: {why:?}"
+                ))),
+            };
         }
     }
 
@@ -107,30 +123,24 @@ impl Bus {
         &self,
         attempt: &Attempt<C, R>,
         refusal: Refusal,
-    ) -> Result<Option<Written<R::Response>>, CommandError> {
+        epoch: u64,
+    ) -> Result<Tried<R::Response>, CommandError> {
         let (place, settled) = self.place()?;
         let (draft, response) = attempt.refuse(refusal)?;
-        place.put(draft);
-        match written(response, settled).await? {
-            Ok(written) => Ok(Some(written)),
-            Err(NotWritten::KeyTaken) => Ok(None),
-            Err(NotWritten::Refused(reason)) => Err(CommandError::Internal(reason)),
-            Err(NotWritten::Abandoned) => Err(CommandError::Unavailable(None)),
-            Err(why) => Err(CommandError::Internal(format!(
-                "a refusal conflicted with something: {why:?}"
-            ))),
-        }
+        place.put(epoch, draft);
+        written(response, settled).await
     }
 
     async fn attempt_in_memory<C: Command, R: Respond<C::Outcome>>(
         &self,
         attempt: &Attempt<C, R>,
         slots: &[Arc<Slot>],
+        epoch: u64,
     ) -> Result<Tried<R::Response>, CommandError> {
         let mut thaws = None;
         loop {
             let (place, settled) = self.place()?;
-            match attempt.in_memory(slots, |draft| place.put(draft)) {
+            match attempt.in_memory(slots, |draft| place.put(epoch, draft)) {
                 Ok(response) => return written(response, settled).await,
                 Err(AttemptError::NotCurrent) => self.loader.load(slots.to_vec()).await?,
                 // Subscribe first, look again, and only then wait.

@@ -119,12 +119,13 @@ impl CommandBus {
     /// A stream's state, as the log has it at the time of the call.
     pub async fn load(&self, stream: StreamId) -> Result<Versioned<State>, CommandError> {
         let bus = &self.0;
-        let known = bus.slots.find(stream).and_then(|slot| slot.confirmed());
         let mut connection = bus
             .pool
             .acquire()
             .await
             .map_err(daybook_log::LogError::from)?;
+        // After that, so that both are of one epoch.
+        let known = bus.slots.find(stream).and_then(|slot| slot.confirmed());
         let mut loaded = stream::load(&mut connection, &bus.codec, vec![(stream, known)]).await?;
         Ok(loaded
             .remove(&stream)

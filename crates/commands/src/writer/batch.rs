@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::sync::Arc;
 
 use daybook_domain::StreamId;
 
 use super::{Job, LockedJob, Pending};
+use crate::slot::Slot;
 
 /// Payload bytes in one round trip; a single append may be larger.
 const MOST_BYTES: usize = 8 << 20;
@@ -87,11 +89,8 @@ impl Gathering {
 }
 
 fn is_outrun(pending: &Pending, epoch: u64) -> bool {
-    pending
-        .draft
-        .uses
-        .iter()
-        .any(|(slot, generation)| slot.epoch != epoch || slot.generation() != *generation)
+    let is_void = |(slot, generation): &(Arc<Slot>, u64)| slot.generation() != *generation;
+    pending.epoch != epoch || pending.draft.uses.iter().any(is_void)
 }
 
 pub(super) fn uses_any(pending: &Pending, streams: &HashSet<StreamId>) -> bool {

@@ -12,15 +12,17 @@ use daybook_log::conflict::{self, Conflicts};
 use daybook_log::{Position, event_id_at};
 use error_reporter::Report;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection, query_scalar};
 use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
 /// Between attempts that fail one after another.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
+/// An append that takes longer is asked about over another connection.
+const DOUBTED_AFTER: Duration = Duration::from_secs(2);
 /// A call that takes longer is taken for a broken connection.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -30,6 +32,8 @@ const STATEMENT_TIMEOUT: &str = "set statement_timeout = '25s'";
 pub(crate) struct Connection {
     options: PgConnectOptions,
     open: Option<PgConnection>,
+    /// The process of the database that the open connection has.
+    pid: i32,
     /// The epoch of the open connection.
     epoch: u64,
     standing: Standing,
@@ -71,6 +75,7 @@ impl Connection {
         Connection {
             options: options.clone().application_name("daybook writer"),
             open: None,
+            pid: 0,
             epoch: standing.epoch(),
             standing,
             acknowledged: None,
@@ -145,6 +150,9 @@ impl Connection {
         let mut open = PgConnection::connect_with(&self.options).await?;
         self.epoch = begin_session(&mut open, &self.standing).await?;
         open.execute(STATEMENT_TIMEOUT).await?;
+        self.pid = query_scalar("select pg_backend_pid()")
+            .fetch_one(&mut open)
+            .await?;
         if let Some((position, event_id)) = self.acknowledged
             && event_id_at(&mut open, position).await? != Some(event_id)
         {
@@ -175,9 +183,14 @@ impl Connection {
             let Some(connection) = self.open.as_mut().filter(|_| self.epoch == epoch) else {
                 return Err(Refused::Outlived);
             };
-            let outcome = timeout(CALL_TIMEOUT, append_batch(connection, batch)).await;
-            if let Some(verdict) = self.verdict(outcome) {
-                return verdict;
+            let outcome = tokio::select! {
+                outcome = timeout(CALL_TIMEOUT, append_batch(connection, batch)) => Some(outcome),
+                () = fallen_silent(&self.options, self.pid) => None,
+            };
+            match outcome.map(|outcome| self.verdict(outcome)) {
+                Some(Some(verdict)) => return verdict,
+                Some(None) => {}
+                None => self.broken("it has fallen silent"),
             }
             self.rest().await?;
         }
@@ -249,6 +262,28 @@ impl Connection {
             error = why,
             "the writer's connection broke; the batch is sent again"
         );
+    }
+}
+
+/// Returns once the process of a connection is found to be doing nothing, although it was sent a statement: it never
+/// came, or the answer was lost. While the process is at work, or cannot be asked about, this waits.
+async fn fallen_silent(options: &PgConnectOptions, pid: i32) {
+    loop {
+        sleep(DOUBTED_AFTER).await;
+        let asked = async {
+            let mut other = PgConnection::connect_with(options).await?;
+            let at_work: bool = query_scalar(
+                "select exists (select from pg_stat_activity where pid = $1 and state is distinct from 'idle')",
+            )
+            .bind(pid)
+            .fetch_one(&mut other)
+            .await?;
+            other.close().await?;
+            Ok::<_, sqlx::Error>(at_work)
+        };
+        if let Ok(Ok(false)) = timeout(CALL_TIMEOUT, asked).await {
+            return;
+        }
     }
 }
 

@@ -24,7 +24,11 @@ impl Writer {
     pub(super) async fn write_locked(&mut self, jobs: Vec<LockedJob>) {
         counter!("daybook_commands_decided_under_lock_total").increment(jobs.len() as u64);
         // Opened before anything is decided, so that it is known in which epoch.
-        let open = self.connection.get().await.is_ok();
+        if self.connection.get().await.is_err() {
+            jobs.into_iter()
+                .for_each(|job| answer(job.reply, NotWritten::Abandoned));
+            return;
+        }
         let epoch = self.connection.present_epoch();
         let is_of_now = |job: &LockedJob| job.slots.iter().all(|slot| slot.epoch == epoch);
         let (mut jobs, outlived): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_of_now);
@@ -39,14 +43,17 @@ impl Writer {
         let codec = self.codec.clone();
         let mut drafted = Vec::new();
         let outcome = match self.connection.opened() {
-            Some(connection) if open => {
-                let decide = || jobs.drain(..).filter_map(decide_one).collect();
+            Some(connection) => {
+                let decide = || {
+                    let decided = jobs.drain(..).filter_map(|job| decide_one(job, epoch));
+                    decided.collect()
+                };
                 let decided = under_lock(connection, &codec, &slots, decide, &mut drafted);
                 timeout(CALL_TIMEOUT, decided)
                     .await
                     .unwrap_or(Outcome::Away)
             }
-            _ => Outcome::Away,
+            None => Outcome::Away,
         };
         match outcome {
             Outcome::Written { head } => self.settle_written(drafted, head),
@@ -67,14 +74,20 @@ impl Writer {
 }
 
 /// Decides on frozen slots; a command that cannot be drafted is answered at once.
-fn decide_one(job: LockedJob) -> Option<Pending> {
+fn decide_one(job: LockedJob, epoch: u64) -> Option<Pending> {
     let LockedJob {
         decide,
         slots,
         reply,
     } = job;
     let why = match decide(&slots) {
-        Ok(draft) => return Some(Pending { draft, reply }),
+        Ok(draft) => {
+            return Some(Pending {
+                epoch,
+                draft,
+                reply,
+            });
+        }
         Err(AttemptError::Encode(error)) => NotWritten::Refused(Report::new(&error).to_string()),
         // A second slot of the same stream was in use: the next try finds the right one.
         Err(AttemptError::NotCurrent | AttemptError::Frozen) => NotWritten::Outrun,

@@ -48,6 +48,8 @@ pub(crate) enum NotWritten {
 }
 
 pub(crate) struct Pending {
+    /// In which it was decided, or came to light that it is refused.
+    pub(crate) epoch: u64,
     pub(crate) draft: Draft,
     pub(crate) reply: oneshot::Sender<Settled>,
 }
@@ -108,7 +110,7 @@ impl Writer {
                     }
                     () = self.connection.outlived(), if !self.connection.is_abandoned() => {
                         // Where that fails, the next append fails in the same way.
-                        let _ = self.connection.get().await;
+                        let _ = closing.run_until_cancelled(self.connection.get()).await;
                         continue;
                     }
                 };

@@ -22,7 +22,7 @@ impl Writer {
     }
 
     pub(super) fn settle_one(&mut self, pending: Pending, position: Position) {
-        let Pending { draft, reply } = pending;
+        let Pending { draft, reply, .. } = pending;
         if let Some(last) = draft.append.events.last() {
             self.connection.acknowledge(position, last.event_id);
         }

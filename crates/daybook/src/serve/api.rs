@@ -81,6 +81,8 @@ impl ApiRole {
         let sign_ins = sign_ins?;
         let sharing = Sharing::start(config, database, master_key).await?;
         let progress = ProgressTracker::default();
+        let dropped = progress.clone();
+        database.standing.on_change(move || dropped.forget());
         let Assembly { parts, forgotten } =
             Assembly::of(server, core, erasures, &progress, sharing.redis(), recorder)?;
         let listener = self.port.listen()?;

@@ -124,12 +124,14 @@ impl Server<'_> {
         let core = Core::start(self.database, self.master_key).await?;
         let broken = core.broken();
         let stop = stop_on(&stop, &broken);
-        let examining = self.examine_later_instances(&stop);
+        // Sessions are let in until the last work is done.
+        let done = CancellationToken::new();
+        let examining = self.examine_later_instances(&stop, &done);
         let serving = async {
             let served = self
                 .serve(core, api, recorder, sealing, &stop, opened)
                 .await;
-            stop.cancel();
+            done.cancel();
             served
         };
         let (served, examined) = tokio::join!(serving, examining);
@@ -163,10 +165,14 @@ impl Server<'_> {
     }
 
     /// Does for each later instance of the database what the start does for the first: nobody reads from it or writes
-    /// to it before its log was found to continue what was exported. Ends at `stop`, or cancels it with the failure.
-    async fn examine_later_instances(&self, stop: &CancellationToken) -> Result<(), Failure> {
+    /// to it before its log was found to continue what was exported. Ends when all is done; a failure cancels `stop`.
+    async fn examine_later_instances(
+        &self,
+        stop: &CancellationToken,
+        done: &CancellationToken,
+    ) -> Result<(), Failure> {
         let standing = &self.database.standing;
-        let examined = standing.examine(stop, || self.examine()).await;
+        let examined = standing.examine(done, || self.examine()).await;
         if examined.is_err() {
             stop.cancel();
         }
@@ -201,7 +207,7 @@ impl Server<'_> {
         opened: impl FnOnce(SocketAddr, &SignIns),
     ) -> Result<(), Failure> {
         let erasures = Erasures::new(core.bus.clone());
-        let forgetting = Forgetting::start(self.database, &erasures, self.store.clone());
+        let forgetting = Forgetting::start(self.database, core, &erasures, self.store);
         let projectors = self
             .config
             .has(Role::Projector)

@@ -19,9 +19,9 @@ use super::Server;
 use super::background::Background;
 use crate::failure::Failure;
 
-/// Reading the log, writing the tree, listening, and asking what the tree was when it is exported. Two more leave the pool
-/// for as long as this process seals: that of the lease, and the one over which the log is read.
-const CONNECTIONS: u32 = 3;
+/// Asking what the tree was when it is exported, and a spare one. Two more leave the pool for as long as this process
+/// seals: that of the lease, and the one over which the log is read. Listening has one of its own.
+const CONNECTIONS: u32 = 2;
 
 /// How long sealing may delay the end of the process.
 const PATIENCE: Duration = Duration::from_secs(2);

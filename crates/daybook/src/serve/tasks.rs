@@ -28,8 +28,8 @@ impl Tasks {
         let revocations = app.callers.revocations.clone();
         let (folder, token_keys) = (data.to_owned(), app.callers.token_keys.clone());
         let security = app.security.clone();
-        // Two tasks listen: each has one connection to listen and one to query.
-        let (heard, told) = (database.worker_pool(2), database.worker_pool(2));
+        // Two tasks listen, each over a connection of its own, and have one each to query.
+        let (heard, told) = (database.worker_pool(1), database.worker_pool(1));
         let mut tasks = vec![
             Background::start(
                 "progress",

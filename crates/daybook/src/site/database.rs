@@ -184,10 +184,11 @@ fn pool_options(standing: &Standing, further: Option<&'static str>) -> PgPoolOpt
         .after_connect(move |connection, _| {
             let standing = letting_in.clone();
             Box::pin(async move {
-                begin_session(connection, &standing).await?;
                 if let Some(settings) = further {
                     connection.execute(settings).await?;
                 }
+                // Last, so that the age of a session counts from when it was let in.
+                begin_session(connection, &standing).await?;
                 Ok(())
             })
         })
@@ -201,6 +202,14 @@ fn pool_options(standing: &Standing, further: Option<&'static str>) -> PgPoolOpt
                     answered.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
                 }
                 Ok(!is_outlived)
+            })
+        })
+        // One that fell silent while it was used must not keep its place: sqlx asks it, too, but waits for ever.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                let answered = timeout(ANSWERED_WITHIN, connection.ping()).await;
+                answered.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+                Ok(true)
             })
         })
 }

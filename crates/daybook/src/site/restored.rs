@@ -1,18 +1,24 @@
 //! A log that is older than its exported checkpoints must not be continued: the events that it lacks were acknowledged,
 //! and new events in their place would be another history under the same positions.
 
+use std::time::Duration;
+
 use daybook_audit::store::ExportedNote;
 use daybook_audit::{
     Agreement, CheckpointError, CheckpointStore, SignedCheckpoint, VerifierKey, agreement,
     latest_checkpoint,
 };
 use daybook_keys as keys;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::database::Database;
 use crate::config::DataConfig;
 use crate::failure::Failure;
+
+/// How long a connection may take to open.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the log is not continued.
 #[derive(Debug, thiserror::Error)]
@@ -61,10 +67,13 @@ pub(crate) async fn refuse(
     let exported = store.exported().await?;
     let trusted = keys::checkpoint_verifiers(&data.folder, data.checkpoint_key())?;
     // Not one of the pools': those let nobody in before this has agreed.
-    let connecting = PgConnection::connect_with(&database.server).await;
-    let mut connection = connecting.map_err(Failure::database(
-        "comparing the log with what was exported",
-    ))?;
+    let failed = || Failure::database("comparing the log with what was exported");
+    let connecting = timeout(PATIENCE, PgConnection::connect_with(&database.server)).await;
+    let connecting = connecting.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    let mut connection = connecting.map_err(failed())?;
+    // Hashing a long log takes longer than a role may be allowed to.
+    let unlimited = connection.execute("set statement_timeout = 0").await;
+    unlimited.map_err(failed())?;
     let compared = async {
         if exported.is_empty() && latest_checkpoint(&mut connection).await?.is_some() {
             warn!(

@@ -42,7 +42,7 @@ impl SchemaError {
                 "create it anew with `create database … encoding 'UTF8' template template0`"
             }
             SchemaError::NoRole { .. } => {
-                "a dump has no roles: run `create role daybook_log nologin; create role daybook_server nologin`, and restore the dump again"
+                "a dump has no roles: as DATABASE_MIGRATION_URL's role, run `create role daybook_log nologin; create role daybook_server nologin`, and restore the dump again"
             }
             SchemaError::Migration(_) => {
                 "give DATABASE_MIGRATION_URL a role that may create roles and schemas, then run `daybook migrate`"

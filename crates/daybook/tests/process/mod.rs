@@ -4,11 +4,12 @@
 #![allow(dead_code)]
 
 pub(crate) mod place;
+pub(crate) mod proxy;
 
 use std::collections::VecDeque;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -49,6 +50,24 @@ pub(crate) fn daybook(folder: &Path) -> Command {
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command
+}
+
+/// One of PostgreSQL's programs, from where Daybook finds them.
+pub(crate) fn postgres_program(name: &str) -> PathBuf {
+    let named = std::env::var_os("DAYBOOK_PG_BINDIR").map(PathBuf::from);
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let mut folders: Vec<PathBuf> = versions
+        .map(|version| version.unwrap().path().join("bin"))
+        .collect();
+    folders.sort();
+    let folders = named.into_iter().chain(folders.into_iter().rev());
+    let programs = folders.map(|folder| folder.join(name));
+    programs
+        .into_iter()
+        .find(|program| program.exists())
+        .expect("PostgreSQL's programs are installed")
 }
 
 /// Runs a command to its end.

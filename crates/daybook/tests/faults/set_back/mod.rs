@@ -1,148 +1,19 @@
 //! A database that is set back while servers run on it: an older copy of its folder is put back, as after a restore or
 //! a failover that lost the last commits. Nobody restarts a server.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod shop;
+mod standby;
 
-use daybook_private_postgres::{Durability, PrivateServer, PrivateServerConfig, StopMode};
+use daybook_private_postgres::StopMode;
 use reqwest::Method;
 use serde_json::Value;
-use sqlx::PgPool;
-use tempfile::TempDir;
-use tokio::process::Command;
-use tokio::time::sleep;
 
 use crate::evidence::{self, eventually, head};
-use crate::process::{self, Server};
-use crate::site::{Visitor, serve};
-
-/// A shop on a PostgreSQL of its own, whose folder can be copied and put back.
-struct Shop {
-    folder: TempDir,
-    postgres: Option<PrivateServer>,
-    server_url: String,
-    migration_url: String,
-}
-
-impl Shop {
-    async fn new() -> Shop {
-        let folder = process::folder();
-        let postgres = start(folder.path(), &[]).await;
-        Shop {
-            server_url: postgres.server_url(),
-            migration_url: postgres.migration_url(),
-            postgres: Some(postgres),
-            folder,
-        }
-    }
-
-    async fn open(&self, roles: &[&str]) -> Server {
-        let mut command = self.command(&["serve"]);
-        for role in roles {
-            command.args(["--role", role]);
-        }
-        Server::start_command(&mut command).await
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        match arguments {
-            ["serve", ..] => serve(
-                self.folder.path(),
-                &self.server_url,
-                &self.migration_url,
-                "127.0.0.1:0",
-            ),
-            _ => {
-                let mut command = process::daybook(self.folder.path());
-                command
-                    .args(arguments)
-                    .env("DATABASE_URL", &self.server_url)
-                    .env("DATABASE_MIGRATION_URL", &self.migration_url);
-                command
-            }
-        }
-    }
-
-    fn cluster(&self) -> PathBuf {
-        self.folder.path().join("postgres/cluster")
-    }
-
-    fn copy(&self) -> PathBuf {
-        self.folder.path().join("copy")
-    }
-
-    async fn pool(&self) -> PgPool {
-        let postgres = self.postgres.as_ref().unwrap();
-        PgPool::connect(&postgres.url("daybook")).await.unwrap()
-    }
-
-    /// Stops PostgreSQL, does something to its folder, and starts it again with these settings.
-    async fn offline(&mut self, settings: &[(&str, &str)], act: impl AsyncFnOnce(&Shop)) {
-        self.postgres.take().unwrap().stop(StopMode::Fast).await;
-        act(self).await;
-        self.postgres = Some(start(self.folder.path(), settings).await);
-    }
-
-    async fn keep_a_copy(&mut self) {
-        let copy = async |shop: &Shop| copy(&shop.cluster(), &shop.copy()).await;
-        self.offline(&[], copy).await;
-    }
-
-    async fn put_the_copy_back(&mut self) {
-        let put_back = async |shop: &Shop| {
-            std::fs::remove_dir_all(shop.cluster()).unwrap();
-            copy(&shop.copy(), &shop.cluster()).await;
-        };
-        self.offline(&[], put_back).await;
-    }
-
-    /// How many events the newest exported checkpoint covers.
-    fn exported(&self) -> i64 {
-        let latest = self.folder.path().join("data/checkpoints/latest");
-        let note = std::fs::read_to_string(latest).unwrap_or_default();
-        let size = note.lines().nth(1).and_then(|size| size.parse().ok());
-        size.unwrap_or(0)
-    }
-
-    async fn everything_is_exported(&self) {
-        let pool = self.pool().await;
-        eventually("everything is exported", async || {
-            self.exported() == head(&pool).await
-        })
-        .await;
-    }
-}
-
-async fn start(folder: &Path, settings: &[(&str, &str)]) -> PrivateServer {
-    let config =
-        PrivateServerConfig::new(folder.join("postgres")).durability(Durability::FastForTests);
-    let config = settings.iter().fold(config, |config, (name, value)| {
-        config.setting(*name, *value)
-    });
-    PrivateServer::start(config).await.unwrap()
-}
-
-/// With the owner that PostgreSQL wants.
-async fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").args([from, to]).status().await;
-    assert!(status.unwrap().success());
-}
-
-/// Sends an order until it is answered otherwise than with 503.
-async fn insist(visitor: &Visitor, product: &str, quantity: u32, key: &str) -> (u16, Value) {
-    loop {
-        let order = visitor
-            .order(product, quantity)
-            .header("idempotency-key", key);
-        if let Ok(answer) = order.send().await
-            && answer.status() != 503
-        {
-            let status = answer.status().as_u16();
-            return (status, answer.json().await.unwrap());
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-}
+use crate::process;
+use crate::process::proxy::Proxy;
+use crate::site::Visitor;
+use shop::{Shop, insist};
+use standby::Standby;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_end_on_a_database_that_lacks_what_was_exported_and_start_only_once_that_is_accepted()
@@ -294,4 +165,65 @@ async fn nothing_is_appended_while_a_crash_would_lose_it() {
     .await;
     evidence::everything_holds(&shop.pool().await).await;
     assert!(server.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_asynchronous_standby_that_lacks_the_last_commits_is_not_taken_for_the_shop() {
+    let mut shop = Shop::new().await;
+    let proxy = Proxy::to(&shop.server_url).await;
+    shop.server_url = proxy.url(&shop.server_url);
+    shop.migration_url = proxy.url(&shop.migration_url);
+    let (one, other) = (shop.open(&[]).await, shop.open(&[]).await);
+    let product = Visitor::admin(&one).await.product("12.50", 100).await;
+    let customer = Visitor::customer(&one).await;
+    shop.everything_is_exported().await;
+    let old = shop.exported();
+    let mut standby = Standby::of(&shop).await;
+    standby.follows(&shop).await;
+    for arguments in [
+        &["audit", "trail", "product", &product][..],
+        &["audit", "verify"],
+        &["projections", "status"],
+    ] {
+        let mut command = shop.command(arguments);
+        let ran = process::run(command.env("DATABASE_URL", standby.server_url())).await;
+        assert!(ran.status.success(), "{arguments:?}: {ran:?}");
+    }
+    standby.stop().await;
+    for n in 0..5 {
+        let (status, _) = insist(&customer, &product, 1, &format!("order-{n}")).await;
+        assert_eq!(status, 201);
+    }
+    shop.everything_is_exported().await;
+    let new = shop.exported();
+
+    shop.postgres
+        .take()
+        .unwrap()
+        .stop(StopMode::Immediate)
+        .await;
+    standby.start().await;
+    standby.promote().await;
+    proxy.lead_to(&standby.folder.join(".s.PGSQL.5432"));
+    for server in [one, other] {
+        assert_eq!(server.ended().await.code(), Some(1));
+    }
+    let told = process::failure(&mut shop.command(&["serve"])).await;
+    assert!(
+        told.contains(&format!("it has {old} events")) && told.contains(&format!("covers {new}:")),
+        "{told}"
+    );
+    let accept = [
+        "audit",
+        "accept-restored",
+        "--reason",
+        "the primary is lost",
+    ];
+    let accepted = process::run(&mut shop.command(&accept)).await;
+    assert!(accepted.status.success(), "{accepted:?}");
+    let server = shop.open(&[]).await;
+    let (status, _) = insist(&customer.at(&server), &product, 1, "order-0").await;
+    assert_eq!(status, 201, "what was lost is ordered anew");
+    assert!(server.stop().await.success());
+    standby.stop().await;
 }
