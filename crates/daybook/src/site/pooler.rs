@@ -54,14 +54,17 @@ async fn look(first: &mut PgConnection, second: &mut PgConnection) -> Result<boo
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let token = format!("{}-{}", std::process::id(), now.as_nanos());
-    let listen = format!("listen \"daybook {token}\"");
-    raw_sql(&listen).execute(&mut *first).await?;
     let leave = format!(
         "select pg_backend_pid() as pid, set_config('daybook.session', '{token}', false) as setting,
              pg_try_advisory_lock(hashtext('daybook session'), hashtext('{token}')) as holds_lock,
-             true as listens"
+             not pg_is_in_recovery() as listens"
     );
     let left = Seen::of(&raw_sql(&leave).fetch_one(&mut *first).await?)?;
+    // Nobody can listen at a standby.
+    if left.listens {
+        let listen = format!("listen \"daybook {token}\"");
+        raw_sql(&listen).execute(&mut *first).await?;
+    }
     let begin = raw_sql("begin; select pg_backend_pid() as pid");
     let row = begin.fetch_one(&mut *second).await?;
     let other: i32 = row.try_get("pid")?;

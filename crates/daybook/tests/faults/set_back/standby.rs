@@ -58,9 +58,18 @@ impl Standby {
     }
 
     pub async fn start(&mut self) {
+        // A standby allows as many connections as the primary, or does not start.
         let mut command = Command::new(postgres_program("postgres"));
         command.arg("-D").arg(self.folder.join("cluster"));
-        command.args(["-c", "listen_addresses=", "-c", "port=5432", "-c"]);
+        command.args([
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "port=5432",
+            "-c",
+            "max_connections=200",
+            "-c",
+        ]);
         command.arg(format!("unix_socket_directories={}", self.folder.display()));
         command.uid(self.owner.0).gid(self.owner.1).current_dir("/");
         command
