@@ -9,7 +9,7 @@ use tracing::debug;
 
 use crate::{Feed, LOG_CHANNEL, LogError, Position};
 
-/// Listens for all workers of this process, on one connection of the feed's pool.
+/// Listens for all workers of this process, over one connection.
 ///
 /// Every change of a receiver means "look again": at the log, where the value is the highest position
 /// heard of, or at what is announced on another channel. A receiver changes with each notification on
