@@ -21,7 +21,8 @@ use crate::site::supervisor::Supervisor;
 /// Longer than any request may take, so that no statement continues for a caller who is gone.
 const STATEMENT_TIMEOUT: &str = "set statement_timeout = '15s'";
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that was idle for longer is tested before it is used: the server may have gone meanwhile.
+/// A connection for queries that was idle for longer is tested before it is used: the server may have gone meanwhile.
+/// Testing every one each time would double the round trips of a query.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// One that takes longer to answer has fallen silent: it is closed and another one opened.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
@@ -108,7 +109,7 @@ impl Database {
         match opened.await {
             Ok((server, migration)) => {
                 let standing = Standing::default();
-                let pool = pool_options(&standing, Some(STATEMENT_TIMEOUT))
+                let pool = pool_options(&standing, Some(STATEMENT_TIMEOUT), TRUSTED_FOR)
                     .max_connections(config.db_connections)
                     .connect_lazy_with(server.clone());
                 Ok(Database {
@@ -151,7 +152,8 @@ impl Database {
 
     /// A pool without a statement timeout, for background work.
     pub(crate) fn worker_pool(&self, connections: u32) -> PgPool {
-        pool_options(&self.standing, None)
+        // Work that goes on by itself would start over for each connection that broke: each is tested before its use.
+        pool_options(&self.standing, None, Duration::ZERO)
             .max_connections(connections)
             .connect_lazy_with(self.server.clone())
     }
@@ -177,7 +179,11 @@ fn parse(url: &str, what: &'static str) -> Result<PgConnectOptions, Failure> {
         .log_slow_statements(LevelFilter::Warn, Duration::from_secs(1)))
 }
 
-fn pool_options(standing: &Standing, further: Option<&'static str>) -> PgPoolOptions {
+fn pool_options(
+    standing: &Standing,
+    further: Option<&'static str>,
+    trusted_for: Duration,
+) -> PgPoolOptions {
     let (letting_in, looking) = (standing.clone(), standing.clone());
     PgPoolOptions::new()
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -192,12 +198,12 @@ fn pool_options(standing: &Standing, further: Option<&'static str>) -> PgPoolOpt
                 Ok(())
             })
         })
-        // Testing every connection each time would double the round trips of a query.
+        // The test below has a limit of time, which sqlx's own has not.
         .test_before_acquire(false)
         .before_acquire(move |connection, meta| {
             let is_outlived = looking.is_outlived(meta.age);
             Box::pin(async move {
-                if meta.idle_for > TRUSTED_FOR && !is_outlived {
+                if meta.idle_for > trusted_for && !is_outlived {
                     let answered = timeout(ANSWERED_WITHIN, connection.ping()).await;
                     answered.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
                 }
