@@ -15,7 +15,7 @@ use tracing::warn;
 
 use crate::loader::Loader;
 use crate::slot::{EVENTS_BETWEEN_SNAPSHOTS, Slot};
-use crate::writer::{Connection, Job, QUEUE, SetBack, Writer};
+use crate::writer::{Connection, Job, QUEUE, Writer};
 
 const SNAPSHOT_QUEUE: usize = 256;
 /// Keeping snapshots pauses this many times as long as it has worked.
@@ -29,7 +29,7 @@ pub struct BusTasks {
     closing: CancellationToken,
     abandon: CancellationToken,
     broken: CancellationToken,
-    set_back: Arc<OnceLock<SetBack>>,
+    lost: Arc<OnceLock<Position>>,
 }
 
 /// Why no command can be carried out any more.
@@ -73,13 +73,13 @@ impl BusTasks {
         let (snapshots, due) = mpsc::channel(SNAPSHOT_QUEUE);
         let (thawed, thaws) = watch::channel(0);
         let (loader, loading) = Loader::new(pool.clone(), codec.clone());
-        let set_back = Arc::default();
+        let lost = Arc::default();
         let connection = Connection::new(
             &pool.connect_options(),
             standing.clone(),
             abandon.clone(),
             broken.clone(),
-            Arc::clone(&set_back),
+            Arc::clone(&lost),
         );
         let writer = Writer::new(queue, connection, codec.clone(), snapshots, thawed);
 
@@ -101,7 +101,7 @@ impl BusTasks {
             closing,
             abandon,
             broken,
-            set_back,
+            lost,
         };
         (
             tasks,
@@ -134,8 +134,8 @@ impl BusTasks {
         self.abandon.cancel();
         while self.others.join_next().await.is_some() {}
         give_up.abort();
-        match self.set_back.get() {
-            Some(&SetBack { position }) => Err(BusFault::SetBack { position }),
+        match self.lost.get() {
+            Some(&position) => Err(BusFault::SetBack { position }),
             None if self.broken.is_cancelled() => Err(BusFault::WriterDied),
             None => Ok(()),
         }

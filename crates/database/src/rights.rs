@@ -32,7 +32,7 @@ pub async fn grant_server_role(
 }
 
 /// Whether the group may make schemas, which builders of read models do. The group must exist.
-pub async fn may_make_schemas(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+async fn may_make_schemas(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     query_scalar("select has_database_privilege('daybook_server', current_database(), 'create')")
         .fetch_one(connection)
         .await

@@ -19,14 +19,14 @@ use tracing::warn;
 
 /// One start of one PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instance {
+struct Instance {
     /// The cluster's system identifier.
-    pub system: i64,
-    pub started_at: DateTime<Utc>,
+    system: i64,
+    started_at: DateTime<Utc>,
 }
 
 impl Instance {
-    pub async fn of(connection: &mut PgConnection) -> Result<Instance, sqlx::Error> {
+    async fn of(connection: &mut PgConnection) -> Result<Instance, sqlx::Error> {
         let (system, started_at) = query_as(
             "select system_identifier, pg_postmaster_start_time() from pg_control_system()",
         )

@@ -1,6 +1,5 @@
 //! The state of a read model's rows, so that cached rows can be recognised as out of date.
 
-use daybook_database::from_row;
 use daybook_log::Position;
 use sqlx::{PgConnection, PgPool};
 
@@ -26,57 +25,37 @@ impl Stand {
     /// Reads the current stand. Whatever is read over the same connection afterwards is from this stand or a later one:
     /// the checkpoint moves with the rows, and if a server loses its last commits, the connection is lost as well.
     pub(crate) async fn read(conn: &mut PgConnection, name: &str) -> Result<Stand, sqlx::Error> {
-        let found: Option<Stand> = sqlx::query_as(
-            "select (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint as instance,
-                 generation, position
-             from projections.checkpoints where name = $1",
-        )
-        .bind(name)
-        .fetch_optional(conn)
-        .await?;
-        Ok(found.unwrap_or_default())
+        let statement = format!("{STANDS} where name = $1");
+        let found: Option<Found> = sqlx::query_as(&statement)
+            .bind(name)
+            .fetch_optional(conn)
+            .await?;
+        Ok(found.map(named).unwrap_or_default().1)
     }
 
     /// The stands of all read models, by name.
     pub(crate) async fn read_all(pool: &PgPool) -> Result<Vec<(String, Stand)>, sqlx::Error> {
-        let found: Vec<Named> = sqlx::query_as(
-            "select name, (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint as instance,
-                 generation, position
-             from projections.checkpoints",
-        )
-        .fetch_all(pool)
-        .await?;
-        let named = |found: Named| {
-            let stand = Stand {
-                instance: found.instance,
-                generation: found.generation,
-                position: found.position,
-            };
-            (found.name, stand)
-        };
+        let found: Vec<Found> = sqlx::query_as(STANDS).fetch_all(pool).await?;
         Ok(found.into_iter().map(named).collect())
     }
 }
 
-from_row!(Stand {
-    instance,
-    generation,
-    position
-});
+/// The columns of [`Found`].
+const STANDS: &str = "
+    select name, (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint, generation, position
+    from projections.checkpoints";
 
-struct Named {
-    name: String,
-    instance: i64,
-    generation: i64,
-    position: Position,
+/// A read model's name, and its stand.
+type Found = (String, i64, i64, Position);
+
+fn named((name, instance, generation, position): Found) -> (String, Stand) {
+    let stand = Stand {
+        instance,
+        generation,
+        position,
+    };
+    (name, stand)
 }
-
-from_row!(Named {
-    name,
-    instance,
-    generation,
-    position
-});
 
 /// Rows and the stand at which they were read.
 #[derive(Clone, Debug)]

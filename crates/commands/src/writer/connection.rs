@@ -39,19 +39,14 @@ pub(crate) struct Connection {
     standing: Standing,
     /// The last event that was acknowledged.
     acknowledged: Option<(Position, Uuid)>,
-    set_back: Arc<OnceLock<SetBack>>,
+    /// Set when the database was set back: where an event was that had been acknowledged.
+    lost: Arc<OnceLock<Position>>,
     abandon: CancellationToken,
     broken: CancellationToken,
     /// Before the next attempt at a call.
     pauses: Backoff,
     /// That the database would lose what is appended was said, and has not changed since.
     is_warned: bool,
-}
-
-/// The database was set back: an event that was acknowledged is not in its log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SetBack {
-    pub position: Position,
 }
 
 /// Why a batch is not in the log.
@@ -70,7 +65,7 @@ impl Connection {
         standing: Standing,
         abandon: CancellationToken,
         broken: CancellationToken,
-        set_back: Arc<OnceLock<SetBack>>,
+        lost: Arc<OnceLock<Position>>,
     ) -> Connection {
         Connection {
             options: options.clone().application_name("daybook writer"),
@@ -79,7 +74,7 @@ impl Connection {
             epoch: standing.epoch(),
             standing,
             acknowledged: None,
-            set_back,
+            lost,
             abandon,
             broken,
             pauses: PAUSES.at_once(),
@@ -161,7 +156,7 @@ impl Connection {
                 %event_id,
                 "the database was set back: this event was acknowledged and is not in the log; no more commands are carried out"
             );
-            let _ = self.set_back.set(SetBack { position });
+            let _ = self.lost.set(position);
             self.broken.cancel();
             self.abandon.cancel();
             return Err(sqlx::Error::WorkerCrashed);

@@ -20,7 +20,7 @@ use crate::attempt::AttemptError;
 use crate::draft::Draft;
 use crate::slot::Slot;
 use batch::Gathering;
-pub(crate) use connection::{Connection, SetBack};
+pub(crate) use connection::Connection;
 use settle::Failures;
 
 /// Appends that may wait. Beyond that the server says so instead of making everyone wait longer.

@@ -2,6 +2,7 @@
 
 use daybook_domain::AggregateType;
 use daybook_history::trail::event_type;
+use strsim::levenshtein;
 
 /// How many letters a mistyped name may be away from what was meant.
 const FARTHEST: usize = 3;
@@ -20,25 +21,9 @@ pub(crate) fn perhaps(name: &str) -> String {
 
 fn meant(name: &str) -> Option<&'static str> {
     let types = AggregateType::ALL.iter().flat_map(|of| of.event_types());
-    let distances = types.map(|known| (distance(name, known.name), known.name));
+    let distances = types.map(|known| (levenshtein(name, known.name), known.name));
     let (distance, nearest) = distances.min()?;
     (distance <= FARTHEST).then_some(nearest)
-}
-
-/// Levenshtein's: how many letters are to be added, removed or replaced.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (line, letter) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, other) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]
@@ -55,7 +40,7 @@ mod tests {
             ("order.place", "order.placed", 1),
             ("ordre.placed", "order.placed", 2),
         ] {
-            assert_eq!(distance(from, to), letters, "{from} {to}");
+            assert_eq!(levenshtein(from, to), letters, "{from} {to}");
         }
     }
 

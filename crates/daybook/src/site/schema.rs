@@ -103,13 +103,18 @@ async fn bring_up_to_date(database: &Database) -> Result<(), Failure> {
     if is_current(&database.pool).await? {
         return Ok(());
     }
-    migrate(database).await
+    apply(database).await
+}
+
+/// Migrates a database whatever state it is in.
+pub(crate) async fn migrate(database: &Database) -> Result<(), Failure> {
+    check_encoding(&database.pool).await?;
+    apply(database).await
 }
 
 /// Migrates as the migration role, then grants the server's role its rights. If several processes start at once, one
 /// migrates and the others wait.
-pub(crate) async fn migrate(database: &Database) -> Result<(), Failure> {
-    check_encoding(&database.pool).await?;
+async fn apply(database: &Database) -> Result<(), Failure> {
     let login: String = sqlx::query_scalar("select current_user::text")
         .fetch_one(&database.pool)
         .await
